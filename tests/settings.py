@@ -1,0 +1,22 @@
+"""Production's settings as far as tests can bear them: the embedded PostgreSQL, or a DATABASE_URL."""
+
+import os
+
+os.environ["ENV_FILE"] = ""
+os.environ.update(
+    DEBUG="on",
+    SECRET_KEY="tests-only-not-a-secret",
+    SITE_URL="http://localhost:8000",
+    WORKOS_API_KEY="sk_test_of_the_tests",
+    WORKOS_CLIENT_ID="client_of_the_tests",
+    WORKOS_BASE_URL="https://api.workos.com",
+    WORKOS_WEBHOOK_SECRET="whsec_current,whsec_previous",
+)
+
+from hostapp.settings import *  # noqa: F403
+
+DEBUG = False
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+# Static files come from the apps: nothing is collected first.
+WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
