@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class HostappConfig(AppConfig):
+    name = "hostapp"
+    verbose_name = "People"

@@ -1,0 +1,23 @@
+"""Every address of the application."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth.views import PasswordResetView
+from django.urls import include, path
+
+from hostapp import views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path(
+        "account/password_reset/",
+        # Django would take the host from the request: mails carry the address of the settings.
+        PasswordResetView.as_view(extra_email_context={"site_url": settings.SITE_URL}),
+        name="password_reset",
+    ),
+    path("account/", include("django.contrib.auth.urls")),
+    path("", include("portal.urls")),
+    path("", include("enterprises.urls")),
+    path("", include("webhooks.urls")),
+    path("admin/", admin.site.urls),
+]
