@@ -1,0 +1,47 @@
+"""Who may do what. Strangers get 404: we do not admit that the enterprise exists."""
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+
+from enterprises.models import Enterprise, Membership
+
+
+def memberships(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Membership]:
+    """The places of `user`, by the enterprise's name."""
+    if user.pk is None:
+        return Membership.objects.none()
+    return (
+        Membership.objects.filter(user_id=user.pk)
+        .select_related("enterprise", "user")
+        .order_by("enterprise__name")
+    )
+
+
+def get_membership(user: AbstractBaseUser | AnonymousUser, slug: str) -> Membership:
+    """The place of `user` in the enterprise, or 404."""
+    return get_object_or_404(memberships(user), enterprise__slug=slug)
+
+
+def get_membership_of_it_admin(user: AbstractBaseUser | AnonymousUser, slug: str) -> Membership:
+    """The same for its IT admins. Plain members get 403."""
+    membership = get_membership(user, slug)
+    if not membership.is_it_admin:
+        raise PermissionDenied("Only IT admins may do this.")
+    return membership
+
+
+def it_admins(enterprise: Enterprise) -> list[AbstractBaseUser]:
+    """Whom a plain member can ask."""
+    return list(
+        get_user_model()
+        .objects.filter(
+            is_active=True,
+            memberships__enterprise=enterprise,
+            memberships__role=Membership.Role.IT_ADMIN,
+        )
+        .order_by("name", "email")
+    )

@@ -1,0 +1,142 @@
+"""What WorkOS says, written down only where it is news.
+
+Webhooks, the Events API and the list endpoints all end here. Each may speak late, twice or out of order,
+so a write is conditional: a fact replaces the one we hold if it is newer by (`as_of`, `as_of_event`).
+A deletion is final whatever its times say, because `*.deleted` carries the old state and ids are not reused.
+"""
+
+import enum
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from enterprises.models import Certificate, Connection, Directory, Enterprise, OrganizationDomain
+
+DELETED = "deleted"
+
+Row = Connection | Directory | OrganizationDomain | Certificate
+
+
+class Result(enum.Enum):
+    APPLIED = "applied"
+    STALE = "stale"
+    UNKNOWN_ORGANIZATION = "unknown organization"
+
+
+@dataclass(frozen=True)
+class Told:
+    """One object as WorkOS described it: `row` is unsaved and has no enterprise yet."""
+
+    organization_id: str
+    row: Row
+
+
+def record(told: Sequence[Told]) -> list[Result]:
+    """Write what is news among `told` (all of one model), in one statement. Answers in the same order."""
+    if not told:
+        return []
+    with transaction.atomic():
+        enterprises = _enterprises(fact.organization_id for fact in told)
+        newest: dict[str, Row] = {}
+        for fact in told:
+            enterprise = enterprises.get(fact.organization_id)
+            if enterprise is None:
+                continue
+            fact.row.enterprise = enterprise
+            if enterprise.organization_deleted_at and hasattr(fact.row, "state"):
+                # The organization took its children with it, also those we hear of only now.
+                fact.row.state = DELETED
+            key = getattr(fact.row, fact.row.KEY)
+            if key not in newest or _version(fact.row) > _version(newest[key]):
+                newest[key] = fact.row
+
+        written = _write(newest) if newest else set()
+
+    def result(fact: Told) -> Result:
+        if fact.organization_id not in enterprises:
+            return Result.UNKNOWN_ORGANIZATION
+        key = getattr(fact.row, fact.row.KEY)
+        return Result.APPLIED if key in written and newest[key] is fact.row else Result.STALE
+
+    return [result(fact) for fact in told]
+
+
+def adopt_organization(*, organization_id: str, external_id: str) -> bool:
+    """Keep the id of an Organization that carries our `external_id`: what a crash may have left undone."""
+    try:
+        ours = uuid.UUID(external_id)
+    except ValueError:
+        return False
+    return bool(
+        Enterprise.objects.filter(external_id=ours, organization_id=None).update(
+            organization_id=organization_id, attention=""
+        )
+    )
+
+
+def knows(organization_id: str) -> bool:
+    return Enterprise.objects.filter(organization_id=organization_id).exists()
+
+
+def close_organization(organization_id: str, *, at: datetime) -> Result:
+    """The Organization is gone at WorkOS, and its connections, directories and domains with it."""
+    with transaction.atomic():
+        enterprise = (
+            Enterprise.objects.select_for_update(no_key=True).filter(organization_id=organization_id).first()
+        )
+        if enterprise is None:
+            return Result.UNKNOWN_ORGANIZATION
+        if enterprise.organization_deleted_at:
+            return Result.STALE
+        enterprise.organization_deleted_at = at
+        enterprise.save(update_fields=["organization_deleted_at"])
+        for model in (Connection, Directory, OrganizationDomain):
+            model._default_manager.filter(enterprise=enterprise).exclude(state=DELETED).update(state=DELETED)
+    return Result.APPLIED
+
+
+def _enterprises(organization_ids: Iterable[str]) -> dict[str, Enterprise]:
+    # Shared, so that writers do not wait for each other, but for close_organization, and it for them.
+    return {
+        enterprise.organization_id or "": enterprise
+        for enterprise in Enterprise.objects.raw(
+            "SELECT * FROM enterprises_enterprise WHERE organization_id = ANY(%s) ORDER BY id FOR SHARE",
+            [list(set(organization_ids))],
+        )
+    }
+
+
+def _version(row: Row) -> tuple[bool, datetime, str]:
+    return getattr(row, "state", None) == DELETED, row.as_of, row.as_of_event
+
+
+def _write(rows: dict[str, Row]) -> set[str]:
+    # The same order in every worker, so that two of them cannot wait for each other.
+    ordered = [rows[key] for key in sorted(rows)]
+    model = type(ordered[0])
+    key = model.KEY
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    columns = [field.column for field in fields]
+    newer = '(new.as_of, new.as_of_event COLLATE "C") > (held.as_of, held.as_of_event COLLATE "C")'
+    if "state" in columns:
+        newer = f"held.state <> '{DELETED}' AND (new.state = '{DELETED}' OR {newer})"
+    newer = newer.replace("new.", "EXCLUDED.")
+    one = f"({', '.join(['%s'] * len(columns))})"
+    # Names come from the model, values are parameters.
+    statement = (
+        f"INSERT INTO {model._meta.db_table} AS held ({', '.join(columns)}) "  # noqa: S608
+        f"VALUES {', '.join([one] * len(ordered))} "
+        f"ON CONFLICT ({key}) DO UPDATE "
+        f"SET {', '.join(f'{column} = EXCLUDED.{column}' for column in columns if column != key)} "
+        f"WHERE {newer} RETURNING {key}"
+    )
+    parameters: list[Any] = [
+        field.get_db_prep_save(getattr(row, field.attname), connection) for row in ordered for field in fields
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return {returned for (returned,) in cursor.fetchall()}

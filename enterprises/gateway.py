@@ -1,0 +1,194 @@
+"""Our side of the WorkOS API: the only module that imports its SDK.
+
+Plain functions in our words. Two things can go wrong, because there are two things to do: `Refused` (tell
+the person why) and `Unavailable` (try again). No SDK exception leaves this module, and none of its messages
+reach a person: they may carry what was sent.
+"""
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import workos
+from django.conf import settings
+from workos.common.models import OrganizationDomainDataState
+from workos.organizations.models import OrganizationDomainData
+
+logger = logging.getLogger(__name__)
+
+
+class GatewayError(Exception):
+    """What stands in the message may be shown to a person; `reference` finds the request at WorkOS."""
+
+    def __init__(
+        self, message: str, *, status: int | None = None, code: str = "", reference: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.reference = reference
+
+
+class Refused(GatewayError):
+    """WorkOS understood and said no, or said something that we must not act on. Repeating will not help."""
+
+
+class Unavailable(GatewayError):
+    """WorkOS did not answer, or not with an answer. Repeating may help."""
+
+
+@dataclass(frozen=True)
+class Organization:
+    organization_id: str
+    name: str
+    external_id: str
+    domains: Sequence[dict[str, Any]]
+
+
+@cache
+def client() -> workos.WorkOSClient:
+    """One client a process, made when it is first needed."""
+    if not settings.WORKOS_API_KEY:
+        raise Refused("WORKOS_API_KEY is not set: put a key of your WorkOS environment into .env.")
+    return workos.WorkOSClient(
+        api_key=settings.WORKOS_API_KEY,
+        client_id=settings.WORKOS_CLIENT_ID or None,
+        base_url=settings.WORKOS_BASE_URL,
+        # Its own retries would keep a person waiting, and repeat a POST that may have been done.
+        max_retries=0,
+    )
+
+
+def _options() -> Any:
+    return {"max_retries": 0, "timeout": settings.WORKOS_TIMEOUT}
+
+
+# https://workos.com/docs/reference/organization/get-by-external-id
+def find_organization(external_id: str) -> Organization | None:
+    """The Organization that carries our `external_id`, or None."""
+    try:
+        with _call("find_organization"):
+            found = client().organizations.get_organization_by_external_id(
+                external_id, request_options=_options()
+            )
+    except Refused as refusal:
+        if refusal.status == 404:
+            return None
+        raise
+    return _organization(found)
+
+
+# https://workos.com/docs/reference/organization/create
+def create_organization(*, name: str, external_id: str, domains: Sequence[str]) -> Organization:
+    """Create it with `domains` pending: to say `verified` would assert an ownership that nobody has proved.
+
+    Refused with `code="external_id_already_used"` when somebody was faster, and with `status=409` when a
+    domain belongs to another Organization.
+    """
+    with _call("create_organization"):
+        created = client().organizations.create_organization(
+            name=name,
+            external_id=external_id,
+            domain_data=[
+                OrganizationDomainData(domain=domain, state=OrganizationDomainDataState.PENDING)
+                for domain in domains
+            ]
+            or None,
+            request_options=_options(),
+        )
+    return _organization(created)
+
+
+# https://workos.com/docs/reference/admin-portal/portal-link/generate
+def generate_portal_link(
+    *, organization_id: str, intent: str, return_url: str, success_url: str, external_user_id: str
+) -> str:
+    """A Portal Link: a bearer secret that lives five minutes. Redirect to it at once and keep no copy.
+
+    Refused when WorkOS answers with something that a browser must not be sent to.
+    """
+    with _call("generate_portal_link"):
+        answer = client().admin_portal.generate_link(
+            organization=organization_id,
+            intent=intent,
+            return_url=return_url,
+            success_url=success_url,
+            external_user_id=external_user_id,
+            request_options=_options(),
+        )
+    return _trusted_link(getattr(answer, "link", None))
+
+
+# Printable ASCII without the backslash, which browsers read as a slash and parsers do not.
+_LINK = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?][!-\[\]-~]*)?")
+
+
+def _trusted_link(link: object) -> str:
+    if isinstance(link, str) and _LINK.fullmatch(link):
+        parts = urlsplit(link)
+        origin = f"{parts.scheme}://{parts.netloc.lower()}"
+        if origin in settings.WORKOS_LINK_ORIGINS:
+            return link
+        logger.error(
+            "WorkOS gave a Portal Link with the origin %s, which is not on the list. "
+            "If it is yours, add its host to WORKOS_LINK_HOSTS.",
+            origin,
+        )
+    else:
+        logger.error("WorkOS gave no usable Portal Link (a %s).", type(link).__name__)
+    raise Refused("WorkOS answered with an address that we do not trust, so we did not send you there.")
+
+
+def _organization(answer: Any) -> Organization:
+    organization_id = getattr(answer, "id", None)
+    if not isinstance(organization_id, str) or not organization_id:
+        raise Unavailable("WorkOS gave an empty answer.")
+    return Organization(
+        organization_id=organization_id,
+        name=answer.name,
+        external_id=answer.external_id or "",
+        domains=[domain.to_dict() for domain in answer.domains or []],
+    )
+
+
+@contextmanager
+def _call(deed: str) -> Iterator[None]:
+    """Turn what the SDK raises into one of our two errors. The log gets what leads to it, no more."""
+    try:
+        yield
+    except GatewayError:
+        raise
+    except workos.WorkOSError as error:
+        status: int | None = getattr(error, "status_code", None)
+        code = str(getattr(error, "code", None) or "")
+        reference = str(getattr(error, "request_id", None) or "")
+        if status is None:
+            logger.warning("%s: no answer (%s)", deed, type(error).__name__)
+            raise Unavailable("WorkOS is not reachable.") from None
+        logger.warning("%s: HTTP %s code=%s request_id=%s", deed, status, code, reference)
+        kind, message = _meaning(status)
+        raise kind(message, status=status, code=code, reference=reference) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        # The SDK builds its models from whatever came, and stumbles over what it did not expect.
+        logger.warning("%s: an answer that the SDK cannot read (%s)", deed, type(error).__name__)
+        raise Unavailable("WorkOS gave an answer that we cannot read.") from None
+
+
+_MEANINGS: dict[int, tuple[type[GatewayError], str]] = {
+    401: (Refused, "WorkOS does not accept our API key."),
+    403: (Refused, "Our API key may not do this at WorkOS."),
+    404: (Refused, "WorkOS does not know this organization."),
+    409: (Refused, "One of the domains belongs to another organization at WorkOS."),
+    429: (Unavailable, "WorkOS asks us to slow down."),
+}
+
+
+def _meaning(status: int) -> tuple[type[GatewayError], str]:
+    if status >= 500:
+        return Unavailable, "WorkOS has a problem of its own."
+    return _MEANINGS.get(status, (Refused, "WorkOS did not accept what we sent."))

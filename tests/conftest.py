@@ -1,0 +1,83 @@
+"""Acme with Ada (IT admin) and Ben (member), Birch with Cleo (IT admin), Dan and Sam."""
+
+from collections.abc import Iterator
+
+import pytest
+import responses
+import workos
+from django.conf import settings
+from django.test import Client
+
+from enterprises import gateway
+from enterprises.models import Enterprise, Membership
+from hostapp.models import User
+from tests.edge import RequestsBackend
+
+# The organization of every recorded event in tests/webhooks/events.
+ACME_ORGANIZATION = "org_01EHWNCE74X7JSDV0X3SZ3KJNY"
+BIRCH_ORGANIZATION = "org_01BIRCHAAAAAAAAAAAAAAAAAAA"
+
+
+@pytest.fixture
+def acme(db: None) -> Enterprise:
+    return Enterprise.objects.create(name="Acme Inc.", slug="acme-inc", organization_id=ACME_ORGANIZATION)
+
+
+@pytest.fixture
+def birch(db: None) -> Enterprise:
+    return Enterprise.objects.create(name="Birch Ltd", slug="birch-ltd", organization_id=BIRCH_ORGANIZATION)
+
+
+def _person(email: str, name: str, **fields: bool) -> User:
+    return User.objects.create_user(email, "correct horse battery", name=name, **fields)
+
+
+@pytest.fixture
+def ada(acme: Enterprise) -> User:
+    user = _person("ada@acme.example", "Ada Adeyemi")
+    Membership.objects.create(user=user, enterprise=acme, role=Membership.Role.IT_ADMIN)
+    return user
+
+
+@pytest.fixture
+def ben(acme: Enterprise) -> User:
+    user = _person("ben@acme.example", "Ben Brandt")
+    Membership.objects.create(user=user, enterprise=acme, role=Membership.Role.MEMBER)
+    return user
+
+
+@pytest.fixture
+def cleo(birch: Enterprise) -> User:
+    user = _person("cleo@birch.example", "Cleo Castro")
+    Membership.objects.create(user=user, enterprise=birch, role=Membership.Role.IT_ADMIN)
+    return user
+
+
+@pytest.fixture
+def dan(db: None) -> User:
+    return _person("dan@dune.example", "Dan Diaz")
+
+
+@pytest.fixture
+def sam(db: None) -> User:
+    return _person("sam@saas.example", "Sam Staff", is_staff=True)
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def workos_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMock]:
+    """What WorkOS answers, to the real SDK. A request that no test expects fails."""
+    client = workos.WorkOSClient(
+        api_key=settings.WORKOS_API_KEY,
+        base_url=settings.WORKOS_BASE_URL,
+        max_retries=0,
+        http_client=RequestsBackend(),
+    )
+    monkeypatch.setattr(gateway, "client", lambda: client)
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock

@@ -1,0 +1,208 @@
+"""Our side of the API, through the real SDK: what is sent, and what each answer comes to mean."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+import requests
+import responses
+
+from enterprises import gateway
+from tests.conftest import ACME_ORGANIZATION
+
+API = "https://api.workos.com"
+EXTERNAL_ID = str(uuid.uuid4())
+TIMES = {"created_at": "2026-01-15T12:00:00.000Z", "updated_at": "2026-01-15T12:00:00.000Z"}
+
+
+def organization(**changes: Any) -> dict[str, Any]:
+    return {
+        "object": "organization",
+        "id": ACME_ORGANIZATION,
+        "name": "Acme Inc.",
+        "external_id": EXTERNAL_ID,
+        "domains": [],
+        "metadata": {},
+        **TIMES,
+        **changes,
+    }
+
+
+def link() -> str:
+    return gateway.generate_portal_link(
+        organization_id=ACME_ORGANIZATION,
+        intent="sso",
+        return_url="https://app.example/back",
+        success_url="https://app.example/done",
+        external_user_id="7",
+    )
+
+
+def test_an_organization_is_found_by_our_external_id(workos_api: responses.RequestsMock) -> None:
+    workos_api.get(f"{API}/organizations/external_id/{EXTERNAL_ID}", json=organization())
+
+    found = gateway.find_organization(EXTERNAL_ID)
+
+    assert found
+    assert (found.organization_id, found.external_id) == (ACME_ORGANIZATION, EXTERNAL_ID)
+
+
+def test_none_is_found_where_there_is_none(workos_api: responses.RequestsMock) -> None:
+    workos_api.get(
+        f"{API}/organizations/external_id/{EXTERNAL_ID}", status=404, json={"message": "Not found"}
+    )
+
+    assert gateway.find_organization(EXTERNAL_ID) is None
+
+
+def test_domains_are_sent_as_pending_because_nobody_has_proved_them(
+    workos_api: responses.RequestsMock,
+) -> None:
+    workos_api.post(f"{API}/organizations", status=201, json=organization())
+
+    gateway.create_organization(name="Acme Inc.", external_id=EXTERNAL_ID, domains=["acme.example"])
+
+    sent = json.loads(workos_api.calls[0].request.body or b"")
+    assert sent == {
+        "name": "Acme Inc.",
+        "external_id": EXTERNAL_ID,
+        "domain_data": [{"domain": "acme.example", "state": "pending"}],
+    }
+
+
+def test_a_link_is_asked_for_with_everything_that_makes_it_revocable_and_lead_back(
+    workos_api: responses.RequestsMock,
+) -> None:
+    workos_api.post(
+        f"{API}/portal/generate_link", status=201, json={"link": "https://setup.workos.com?token=abc"}
+    )
+
+    assert link() == "https://setup.workos.com?token=abc"
+    assert json.loads(workos_api.calls[0].request.body or b"") == {
+        "organization": ACME_ORGANIZATION,
+        "intent": "sso",
+        "return_url": "https://app.example/back",
+        "success_url": "https://app.example/done",
+        "external_user_id": "7",
+    }
+
+
+GOOD_LINKS = [
+    "https://setup.workos.com?token=abc",
+    "https://setup.workos.com/?token=a%20b&x=[1]",
+    "https://id.workos.com/portal/launch?secret=abc",
+]
+BAD_LINKS = [
+    None,
+    "",
+    7,
+    {"href": "https://setup.workos.com"},
+    "javascript:alert(1)",
+    "JavaScript:alert(1)//https://setup.workos.com",
+    "data:text/html,hello",
+    "http://setup.workos.com?token=abc",
+    "//setup.workos.com",
+    "/portal",
+    "https://evil.example/?https://setup.workos.com",
+    "https://setup.workos.com.evil.example",
+    "https://setup.workos.com:444",
+    "https://setup.workos.com@evil.example",
+    "https://evil.example\\@setup.workos.com",
+    "https://evil.example#@setup.workos.com",
+    "https://setup.workos.com\r\nX: y",
+    " https://setup.workos.com",
+    "https://setup.workos.com/\u202e",
+]
+
+
+@pytest.mark.parametrize("address", GOOD_LINKS)
+def test_workos_s_own_hosts_are_trusted(workos_api: responses.RequestsMock, address: str) -> None:
+    workos_api.post(f"{API}/portal/generate_link", status=201, json={"link": address})
+
+    assert link() == address
+
+
+@pytest.mark.parametrize("address", BAD_LINKS, ids=repr)
+def test_no_browser_is_sent_anywhere_else(workos_api: responses.RequestsMock, address: object) -> None:
+    workos_api.post(f"{API}/portal/generate_link", status=201, json={"link": address})
+
+    with pytest.raises(gateway.GatewayError):
+        link()
+
+
+ANSWERS = [
+    (400, gateway.Refused),
+    (401, gateway.Refused),
+    (403, gateway.Refused),
+    (404, gateway.Refused),
+    (409, gateway.Refused),
+    (422, gateway.Refused),
+    (429, gateway.Unavailable),
+    (500, gateway.Unavailable),
+    (502, gateway.Unavailable),
+    (503, gateway.Unavailable),
+]
+
+
+@pytest.mark.parametrize(("status", "meaning"), ANSWERS)
+def test_each_status_means_one_of_two_things(
+    workos_api: responses.RequestsMock,
+    status: int,
+    meaning: type[Exception],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    workos_api.post(
+        f"{API}/portal/generate_link",
+        status=status,
+        json={"message": ["secret things"], "code": "some_code"},
+        headers={"X-Request-ID": "req_1"},
+    )
+
+    with pytest.raises(meaning) as raised:
+        link()
+
+    assert isinstance(raised.value, gateway.GatewayError)
+    assert (raised.value.status, raised.value.reference) == (status, "req_1")
+    assert "secret things" not in str(raised.value) + caplog.text
+    assert "request_id=req_1" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "failure", [requests.ConnectTimeout(), requests.ReadTimeout(), requests.ConnectionError("reset")]
+)
+def test_no_answer_is_unavailable(workos_api: responses.RequestsMock, failure: Exception) -> None:
+    workos_api.post(f"{API}/portal/generate_link", body=failure)
+
+    with pytest.raises(gateway.Unavailable):
+        link()
+
+
+@pytest.mark.parametrize("body", ["", "null", "[]", "{}", "<html>", '"link"'])
+def test_an_odd_answer_with_200_is_one_of_our_two_errors(
+    workos_api: responses.RequestsMock, body: str
+) -> None:
+    workos_api.post(f"{API}/portal/generate_link", body=body)
+    workos_api.post(f"{API}/organizations", body=body)
+
+    with pytest.raises(gateway.GatewayError):
+        link()
+    with pytest.raises(gateway.GatewayError):
+        gateway.create_organization(name="Acme Inc.", external_id=EXTERNAL_ID, domains=[])
+
+
+def test_nothing_is_repeated_behind_our_back(workos_api: responses.RequestsMock) -> None:
+    workos_api.post(f"{API}/organizations", status=503)
+
+    with pytest.raises(gateway.Unavailable):
+        gateway.create_organization(name="Acme Inc.", external_id=EXTERNAL_ID, domains=[])
+
+    assert len(workos_api.calls) == 1
+
+
+def test_without_a_key_the_setting_is_named(settings: Any) -> None:
+    settings.WORKOS_API_KEY = ""
+    gateway.client.cache_clear()
+
+    with pytest.raises(gateway.Refused, match="WORKOS_API_KEY"):
+        gateway.find_organization(EXTERNAL_ID)

@@ -1,0 +1,101 @@
+"""The staff's pages do what the command does."""
+
+import re
+
+import pytest
+import responses
+from django.utils import timezone
+
+from enterprises.models import Enterprise, Membership
+from hostapp.models import User
+from tests.conftest import signed_in
+from tests.deliveries import deliver
+from tests.enterprises.test_gateway import API
+from tests.enterprises.test_provisioning import Answers
+from webhooks.inbox import apply_waiting
+
+pytestmark = pytest.mark.django_db
+
+FORM = {
+    "name": "Acme Inc.",
+    "slug": "",
+    "domains": "acme.example\nhttps://b.example/",
+    "it_admin": "ada@acme.example",
+}
+
+
+@pytest.fixture
+def api(workos_api: responses.RequestsMock) -> Answers:
+    return Answers(workos_api)
+
+
+def test_staff_provision_an_enterprise(api: Answers, sam: User) -> None:
+    response = signed_in(sam).post("/staff/enterprises/new/", FORM, follow=True)
+
+    enterprise = Enterprise.objects.get()
+    assert enterprise.requested_domains == ["acme.example", "b.example"]
+    assert enterprise.provisioning == Enterprise.Provisioning.READY
+    assert Membership.objects.get().is_it_admin
+    assert "Acme Inc. is provisioned" in response.text
+
+
+def test_a_taken_slug_and_a_wrong_domain_are_said_at_their_fields(
+    api: Answers, sam: User, acme: Enterprise
+) -> None:
+    client = signed_in(sam)
+
+    wrong = client.post("/staff/enterprises/new/", FORM | {"domains": "gmail.com"})
+    taken = client.post("/staff/enterprises/new/", FORM | {"slug": "acme-inc", "name": "Another"})
+
+    assert "public mail provider" in wrong.text
+    assert "is already Acme Inc." in taken.text
+    assert api.created == 0
+
+
+def test_when_workos_is_away_it_is_said_and_can_be_tried_again(
+    workos_api: responses.RequestsMock, sam: User
+) -> None:
+    workos_api.get(re.compile(f"{API}/.*"), status=503)
+
+    response = signed_in(sam).post("/staff/enterprises/new/", FORM, follow=True)
+
+    assert "again" in response.text
+    assert Enterprise.objects.get().provisioning == Enterprise.Provisioning.NOT_PROVISIONED
+    assert "Provision again" in response.text
+
+
+def test_it_is_tried_again_with_a_button(api: Answers, sam: User) -> None:
+    Enterprise.objects.create(name="Acme Inc.", slug="acme-inc")
+
+    signed_in(sam).post("/staff/enterprises/acme-inc/provision/")
+
+    assert Enterprise.objects.get().provisioning == Enterprise.Provisioning.READY
+
+
+@pytest.mark.parametrize("path", ["/staff/enterprises/", "/staff/enterprises/new/"])
+def test_nobody_else_sees_them(path: str, ada: User) -> None:
+    assert signed_in(ada).get(path).status_code == 403
+
+
+def test_the_admin_shows_everything_and_lets_nobody_edit_what_workos_said(
+    sam: User, acme: Enterprise, ada: User
+) -> None:
+    sam.is_superuser = True
+    sam.save()
+    for event in ("connection.activated", "dsync.activated", "organization_domain.verified"):
+        deliver(event, event_id=f"event_{event}")
+    apply_waiting(now=timezone.now())
+    client = signed_in(sam)
+
+    for page in (
+        "enterprises/enterprise",
+        "enterprises/connection",
+        "enterprises/directory",
+        "enterprises/organizationdomain",
+        "portal/portalsession",
+        "webhooks/webhookevent",
+        "hostapp/user",
+    ):
+        assert client.get(f"/admin/{page}/").status_code == 200, page
+    assert client.get(f"/admin/enterprises/enterprise/{acme.pk}/change/").status_code == 200
+    assert client.get("/admin/enterprises/connection/add/").status_code == 403
