@@ -1,0 +1,44 @@
+"""Who opened the Admin Portal, for what, and what came of it. Never the link."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from enterprises.models import Enterprise
+from portal.intents import Intent
+
+
+class PortalSession(models.Model):
+    class Outcome(models.TextChoices):
+        # Written before WorkOS is asked: what stays so was cut off.
+        ASKED = "asked", "Asked WorkOS"
+        OPENED = "opened", "Opened"
+        REFUSED = "refused", "Refused"
+        UNAVAILABLE = "unavailable", "WorkOS not reachable"
+
+    # In the addresses that lead back. Says which visit came back, and proves nothing else.
+    nonce = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    enterprise = models.ForeignKey(Enterprise, on_delete=models.CASCADE)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
+    intent = models.CharField(max_length=32, choices=Intent)
+    outcome = models.CharField(max_length=16, choices=Outcome, default=Outcome.ASKED)
+    client_address = models.GenericIPAddressField(null=True)
+    launched_at = models.DateTimeField()
+    returned_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True, help_text="WorkOS sent them to the success address.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(outcome__in=["asked", "opened", "refused", "unavailable"]),
+                name="portal_session_outcome_is_known",
+            ),
+        ]
+        indexes = [
+            # Serves the newest visit for each intent on the enterprise's page.
+            models.Index(fields=["enterprise", "intent", "-launched_at"], name="portal_session_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.enterprise} · {self.intent} · {self.launched_at:%Y-%m-%d %H:%M}"

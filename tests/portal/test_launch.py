@@ -1,0 +1,198 @@
+"""A button becomes a five-minute link becomes a redirect."""
+
+import json
+import logging
+
+import pytest
+import requests
+import responses
+from django.apps import apps
+from django.contrib.messages import get_messages
+from django.test import Client
+
+from enterprises.models import Enterprise
+from hostapp.models import User
+from portal.models import PortalSession
+from tests.conftest import signed_in
+from tests.enterprises.test_gateway import API
+
+pytestmark = pytest.mark.django_db
+
+SECRET = "token-of-the-portal-link"
+LINK = f"https://setup.workos.com?token={SECRET}"
+PATH = "/enterprises/acme-inc/portal/sso/"
+
+
+@pytest.fixture
+def portal(workos_api: responses.RequestsMock) -> responses.BaseResponse:
+    answer: responses.BaseResponse = workos_api.post(
+        f"{API}/portal/generate_link", status=201, json={"link": LINK}
+    )
+    return answer
+
+
+def test_an_it_admin_is_sent_to_the_portal(portal: responses.BaseResponse, ada: User) -> None:
+    response = signed_in(ada).post(PATH)
+
+    assert response.status_code == 303
+    assert response["Location"] == LINK
+    assert "no-store" in response["Cache-Control"]
+    assert response["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("intent", ["sso", "dsync"])
+def test_workos_is_told_who_for_what_and_where_to_come_back(
+    portal: responses.BaseResponse, ada: User, intent: str
+) -> None:
+    signed_in(ada).post(f"/enterprises/acme-inc/portal/{intent}/")
+
+    session = PortalSession.objects.get()
+    sent = json.loads(portal.calls[0].request.body or b"")
+    assert sent["intent"] == intent
+    assert sent["organization"] == session.enterprise.organization_id
+    assert sent["external_user_id"] == str(ada.pk)
+    back = "http://localhost:8000/enterprises/acme-inc/portal"
+    assert sent["success_url"] == f"{back}/finished/{session.nonce}/"
+    assert sent["return_url"] == f"{back}/returned/{session.nonce}/"
+
+
+def test_the_visit_is_written_down(portal: responses.BaseResponse, ada: User) -> None:
+    signed_in(ada).post(PATH)
+
+    session = PortalSession.objects.get()
+    assert (session.user, session.intent, session.outcome) == (ada, "sso", "opened")
+    assert session.client_address == "127.0.0.1"
+
+
+def test_the_link_is_kept_nowhere(
+    portal: responses.BaseResponse, ada: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    client = signed_in(ada)
+    response = client.post(PATH)
+    page = client.get("/enterprises/acme-inc/")
+
+    for model in apps.get_models():
+        for row in model._default_manager.values():
+            assert SECRET not in repr(row), model
+    assert SECRET not in caplog.text
+    assert SECRET not in page.text
+    assert SECRET not in response.text
+    assert not any(SECRET in str(message) for message in get_messages(response.wsgi_request))
+    assert SECRET not in json.dumps(dict(client.session))
+
+
+def test_a_stranger_is_told_nothing(
+    portal: responses.BaseResponse, cleo: User, dan: User, acme: Enterprise
+) -> None:
+    assert signed_in(cleo).post(PATH).status_code == 404
+    assert signed_in(dan).post(PATH).status_code == 404
+    assert not portal.calls
+
+
+def test_a_plain_member_is_refused(portal: responses.BaseResponse, ben: User) -> None:
+    assert signed_in(ben).post(PATH).status_code == 403
+    assert not portal.calls
+
+
+def test_nobody_is_asked_to_sign_in_first(portal: responses.BaseResponse, acme: Enterprise) -> None:
+    response = Client().post(PATH)
+
+    assert (response.status_code, response["Location"]) == (302, f"/account/login/?next={PATH}")
+    assert not portal.calls
+
+
+def test_a_form_of_another_site_is_refused(portal: responses.BaseResponse, ada: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ada)
+
+    assert client.post(PATH).status_code == 403
+    assert not portal.calls
+
+
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_following_the_address_mints_nothing_and_leads_to_the_page(
+    portal: responses.BaseResponse, ada: User, method: str
+) -> None:
+    response = getattr(signed_in(ada), method)(PATH)
+
+    assert (response.status_code, response["Location"]) == (302, "/enterprises/acme-inc/")
+    assert not portal.calls
+
+
+@pytest.mark.parametrize("intent", ["audit_logs", "SSO", "billing", "domain_verification"])
+def test_an_intent_that_is_not_on_the_list_is_a_404(
+    portal: responses.BaseResponse, ada: User, intent: str
+) -> None:
+    assert signed_in(ada).post(f"/enterprises/acme-inc/portal/{intent}/").status_code == 404
+    assert not portal.calls
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429, 500, 503])
+def test_a_refusal_is_a_message_on_the_same_page_with_a_reference(
+    workos_api: responses.RequestsMock, ada: User, caplog: pytest.LogCaptureFixture, status: int
+) -> None:
+    workos_api.post(f"{API}/portal/generate_link", status=status, json={"message": "raw words of the API"})
+
+    response = signed_in(ada).post(PATH, follow=True)
+
+    assert response.redirect_chain == [("/enterprises/acme-inc/", 302)]
+    assert "Nothing was changed" in response.text
+    assert "raw words" not in response.text
+    reference = response.text.split("Reference: ")[1][:8]
+    assert reference in caplog.text
+    assert PortalSession.objects.get().outcome in ("refused", "unavailable")
+
+
+@pytest.mark.parametrize("failure", [requests.ReadTimeout(), requests.ConnectionError("reset")])
+def test_an_unreachable_workos_is_a_message_on_the_same_page(
+    workos_api: responses.RequestsMock, ada: User, failure: Exception
+) -> None:
+    workos_api.post(f"{API}/portal/generate_link", body=failure)
+
+    response = signed_in(ada).post(PATH, follow=True)
+
+    assert "WorkOS is not reachable. Nothing was changed. Try again in a moment." in response.text
+    assert PortalSession.objects.get().outcome == "unavailable"
+
+
+def test_a_dangerous_link_is_not_followed(workos_api: responses.RequestsMock, ada: User) -> None:
+    workos_api.post(f"{API}/portal/generate_link", status=201, json={"link": "javascript:alert(1)"})
+
+    response = signed_in(ada).post(PATH)
+
+    assert response["Location"] == "/enterprises/acme-inc/"
+
+
+def test_an_enterprise_that_is_not_provisioned_says_so(workos_api: responses.RequestsMock, ada: User) -> None:
+    Enterprise.objects.update(organization_id=None)
+
+    response = signed_in(ada).post(PATH, follow=True)
+
+    assert "not set up at WorkOS yet" in response.text
+
+
+@pytest.mark.parametrize(("name", "field"), [("finished", "finished_at"), ("returned", "returned_at")])
+def test_coming_back_is_noted_once(portal: responses.BaseResponse, ada: User, name: str, field: str) -> None:
+    client = signed_in(ada)
+    client.post(PATH)
+    nonce = PortalSession.objects.get().nonce
+
+    response = client.get(f"/enterprises/acme-inc/portal/{name}/{nonce}/")
+    first = getattr(PortalSession.objects.get(), field)
+    client.get(f"/enterprises/acme-inc/portal/{name}/{nonce}/")
+
+    assert response["Location"] == "/enterprises/acme-inc/"
+    assert first is not None
+    assert getattr(PortalSession.objects.get(), field) == first
+
+
+def test_somebody_else_cannot_come_back_in_their_place(
+    portal: responses.BaseResponse, ada: User, ben: User, cleo: User
+) -> None:
+    signed_in(ada).post(PATH)
+    nonce = PortalSession.objects.get().nonce
+
+    assert signed_in(ben).get(f"/enterprises/acme-inc/portal/finished/{nonce}/").status_code == 302
+    assert signed_in(cleo).get(f"/enterprises/acme-inc/portal/finished/{nonce}/").status_code == 404
+    assert PortalSession.objects.get().finished_at is None

@@ -1,0 +1,149 @@
+"""The page says what is known, in words."""
+
+import re
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from enterprises.models import Connection, Directory, Enterprise, OrganizationDomain
+from hostapp.models import User
+from portal.models import PortalSession
+from tests.conftest import signed_in
+
+pytestmark = pytest.mark.django_db
+
+PATH = "/enterprises/acme-inc/"
+
+
+def text(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html))
+
+
+def connection(enterprise: Enterprise, state: str, **fields: Any) -> Connection:
+    values = {
+        "connection_id": "conn_1",
+        "connection_type": "OktaSAML",
+        "name": "Acme",
+        "as_of": timezone.now(),
+    }
+    return Connection.objects.create(enterprise=enterprise, state=state, **(values | fields))
+
+
+def test_an_it_admin_sees_both_buttons(ada: User) -> None:
+    page = signed_in(ada).get(PATH)
+
+    assert "Configure SSO" in page.text
+    assert "Configure Directory Sync" in page.text
+    assert text(page.text).count("Not set up") == 2
+
+
+def test_a_member_sees_the_state_no_button_and_whom_to_ask(ben: User, ada: User) -> None:
+    page = signed_in(ben).get(PATH)
+
+    assert "Configure SSO" not in page.text
+    assert "Not set up" in page.text
+    assert "Ada Adeyemi" in page.text
+
+
+def test_a_stranger_sees_that_there_is_nothing(cleo: User, dan: User, acme: Enterprise) -> None:
+    for person in (cleo, dan):
+        assert signed_in(person).get(PATH).status_code == 404
+        assert signed_in(person).get(f"{PATH}status/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("active", "Active"),
+        ("inactive", "Deactivated"),
+        ("validating", "Becomes active with the first sign-in"),
+        ("draft", "Started"),
+        ("deleted", "Removed"),
+    ],
+)
+def test_each_state_has_its_words(ada: User, acme: Enterprise, state: str, words: str) -> None:
+    connection(acme, state)
+
+    assert words in text(signed_in(ada).get(PATH).text)
+
+
+def test_another_enterprise_s_connection_is_not_shown(ada: User, acme: Enterprise, birch: Enterprise) -> None:
+    connection(birch, "active", name="Birch's own")
+
+    page = signed_in(ada).get(PATH)
+
+    assert "Birch" not in page.text
+    assert text(page.text).count("Not set up") == 2
+
+
+def test_directories_and_domains_are_shown(ada: User, acme: Enterprise) -> None:
+    now = timezone.now()
+    Directory.objects.create(
+        enterprise=acme, directory_id="d1", directory_type="okta scim v2.0", state="active", as_of=now
+    )
+    OrganizationDomain.objects.create(
+        enterprise=acme, domain_id="o1", domain="acme.example", state="failed", reason="no_record", as_of=now
+    )
+
+    page = text(signed_in(ada).get(PATH).text)
+
+    assert "okta scim v2.0" in page
+    assert "Verification failed" in page
+    assert "no record" in page
+
+
+def test_who_came_back_before_the_news_is_told_that_it_is_on_the_way(ada: User, acme: Enterprise) -> None:
+    now = timezone.now()
+    PortalSession.objects.create(
+        enterprise=acme, user=ada, intent="sso", outcome="opened", launched_at=now, finished_at=now
+    )
+    client = signed_in(ada)
+
+    waiting = client.get(PATH)
+    connection(acme, "active", as_of=timezone.now())
+    there = client.get(PATH)
+
+    assert "Waiting for WorkOS" in waiting.text
+    assert 'hx-trigger="every 2s"' in waiting.text
+    assert "Waiting for WorkOS" not in there.text
+    assert "hx-trigger" not in there.text
+
+
+def test_names_are_escaped(ada: User, acme: Enterprise) -> None:
+    connection(acme, "active", name="<script>alert(1)</script>")
+
+    assert "<script>alert" not in signed_in(ada).get(PATH).text
+
+
+def test_an_enterprise_without_an_organization_offers_no_button_and_says_why(
+    ada: User, acme: Enterprise
+) -> None:
+    Enterprise.objects.update(organization_id=None)
+
+    page = signed_in(ada).get(PATH)
+
+    assert "Configure SSO" not in page.text
+    assert "not connected to WorkOS yet" in page.text
+
+
+def test_the_page_costs_a_bounded_number_of_queries(
+    ada: User, acme: Enterprise, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(50):
+        connection(acme, "active", connection_id=f"conn_{number}")
+    client = signed_in(ada)
+
+    with django_assert_max_num_queries(12):
+        client.get(PATH)
+
+
+def test_the_policy_lets_the_redirect_through_and_nothing_else(ada: User) -> None:
+    page = signed_in(ada).get(PATH)
+
+    policy = dict(part.strip().split(" ", 1) for part in page["Content-Security-Policy"].split(";"))
+    assert policy["form-action"] == "'self' https://setup.workos.com https://id.workos.com"
+    assert policy["default-src"] == "'none'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert page["Referrer-Policy"] == "same-origin"
+    assert "no-store" in page["Cache-Control"]
