@@ -1,0 +1,179 @@
+"""Applying what waits: failures, retries, several workers."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from io import StringIO
+from threading import Barrier, Thread
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.utils import timezone
+
+from enterprises.models import Connection, Enterprise
+from tests.deliveries import deliver
+from webhooks.handlers import APPLIED, HANDLERS, Event, Outcome
+from webhooks.inbox import MAX_ATTEMPTS, apply_waiting, retry_delay
+from webhooks.models import WebhookEvent
+
+
+def apply_later(minutes: float = 0) -> None:
+    apply_waiting(now=timezone.now() + timedelta(minutes=minutes))
+
+
+@pytest.mark.django_db
+def test_nothing_waits_is_said() -> None:
+    out = StringIO()
+
+    call_command("apply_events", stdout=out)
+
+    assert out.getvalue() == "No events wait.\n"
+
+
+@pytest.mark.django_db
+def test_apply_events_applies_all_that_waits_and_counts(acme: Enterprise) -> None:
+    for number in range(3):
+        deliver("connection.activated", event_id=f"event_{number}", id=f"conn_{number}")
+    deliver("dsync.user.created", event_id="event_4")
+    out = StringIO()
+
+    call_command("apply_events", stdout=out)
+
+    assert out.getvalue() == "3 applied\n1 ignored\n"
+    assert Connection.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_an_applied_event_is_not_applied_again(acme: Enterprise) -> None:
+    deliver("connection.activated")
+    apply_later()
+
+    assert not apply_waiting(now=timezone.now() + timedelta(days=1))
+
+
+@pytest.mark.django_db
+def test_a_failing_event_fails_alone_and_keeps_its_error(acme: Enterprise) -> None:
+    deliver("connection.activated", event_id="event_1")
+    # No id: the handler cannot know which connection is meant.
+    deliver(
+        {"id": "event_2", "event": "connection.activated", "data": {"organization_id": acme.organization_id}}
+    )
+    deliver("connection.activated", event_id="event_3", id="conn_other")
+
+    apply_later()
+
+    failed = WebhookEvent.objects.get(event_id="event_2")
+    assert (failed.status, failed.error) == ("failed", "KeyError: 'id'")
+    assert WebhookEvent.objects.filter(status="applied").count() == 2
+    assert Connection.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_what_a_failing_handler_wrote_is_taken_back(
+    acme: Enterprise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def writes_and_fails(events: Sequence[Event]) -> Sequence[Outcome]:
+        Enterprise.objects.update(name="half done")
+        raise RuntimeError("out of paper")
+
+    monkeypatch.setitem(HANDLERS, "connection.activated", writes_and_fails)
+    deliver("connection.activated")
+
+    apply_later()
+
+    acme.refresh_from_db()
+    assert acme.name == "Acme Inc."
+    assert WebhookEvent.objects.get().error == "RuntimeError: out of paper"
+
+
+@pytest.mark.django_db
+def test_a_failed_event_is_tried_again_later_and_then_left_for_a_person(
+    acme: Enterprise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(events: Sequence[Event]) -> Sequence[Outcome]:
+        raise RuntimeError
+
+    monkeypatch.setitem(HANDLERS, "connection.activated", fails)
+    deliver("connection.activated")
+    now = timezone.now()
+
+    apply_waiting(now=now)
+    assert not apply_waiting(now=now + timedelta(seconds=5)), "not at once"
+    for attempt in range(2, MAX_ATTEMPTS + 1):
+        now += timedelta(hours=12)
+        assert apply_waiting(now=now) == {"failed": 1}, f"attempt {attempt}"
+
+    event = WebhookEvent.objects.get()
+    assert (event.attempts, event.due_at) == (MAX_ATTEMPTS, None)
+    assert not apply_waiting(now=now + timedelta(days=30))
+
+
+@pytest.mark.django_db
+def test_a_failed_event_is_applied_once_its_cause_is_gone(
+    acme: Enterprise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setitem(HANDLERS, "connection.activated", lambda events: None)
+        deliver("connection.activated")
+        apply_later()
+
+    apply_later(minutes=1)
+
+    event = WebhookEvent.objects.get()
+    assert (event.status, event.error) == ("applied", "")
+    assert Connection.objects.get().state == "active"
+
+
+def test_waiting_doubles_up_to_six_hours() -> None:
+    assert timedelta(seconds=11) <= retry_delay(1) <= timedelta(seconds=19)
+    assert timedelta(seconds=45) <= retry_delay(3) <= timedelta(seconds=75)
+    assert timedelta(hours=4.5) <= retry_delay(40) <= timedelta(hours=7.5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_share_the_work_and_apply_each_event_once(
+    acme: Enterprise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def counts(events: Sequence[Event]) -> Sequence[Outcome]:
+        seen.extend(event.event_id for event in events)
+        return [APPLIED for _ in events]
+
+    monkeypatch.setitem(HANDLERS, "connection.activated", counts)
+    for number in range(40):
+        deliver("connection.activated", event_id=f"event_{number}")
+    together = Barrier(4)
+
+    def work() -> None:
+        together.wait()
+        while apply_waiting(now=timezone.now(), size=3):
+            pass
+        connection.close()
+
+    workers = [Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert sorted(seen) == sorted(f"event_{number}" for number in range(40))
+    assert WebhookEvent.objects.filter(status="applied").count() == 40
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_event_that_another_worker_holds_is_passed_over(acme: Enterprise) -> None:
+    deliver("connection.activated")
+    answers: list[int] = []
+
+    def other() -> None:
+        answers.append(sum(apply_waiting(now=timezone.now()).values()))
+        connection.close()
+
+    with transaction.atomic():
+        WebhookEvent.objects.select_for_update().get()
+        thread = Thread(target=other)
+        thread.start()
+        thread.join(10)
+
+    assert answers == [0]

@@ -1,0 +1,218 @@
+"""What a sender is answered, and what is left behind."""
+
+import json
+import logging
+import time
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from pytest_django import Settings
+
+from tests.deliveries import deliver, payload, post, signed
+from webhooks.models import WebhookEvent
+
+pytestmark = pytest.mark.django_db
+
+BODY = json.dumps(payload("connection.activated")).encode()
+
+
+def test_a_signed_event_is_written_down_and_acknowledged() -> None:
+    response = deliver("connection.activated")
+
+    event = WebhookEvent.objects.get()
+    assert (response.status_code, response.content) == (200, b"")
+    assert (event.event_id, event.event) == ("event_01EHZNVPK3SFK441A1RGBFSHRT", "connection.activated")
+    assert event.payload == payload("connection.activated")
+    assert event.status == WebhookEvent.Status.WAITING
+    assert event.created_at is not None
+    assert event.created_at.isoformat() == "2026-01-15T12:00:00+00:00"
+    assert abs(event.issued_at.timestamp() - time.time()) < 5
+
+
+def test_a_duplicate_is_acknowledged_and_not_written_again() -> None:
+    deliver("connection.activated")
+    response = deliver("connection.activated")
+
+    assert response.status_code == 200
+    assert WebhookEvent.objects.count() == 1
+
+
+def test_a_redelivery_with_another_body_changes_nothing() -> None:
+    deliver("connection.activated")
+    deliver("connection.activated", name="Renamed")
+
+    assert WebhookEvent.objects.get().payload["data"]["name"] == "Acme SSO"
+
+
+def test_an_event_we_have_no_use_for_is_acknowledged_and_kept() -> None:
+    body = b'{"id":"event_1","event":"kitten.created","data":{}}'
+
+    assert post(body, signed(body)).status_code == 200
+    assert WebhookEvent.objects.get().created_at is None
+
+
+def test_only_the_row_is_written_in_one_statement(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1):
+        deliver("connection.activated")
+
+
+@pytest.mark.parametrize("path", ["/webhooks/workos", "/webhooks/workos/"])
+def test_the_last_slash_does_not_matter(path: str) -> None:
+    assert post(BODY, signed(BODY), path=path).status_code == 200
+
+
+def test_production_s_redirect_to_https_spares_it(settings: Settings) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_REDIRECT_EXEMPT = [r"^webhooks/"]
+
+    assert Client().get("/").status_code == 301
+    assert post(BODY, signed(BODY)).status_code == 200
+
+
+def test_no_cookie_is_set_and_no_token_asked_for() -> None:
+    response = post(BODY, signed(BODY), client=Client(enforce_csrf_checks=True))
+
+    assert response.status_code == 200
+    assert not response.cookies
+
+
+REFUSED: dict[str, tuple[bytes, str | None]] = {
+    "no header": (BODY, None),
+    "empty header": (BODY, ""),
+    "another secret": (BODY, signed(BODY, secret="whsec_of_somebody_else")),
+    "twelve hours old": (BODY, signed(BODY, at=time.time() - 43200)),
+    "an hour ahead": (BODY, signed(BODY, at=time.time() + 3600)),
+    "another body": (BODY + b" ", signed(BODY)),
+    "non-ASCII": (BODY, f"t={int(time.time() * 1000)}, v1={'é' * 64}"),
+    "time of 400 digits": (BODY, f"t={'9' * 400}, v1={'0' * 64}"),
+    "unsigned and not UTF-8": (b"\xff\xfe\x00", "t=1, v1=2"),
+    "unsigned and empty": (b"", "t=1, v1=2"),
+}
+
+
+@pytest.mark.parametrize(("body", "header"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_not_signed_is_a_400_and_no_row(body: bytes, header: str | None) -> None:
+    assert post(body, header).status_code == 400
+    assert not WebhookEvent.objects.exists()
+
+
+def test_a_refusal_is_logged_with_its_reason_and_without_header_or_secret(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    header = signed(BODY, secret="whsec_of_somebody_else")
+
+    post(BODY, header)
+
+    assert "no secret matches" in caplog.text
+    assert header[-64:] not in caplog.text
+    assert "whsec" not in caplog.text
+
+
+def test_an_old_delivery_is_logged_with_both_clocks(caplog: pytest.LogCaptureFixture) -> None:
+    post(BODY, signed(BODY, at=time.time() - 43200))
+
+    assert "too long ago" in caplog.text
+    assert "our clock says" in caplog.text
+
+
+NOT_EVENTS: dict[str, bytes] = {
+    "empty": b"",
+    "not JSON": b"hello",
+    "not UTF-8": b'{"id":"\xff","event":"a","data":{}}',
+    "a list": b"[]",
+    "a string": b'"event"',
+    "null": b"null",
+    "no id": b'{"event":"a","data":{}}',
+    "empty id": b'{"id":"","event":"a","data":{}}',
+    "number for an id": b'{"id":1,"event":"a","data":{}}',
+    "endless id": b'{"id":"' + b"x" * 256 + b'","event":"a","data":{}}',
+    "no event": b'{"id":"event_1","data":{}}',
+    "list for an event": b'{"id":"event_1","event":[],"data":{}}',
+    "no data": b'{"id":"event_1","event":"a"}',
+    "null data": b'{"id":"event_1","event":"a","data":null}',
+    "NUL in a value": b'{"id":"event_1","event":"a","data":{"x":"\\u0000"}}',
+    "NUL in a key": b'{"id":"event_1","event":"a","data":{"\\u0000":1}}',
+    "NUL in the id": b'{"id":"event_\\u0000","event":"a","data":{}}',
+    "half a surrogate pair": b'{"id":"event_1","event":"a","data":{"x":"\\ud800"}}',
+    "half a pair in a list": b'{"id":"event_1","event":"a","data":{"x":["\\udfff"]}}',
+    "NaN": b'{"id":"event_1","event":"a","data":{"x":NaN}}',
+    "Infinity": b'{"id":"event_1","event":"a","data":{"x":-Infinity}}',
+    "1e999": b'{"id":"event_1","event":"a","data":{"x":1e999}}',
+    "an integer of 10,000 digits": b'{"id":"event_1","event":"a","data":{"x":' + b"1" * 10_000 + b"}}",
+    "nested 65 deep": b'{"id":"event_1","event":"a","data":{"x":' + b"[" * 65 + b"]" * 65 + b"}}",
+    "nested 100,000 deep": b'{"id":"event_1","event":"a","data":'
+    + b'{"x":' * 100_000
+    + b"1"
+    + b"}" * 100_000
+    + b"}",
+}
+
+
+@pytest.mark.parametrize("body", NOT_EVENTS.values(), ids=NOT_EVENTS.keys())
+def test_signed_but_not_an_event_is_kept_out_and_said(body: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR)
+
+    assert post(body, signed(body)).status_code == 200
+    assert not WebhookEvent.objects.exists()
+    assert "left out" in caplog.text
+
+
+def test_whatever_jsonb_can_hold_is_kept_as_it_came() -> None:
+    data = {"emoji": "🦊", "nested": [[[{"a": [1, 2.5, None, True, "ü"]}]]], "big": 10**300, "": ""}
+    body = json.dumps({"id": "event_1", "event": "a", "data": data}).encode()
+
+    post(body, signed(body))
+
+    assert WebhookEvent.objects.get().payload["data"] == data
+
+
+@pytest.mark.parametrize("method", ["get", "head", "put", "patch", "delete", "options"])
+def test_anything_but_post_is_a_405(method: str) -> None:
+    assert getattr(Client(), method)("/webhooks/workos/").status_code == 405
+
+
+def test_more_than_a_mebibyte_is_a_413_also_when_signed() -> None:
+    body = json.dumps({"id": "event_1", "event": "a", "data": {"x": "x" * 1024 * 1024}}).encode()
+
+    assert post(body, signed(body)).status_code == 413
+    assert not WebhookEvent.objects.exists()
+
+
+def test_a_mebibyte_is_accepted() -> None:
+    start = b'{"id":"event_1","event":"a","data":{"x":"'
+    body = start + b"x" * (1024 * 1024 - len(start) - 3) + b'"}}'
+
+    assert post(body, signed(body)).status_code == 200
+
+
+def test_without_a_secret_nothing_is_believed(settings: Settings) -> None:
+    settings.WORKOS_WEBHOOK_SECRETS = []
+
+    assert post(BODY, signed(BODY, secret="x")).status_code == 503
+
+
+@pytest.mark.parametrize("secret", ["whsec_current", "whsec_previous"])
+def test_either_of_two_secrets_is_good(secret: str) -> None:
+    assert post(BODY, signed(BODY, secret=secret)).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_that_does_not_answer_is_a_503_so_that_it_comes_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    good = connection.settings_dict["HOST"]
+    connection.close()
+    connection.settings_dict["HOST"] = good + "-gone"
+    monkeypatch.setattr("hostapp.embedded_postgres.base.ensure_running", str)
+    try:
+        response = post(BODY, signed(BODY))
+    finally:
+        connection.close()
+        connection.settings_dict["HOST"] = good
+        monkeypatch.undo()
+
+    assert response.status_code == 503
+    assert "not recorded" in caplog.text
+    assert deliver("connection.activated").status_code == 200
