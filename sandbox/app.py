@@ -1,0 +1,175 @@
+"""The application: WorkOS's API at the root, the portal under /portal, the control room under /_sandbox."""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from sandbox import (  # noqa: F401  (each registers its routes)
+    connections,
+    contacts,
+    control,
+    control_pages,
+    deletion,
+    directories,
+    domains,
+    endpoints,
+    errors,
+    events,
+    links,
+    organizations,
+    people,
+    portal,
+)
+from sandbox.deliveries import Dispatcher
+from sandbox.faults import Fault, Faults
+from sandbox.limits import Limits
+from sandbox.requests import DISPATCHER, FAULTS, LIMITS, WORLD, routes
+from sandbox.state import World
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+log = logging.getLogger("sandbox.requests")
+
+CONTROL = "/_sandbox"
+KEY_PREFIX = "sk_test_"
+
+
+def is_api(request: web.Request) -> bool:
+    return (request.path != "/" and not request.path.startswith((CONTROL, "/portal/"))) or request.path in {
+        "/portal/generate_link",
+        "/portal/revoke_link",
+    }
+
+
+@web.middleware
+async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """A request id on every answer, and one line a request that shows the route and never an address."""
+    began = time.perf_counter()
+    response = await handler(request)
+    response.headers["X-Request-ID"] = str(uuid.uuid4())
+    resource = request.match_info.route.resource
+    log.info(
+        "%s %s %s %.0f ms",
+        request.method,
+        resource.canonical if resource else "(unknown)",
+        response.status,
+        (time.perf_counter() - began) * 1000,
+    )
+    return response
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except errors.Refusal as refusal:
+        return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
+    except web.HTTPException as error:
+        if error.status < 400 or not is_api(request):
+            raise
+        message = f"Cannot {request.method} {request.path}"
+        return web.json_response(
+            {"message": message, "error": error.reason, "statusCode": error.status}, status=error.status
+        )
+    except Exception:
+        log.exception("The sandbox itself failed")
+        return web.json_response({"message": "Internal server error."}, status=500)
+
+
+@web.middleware
+async def misbehave(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer as a fault orders; the control room itself is always sound."""
+    if request.path.startswith(CONTROL):
+        return await handler(request)
+    fault = request.app[FAULTS].for_answer(request.method, request.path)
+    if fault is None:
+        return await handler(request)
+    if fault.kind == "cut":
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response(status=500)
+    if fault.kind == "hang":
+        await asyncio.sleep(fault.values["seconds"])
+        return await handler(request)
+    if fault.kind == "empty":
+        return web.Response(status=200)
+    return _ordered_status(fault)
+
+
+def _ordered_status(fault: Fault) -> web.Response:
+    status = int(fault.values["status"])
+    if status == 401:
+        refusal = errors.unauthorized()
+    elif status == 429:
+        refusal = errors.too_many(round(fault.values["retry_after"]))
+    else:
+        refusal = errors.Refusal(status, {"message": f"The sandbox was told to answer {status}."})
+    return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
+
+
+@web.middleware
+async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """WorkOS's key check and its limits, for its own paths. A path it does not have is 404 with any key."""
+    if not is_api(request):
+        return await handler(request)
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.startswith(KEY_PREFIX):
+        raise errors.unauthorized()
+    request.app[LIMITS].count(key, request.method, request.path)
+    return await handler(request)
+
+
+@web.middleware
+async def keep(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What an answer promises is in the state file before the answer is sent."""
+    try:
+        return await handler(request)
+    finally:
+        journal = request.app[WORLD].journal
+        if journal:
+            journal.flush()
+
+
+async def lead_to_control(_request: web.Request) -> web.Response:
+    raise web.HTTPFound(f"{CONTROL}/")
+
+
+async def _run_dispatcher(app: web.Application) -> AsyncIterator[None]:
+    await app[DISPATCHER].start()
+    yield
+    await app[control.BURSTS].stop()
+    await app[DISPATCHER].stop()
+    journal = app[WORLD].journal
+    if journal:
+        journal.close()
+
+
+def build(
+    world: World,
+    *,
+    switches: dict[str, Any],
+    webhook: tuple[str, str] | None,
+    seed: dict[str, Any],
+) -> web.Application:
+    app = web.Application(
+        middlewares=[identify, answer_errors, misbehave, admit, keep], client_max_size=64 * 2**20
+    )
+    faults = Faults()
+    app[WORLD] = world
+    app[FAULTS] = faults
+    app[LIMITS] = Limits(world)
+    app[DISPATCHER] = Dispatcher(world, faults)
+    control.prepare(app, switches=switches, webhook=webhook, seed=seed)
+    app.add_routes(routes)
+    app.add_routes(control.routes)
+    app.add_routes(control_pages.routes)
+    app.add_routes(portal.routes)
+    app.router.add_get("/", lead_to_control)
+    app.router.add_static(f"{CONTROL}/static/", Path(__file__).parent / "static")
+    app.cleanup_ctx.append(_run_dispatcher)
+    return app

@@ -1,0 +1,110 @@
+"""Bursts: a first sync of 100,000 people, made as fast as they can be posted and no faster."""
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sandbox import directories
+from sandbox.deliveries import Dispatcher
+from sandbox.records import Directory
+from sandbox.state import World
+
+CHUNK = 200
+BACKLOG = 1000
+EVENTS = ("dsync.user.created", "dsync.user.updated", "dsync.user.deleted", "dsync.group.created")
+
+
+@dataclass(slots=True)
+class Burst:
+    id: str
+    event: str
+    directory_id: str
+    count: int
+    made: int = 0
+    done: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "event": self.event,
+            "directory_id": self.directory_id,
+            "count": self.count,
+            "made": self.made,
+            "done": self.done,
+        }
+
+
+class Bursts:
+    """Those under way and those done since the last reset."""
+
+    def __init__(self, world: World, dispatcher: Dispatcher) -> None:
+        self._world = world
+        self._dispatcher = dispatcher
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.all: list[Burst] = []
+
+    def start(self, directory: Directory, event: str, count: int) -> Burst:
+        """Raises ValueError for an event that no burst can be made of."""
+        if event not in EVENTS:
+            raise ValueError(f"event is one of {', '.join(EVENTS)}")
+        if count < 1:
+            raise ValueError("count is a number from 1")
+        burst = Burst(self._world.ids.new("burst"), event, directory.id, count)
+        self.all.append(burst)
+        task = asyncio.create_task(self._run(burst, directory))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return burst
+
+    async def _run(self, burst: Burst, directory: Directory) -> None:
+        deeds = self._deeds(burst, directory)
+        while burst.made < burst.count and self._world.directories.get(directory.id):
+            deed = next(deeds, None)
+            if deed is None:
+                break
+            deed()
+            burst.made += 1
+            if burst.made % CHUNK == 0:
+                if self._world.journal:
+                    self._world.journal.flush()
+                await asyncio.sleep(0)
+                # The receiver sets the pace; what waits would only fill the memory.
+                while self._dispatcher.backlog() > BACKLOG:
+                    await asyncio.sleep(0.02)
+        if self._world.journal:
+            self._world.journal.flush()
+        burst.done = True
+
+    def _deeds(self, burst: Burst, directory: Directory) -> Iterator[Callable[[], object]]:
+        """One deed an event; updates and deletions run through those there are, and end with them."""
+        if burst.event == "dsync.user.created":
+            for _ in itertools.count():
+                yield partial(directories.add_user, self._world, directory)
+        elif burst.event == "dsync.group.created":
+            for number in itertools.count(1):
+                yield partial(directories.add_group, self._world, directory, f"Group {number}")
+        else:
+            for user in self._world.users:
+                if user.directory_id != directory.id:
+                    continue
+                if burst.event == "dsync.user.deleted":
+                    yield partial(directories.delete_user, self._world, user)
+                else:
+                    moved = f"{user.job_title} (moved)"
+                    yield partial(directories.update_user, self._world, user, job_title=moved)
+
+    def running(self) -> int:
+        return sum(not burst.done for burst in self.all)
+
+    async def forget(self) -> None:
+        await self.stop()
+        self.all.clear()
+
+    async def stop(self) -> None:
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

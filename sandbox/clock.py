@@ -1,0 +1,66 @@
+"""Time as the sandbox tells it: the machine's, shifted, or frozen for a test."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+
+def iso(milliseconds: int) -> str:
+    """The form of every WorkOS timestamp: ``2026-01-15T12:00:00.000Z``."""
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+def milliseconds(text: str) -> int:
+    """Read an ISO 8601 moment; without an offset it is UTC. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return round(moment.timestamp() * 1000)
+
+
+class Clock:
+    """The one source of time; every stamp, expiry, signature and retry follows it."""
+
+    def __init__(self) -> None:
+        self._offset_ms = 0
+        self._frozen_at: int | None = None
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def frozen(self) -> bool:
+        return self._frozen_at is not None
+
+    def now_ms(self) -> int:
+        if self._frozen_at is not None:
+            return self._frozen_at
+        return time.time_ns() // 1_000_000 + self._offset_ms
+
+    def now(self) -> str:
+        return iso(self.now_ms())
+
+    def freeze(self, at_ms: int | None = None) -> None:
+        self._frozen_at = self.now_ms() if at_ms is None else at_ms
+        self._tell()
+
+    def advance(self, seconds: float) -> None:
+        step = round(seconds * 1000)
+        if self._frozen_at is not None:
+            self._frozen_at += step
+        else:
+            self._offset_ms += step
+        self._tell()
+
+    def reset(self) -> None:
+        """Back to the machine's time, running."""
+        self._offset_ms = 0
+        self._frozen_at = None
+        self._tell()
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """A sleeper that waits for a moment of this clock must wake when the clock is set."""
+        self._listeners.append(listener)
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()

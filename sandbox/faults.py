@@ -1,0 +1,124 @@
+"""Faults to order: what can go wrong on the way to a receiver, and what the API can answer instead."""
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+ON_DELIVERY = {
+    "duplicate": "Post it once more (`copies` more times)",
+    "delay": "Post it `seconds` later",
+    "reorder": "Hold `size` deliveries and post the last one first",
+    "drop": "Never post it",
+    "change_byte": "Change one byte of the body after signing",
+    "wrong_secret": "Sign with another secret",
+    "old_timestamp": "Sign with a time `seconds` ago",
+    "seconds": "Sign with a time in seconds instead of milliseconds",
+    "two_signatures": "Send two v1, as while a secret is being rotated; ours is the second",
+    "no_space": "Leave out the space after the comma of the header",
+}
+ON_ANSWER = {
+    "status": "Answer `status` (401, 403, 409, 422, 429, 500 …)",
+    "hang": "Answer `seconds` later",
+    "cut": "Cut the connection without an answer",
+    "empty": "Answer an empty 200",
+}
+DEFAULTS: dict[str, dict[str, float]] = {
+    "duplicate": {"copies": 1},
+    "delay": {"seconds": 2},
+    "reorder": {"size": 2},
+    "old_timestamp": {"seconds": 600},
+    "status": {"status": 500, "retry_after": 1},
+    "hang": {"seconds": 120},
+}
+SCHEDULING = ("drop", "reorder", "duplicate", "delay")
+STATUSES = range(400, 600)
+
+
+@dataclass(slots=True, kw_only=True)
+class Fault:
+    """`times` left, None for ever. `event`, `method` and `path` are patterns with ``*``."""
+
+    id: str
+    kind: str
+    event: str = "*"
+    method: str = "*"
+    path: str = "*"
+    times: int | None = 1
+    values: dict[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        where = (
+            {"event": self.event} if self.kind in ON_DELIVERY else {"method": self.method, "path": self.path}
+        )
+        return {"id": self.id, "kind": self.kind, "times": self.times, **where, **self.values}
+
+
+class Faults:
+    """Those ordered and not yet used up, oldest first."""
+
+    def __init__(self) -> None:
+        self.ordered: list[Fault] = []
+
+    def order(self, fault_id: str, values: dict[str, Any]) -> Fault:
+        """Raises ValueError, in words for the one who ordered it."""
+        values = dict(values)
+        kind = values.pop("kind", None)
+        if kind not in ON_DELIVERY and kind not in ON_ANSWER:
+            raise ValueError(f"kind is one of {', '.join([*ON_DELIVERY, *ON_ANSWER])}")
+        times = values.pop("times", 1)
+        if times is not None and (not isinstance(times, int) or isinstance(times, bool) or times < 1):
+            raise ValueError("times is a number from 1, or null for ever")
+        patterns = {}
+        for name in ("event",) if kind in ON_DELIVERY else ("method", "path"):
+            patterns[name] = values.pop(name, "*")
+            if not isinstance(patterns[name], str):
+                raise ValueError(f"{name} is a text")  # noqa: TRY004  (one kind of error for the caller)
+        numbers = dict(DEFAULTS.get(kind, {}))
+        for name, value in values.items():
+            if name not in numbers:
+                raise ValueError(f"{kind} has no {name}; it has {', '.join(numbers) or 'no values'}")
+            if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+                raise ValueError(f"{name} is a number, zero or more")
+            numbers[name] = value
+        if kind == "status" and numbers["status"] not in STATUSES:
+            raise ValueError("status is from 400 to 599")
+        fault = Fault(id=fault_id, kind=kind, times=times, values=numbers, **patterns)
+        self.ordered.append(fault)
+        return fault
+
+    def cancel(self, fault_id: str) -> bool:
+        before = len(self.ordered)
+        self.ordered = [fault for fault in self.ordered if fault.id != fault_id]
+        return len(self.ordered) < before
+
+    def clear(self) -> None:
+        self.ordered.clear()
+
+    def for_scheduling(self, event: str) -> list[Fault]:
+        return self._take(lambda fault: fault.kind in SCHEDULING and fnmatchcase(event, fault.event))
+
+    def for_sending(self, event: str) -> list[Fault]:
+        return self._take(
+            lambda fault: (
+                fault.kind in ON_DELIVERY and fault.kind not in SCHEDULING and fnmatchcase(event, fault.event)
+            )
+        )
+
+    def for_answer(self, method: str, path: str) -> Fault | None:
+        taken = self._take(
+            lambda fault: (
+                fault.kind in ON_ANSWER
+                and fnmatchcase(method, fault.method.upper())
+                and fnmatchcase(path, fault.path)
+            ),
+            most=1,
+        )
+        return taken[0] if taken else None
+
+    def _take(self, matches: Any, most: int | None = None) -> list[Fault]:
+        taken = [fault for fault in self.ordered if matches(fault)][:most]
+        for fault in taken:
+            if fault.times is not None:
+                fault.times -= 1
+        self.ordered = [fault for fault in self.ordered if fault.times is None or fault.times > 0]
+        return taken

@@ -1,0 +1,35 @@
+"""Rate limits: so many requests, and so many deletions of organizations, a key and minute."""
+
+from collections import Counter
+
+from sandbox import errors
+from sandbox.state import World
+
+_MINUTE_MS = 60_000
+
+
+class Limits:
+    """Counts by the minute of the sandbox's clock."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.forget()
+
+    def forget(self) -> None:
+        self._minute = 0
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def count(self, key: str, method: str, path: str) -> None:
+        """Raises 429 with `Retry-After` when the key has had its share of this minute."""
+        now = self._world.clock.now_ms()
+        if now // _MINUTE_MS != self._minute:
+            self._minute = now // _MINUTE_MS
+            self._counts.clear()
+        self._spend(key, "requests", self._world.switches.requests_per_minute, now)
+        if method == "DELETE" and path.startswith("/organizations/") and path.count("/") == 2:
+            self._spend(key, "deletions", self._world.switches.deletions_per_minute, now)
+
+    def _spend(self, key: str, what: str, allowed: int, now: int) -> None:
+        self._counts[key, what] += 1
+        if self._counts[key, what] > allowed:
+            raise errors.too_many(max(1, -(-(_MINUTE_MS - now % _MINUTE_MS) // 1000)))

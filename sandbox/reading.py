@@ -1,0 +1,94 @@
+"""Reading what a caller sent: each reader returns a checked value or raises the 422 that names the field."""
+
+import json
+import re
+from typing import Any, cast
+
+from aiohttp import web
+
+from sandbox import errors
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
+
+
+async def body(request: web.Request) -> dict[str, Any]:
+    try:
+        read = json.loads(await request.read() or b"{}")
+    except ValueError as error:
+        raise errors.bad_request("The request body is not valid JSON.") from error
+    if not isinstance(read, dict):
+        raise errors.bad_request("The request body must be a JSON object.")
+    return read
+
+
+def text(values: dict[str, Any], name: str) -> str:
+    value = values.get(name)
+    if value is None:
+        raise errors.invalid(name, "required", f"{name} is required.")
+    if not isinstance(value, str) or not value.strip():
+        raise errors.invalid(name, "invalid", f"{name} must be a non-empty string.")
+    return value
+
+
+def optional_text(values: dict[str, Any], name: str) -> str | None:
+    return None if values.get(name) is None else text(values, name)
+
+
+def texts(values: dict[str, Any], name: str) -> list[str]:
+    value = values.get(name)
+    if value is None:
+        raise errors.invalid(name, "required", f"{name} is required.")
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise errors.invalid(name, "invalid", f"{name} must be a list of strings.")
+    return cast("list[str]", value)
+
+
+def flag(values: dict[str, Any], name: str, *, default: bool) -> bool:
+    value = values.get(name, default)
+    if not isinstance(value, bool):
+        raise errors.invalid(name, "invalid", f"{name} must be a boolean.")
+    return value
+
+
+def email(values: dict[str, Any], name: str) -> str:
+    value = text(values, name).strip()
+    if not _EMAIL.fullmatch(value):
+        raise errors.invalid(name, "invalid", f"{name} must be an email address.")
+    return value
+
+
+def is_domain(value: str) -> bool:
+    return _DOMAIN.fullmatch(value) is not None
+
+
+def domain(value: object, field: str) -> str:
+    if not isinstance(value, str) or not is_domain(value.strip().lower()):
+        raise errors.invalid(field, "invalid", f"{value!r} is not a valid domain.")
+    return value.strip().lower()
+
+
+def external_id(values: dict[str, Any]) -> str | None:
+    value = values.get("external_id")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value or not value.isascii() or len(value) > 128:
+        raise errors.invalid("external_id", "invalid", "external_id must be 1 to 128 ASCII characters.")
+    return value
+
+
+def metadata(values: dict[str, Any], name: str = "metadata") -> dict[str, str]:
+    """Raises 400 ``invalid_metadata``: at most 50 keys of 40 characters with values of 600."""
+    value = values.get(name)
+    if value is None:
+        return {}
+    sound = (
+        isinstance(value, dict)
+        and len(value) <= 50
+        and all(len(key) <= 40 and isinstance(item, str) and len(item) <= 600 for key, item in value.items())
+    )
+    if not sound:
+        raise errors.bad_request(
+            "Metadata takes up to 50 keys of 40 characters with text values of 600.", "invalid_metadata"
+        )
+    return cast("dict[str, str]", value)

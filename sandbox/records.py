@@ -1,0 +1,265 @@
+"""What the sandbox remembers. A record is never changed, only replaced: an event keeps what it spoke of."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    id: str
+    created_at: str
+    updated_at: str
+
+    def as_row(self) -> dict[str, Any]:
+        """The record as it is written to the state file."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Organization(Record):
+    name: str
+    external_id: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    stripe_customer_id: str | None = None
+    allow_profiles_outside_organization: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrganizationDomain(Record):
+    organization_id: str
+    domain: str
+    state: str
+    verification_strategy: str = "dns"
+    verification_prefix: str
+    verification_token: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "object": "organization_domain",
+            "id": self.id,
+            "organization_id": self.organization_id,
+            "domain": self.domain,
+            "state": self.state,
+            "verification_prefix": self.verification_prefix,
+            "verification_token": self.verification_token,
+            "verification_strategy": self.verification_strategy,
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection(Record):
+    """States: requires_type, draft, validating, active, inactive, deleting."""
+
+    organization_id: str
+    connection_type: str
+    name: str
+    state: str
+    external_key: str
+    details: dict[str, str] = field(default_factory=dict)
+    certificate_expires_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory(Record):
+    """States as the API says them: linked, unlinked, validating, invalid_credentials, deleting."""
+
+    organization_id: str
+    type: str
+    name: str
+    state: str
+    external_key: str
+    bearer_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryUser(Record):
+    directory_id: str
+    organization_id: str
+    idp_id: str
+    email: str
+    first_name: str
+    last_name: str
+    job_title: str = "Software Engineer"
+    state: str = "active"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "object": "directory_user",
+            "id": self.id,
+            "directory_id": self.directory_id,
+            "organization_id": self.organization_id,
+            "idp_id": self.idp_id,
+            "email": self.email,
+            "first_name": self.first_name,
+            "last_name": self.last_name,
+            "name": f"{self.first_name} {self.last_name}",
+            "emails": [{"primary": True, "type": "work", "value": self.email}],
+            "job_title": self.job_title,
+            "username": self.email,
+            "state": self.state,
+            "raw_attributes": {},
+            "custom_attributes": {"job_title": self.job_title},
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DirectoryGroup(Record):
+    directory_id: str
+    organization_id: str
+    idp_id: str
+    name: str
+    user_ids: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "object": "directory_group",
+            "id": self.id,
+            "idp_id": self.idp_id,
+            "directory_id": self.directory_id,
+            "organization_id": self.organization_id,
+            "name": self.name,
+            "raw_attributes": {},
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItContact(Record):
+    organization_id: str
+    email: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "object": "it_contact",
+            "id": self.id,
+            "email": self.email,
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookEndpoint(Record):
+    endpoint_url: str
+    secret: str
+    events: tuple[str, ...]
+    status: str = "enabled"
+
+    EVERYTHING: ClassVar[str] = "*"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "object": "webhook_endpoint",
+            "id": self.id,
+            "endpoint_url": self.endpoint_url,
+            "secret": self.secret,
+            "status": self.status,
+            "events": list(self.events),
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+        }
+
+    def wants(self, event: str) -> bool:
+        return self.status == "enabled" and (self.EVERYTHING in self.events or event in self.events)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalLink(Record):
+    """`secret` opens the portal until `expires_at`; `contact_id` is set for the 30-day links sent by mail."""
+
+    secret: str
+    organization_id: str
+    intents: tuple[str, ...]
+    expires_at: str
+    return_url: str | None = None
+    success_url: str | None = None
+    external_user_id: str | None = None
+    contact_id: str | None = None
+    opened: int = 0
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortalSession(Record):
+    """What a link opens: a visit carried on by its own `token`, so that the link's secret is used once."""
+
+    token: str
+    link_id: str
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination(Record):
+    """A log stream or a customer's own key: where something of the organization's is kept."""
+
+    organization_id: str
+    kind: str
+    provider: str
+    details: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail(Record):
+    """What WorkOS would have mailed to an IT contact."""
+
+    to: str
+    subject: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event(Record):
+    """`data` is the payload, or the user that the payload is made of: 100,000 of those are kept cheaply."""
+
+    event: str
+    data: dict[str, Any] | DirectoryUser
+    organization_id: str | None
+    source: str
+
+    def payload(self) -> dict[str, Any]:
+        return self.data.as_json() if isinstance(self.data, DirectoryUser) else self.data
+
+    def as_row(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "created_at": self.created_at,
+            "updated_at": self.updated_at,
+            "event": self.event,
+            "data": self.payload(),
+            "organization_id": self.organization_id,
+            "source": self.source,
+        }
+
+    def as_webhook(self) -> dict[str, Any]:
+        # Real webhooks leave out `object` and `context`; the Events API has both.
+        return {"id": self.id, "event": self.event, "data": self.payload(), "created_at": self.created_at}
+
+    def as_json(self) -> dict[str, Any]:
+        actor = {"id": f"sandbox_{self.source}", "source": self.source, "name": "Sandbox"}
+        return {"object": "event", **self.as_webhook(), "context": {"actor": actor}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery(Record):
+    """One event on its way to one endpoint. `state`: pending, delivered, failed, dropped.
+
+    `due_ms` is when it may be posted next. Each attempt is a plain dict: at, request (headers, body),
+    status, answer, milliseconds, error.
+    """
+
+    event_id: str
+    event: str
+    endpoint_id: str
+    url: str
+    state: str = "pending"
+    due_ms: int = 0
+    faults: tuple[str, ...] = ()
+    attempts: tuple[dict[str, Any], ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)

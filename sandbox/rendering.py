@@ -1,0 +1,40 @@
+"""Pages: templates beside this file, and the headers that every page of ours carries."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+_environment = Environment(
+    loader=PackageLoader("sandbox"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def page(template: str, *, status: int = 200, leads_to: str | None = None, **context: Any) -> web.Response:
+    """Render `template`. `leads_to` is an address that a form of the page may end at by redirect."""
+    # Browsers hold a redirect after a form to `form-action`, so the way out must be named.
+    form_action = "'self'"
+    if leads_to:
+        parts = urlsplit(leads_to)
+        form_action += f" {parts.scheme}://{parts.netloc}"
+    return web.Response(
+        text=_environment.get_template(template).render(**context),
+        content_type="text/html",
+        status=status,
+        headers={
+            "Cache-Control": "no-store",
+            # The portal's pages have a token in their address.
+            "Referrer-Policy": "no-referrer",
+            "Content-Security-Policy": (
+                "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self';"
+                f" form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
+            ),
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+        },
+    )

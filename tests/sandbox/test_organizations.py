@@ -1,0 +1,136 @@
+"""An organization in the sandbox…"""
+
+import pytest
+from workos import BadRequestError, ConflictError, NotFoundError, UnprocessableEntityError, WorkOSClient
+from workos.organizations.models import OrganizationDomainData
+
+from sandbox.client import Sandbox
+
+
+def pending(domain: str) -> OrganizationDomainData:
+    return OrganizationDomainData.from_dict({"domain": domain, "state": "pending"})
+
+
+def test_is_created_and_found_again(workos: WorkOSClient) -> None:
+    created = workos.organizations.create_organization(
+        name="Acme", external_id="acme-1", domain_data=[pending("acme.com")], metadata={"tier": "gold"}
+    )
+
+    found = workos.organizations.get_organization(created.id)
+
+    assert found == created
+    assert workos.organizations.get_organization_by_external_id("acme-1") == created
+    assert created.id.startswith("org_")
+    assert len(created.id) == len("org_") + 26
+    assert [item.domain for item in created.domains] == ["acme.com"]
+    assert created.metadata == {"tier": "gold"}
+
+
+def test_refuses_a_taken_external_id_with_400_and_a_code(workos: WorkOSClient) -> None:
+    workos.organizations.create_organization(name="Acme", external_id="acme-1")
+
+    with pytest.raises(BadRequestError) as refusal:
+        workos.organizations.create_organization(name="Other", external_id="acme-1")
+
+    assert refusal.value.code == "external_id_already_used"
+    assert len(workos.organizations.list_organizations().data) == 1
+
+
+def test_refuses_a_taken_domain_with_409_without_a_code(workos: WorkOSClient) -> None:
+    workos.organizations.create_organization(name="Acme", domain_data=[pending("acme.com")])
+
+    with pytest.raises(ConflictError) as refusal:
+        workos.organizations.create_organization(name="Other", domain_data=[pending("acme.com")])
+
+    assert refusal.value.code is None
+    assert len(workos.organizations.list_organizations().data) == 1
+
+
+def test_lets_two_list_a_pending_domain_when_the_switch_says_so(
+    sandbox: Sandbox, workos: WorkOSClient
+) -> None:
+    sandbox.switch(exclusive_pending_domains=False)
+    workos.organizations.create_organization(name="Acme", domain_data=[pending("acme.com")])
+
+    other = workos.organizations.create_organization(name="Other", domain_data=[pending("acme.com")])
+
+    assert other.domains[0].domain == "acme.com"
+
+
+def test_needs_a_name(workos: WorkOSClient) -> None:
+    with pytest.raises(UnprocessableEntityError):
+        workos.organizations.create_organization(name="")
+
+
+def test_is_not_found_by_an_unknown_id(workos: WorkOSClient) -> None:
+    with pytest.raises(NotFoundError):
+        workos.organizations.get_organization("org_01EHWNCE74X7JSDV0X3SZ3KJNY")
+    with pytest.raises(NotFoundError):
+        workos.organizations.get_organization_by_external_id("nobody")
+
+
+def test_is_updated_and_keeps_what_is_not_named(workos: WorkOSClient) -> None:
+    created = workos.organizations.create_organization(
+        name="Acme", external_id="acme-1", domain_data=[pending("acme.com")]
+    )
+
+    updated = workos.organizations.update_organization(created.id, name="Acme Inc.")
+
+    assert updated.name == "Acme Inc."
+    assert updated.external_id == "acme-1"
+    assert [item.domain for item in updated.domains] == ["acme.com"]
+    assert updated.updated_at >= created.updated_at
+
+
+def test_loses_its_external_id_when_told_null(workos: WorkOSClient) -> None:
+    created = workos.organizations.create_organization(name="Acme", external_id="acme-1")
+
+    updated = workos.organizations.update_organization(created.id, external_id=None)
+
+    assert updated.external_id is None
+    workos.organizations.create_organization(name="Other", external_id="acme-1")
+
+
+def test_is_deleted_with_everything_it_had(sandbox: Sandbox, workos: WorkOSClient) -> None:
+    acme = workos.organizations.create_organization(name="Acme")
+    other = workos.organizations.create_organization(name="Other")
+    sandbox.activate_connection(acme.id)
+    kept = sandbox.activate_connection(other.id)
+
+    workos.organizations.delete_organization(acme.id)
+
+    with pytest.raises(NotFoundError):
+        workos.organizations.get_organization(acme.id)
+    assert [row["id"] for row in sandbox.connections()] == [kept["id"]]
+
+
+def test_is_listed_page_by_page_newest_first(workos: WorkOSClient) -> None:
+    created = [workos.organizations.create_organization(name=f"Acme {n}").id for n in range(7)]
+
+    first = workos.organizations.list_organizations(limit=3)
+    everything = [row.id for row in first.auto_paging_iter()]
+
+    assert everything == created[::-1]
+    assert len(first.data) == 3
+    assert first.before is None
+    back = workos.organizations.list_organizations(limit=3, before=everything[3])
+    assert [row.id for row in back.data] == everything[:3]
+    oldest_first = workos.organizations.list_organizations(limit=100, order="asc")
+    assert [row.id for row in oldest_first.data] == created
+
+
+def test_is_found_by_its_domain_and_by_part_of_its_name(workos: WorkOSClient) -> None:
+    acme = workos.organizations.create_organization(name="Acme", domain_data=[pending("acme.com")])
+    workos.organizations.create_organization(name="Zenith", domain_data=[pending("zenith.com")])
+
+    by_domain = workos.organizations.list_organizations(domains=["acme.com", "none.com"])
+    by_name = workos.organizations.list_organizations(search="acm")
+
+    assert [row.id for row in by_domain.data] == [acme.id]
+    assert [row.id for row in by_name.data] == [acme.id]
+
+
+@pytest.mark.parametrize("limit", [0, 101])
+def test_is_not_listed_beyond_the_limits(workos: WorkOSClient, limit: int) -> None:
+    with pytest.raises(UnprocessableEntityError):
+        workos.organizations.list_organizations(limit=limit)
