@@ -13,6 +13,41 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+setup: .venv/.installed browser  ## Install what the project needs (fast when nothing changed)
+
+.venv/.installed: requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing the Python packages …"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+browser: .venv/.installed
+	@$(BIN)/python -m tests.browser.chromium
+
+.env: .venv/.installed
+	@$(BIN)/python -c 'import secrets; text = open(".env.example").read(); open(".env", "x").write(text.replace("SECRET_KEY=\n", f"SECRET_KEY={secrets.token_urlsafe(48)}\n"))'
+	@echo "Wrote .env. Put your WorkOS API key and webhook secret into it."
+
+demo: setup  ## Walk the whole journey against the sandbox: no account, no network
+	@$(MANAGE) demo $(DEMO)
+
+run: setup .env  ## Run web and worker with .env, against WorkOS
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) worker & worker=$$!; trap "kill $$worker; wait $$worker" EXIT INT TERM; $(MANAGE) runserver
+
+test: setup  ## Run the tests
+	@$(BIN)/pytest $(PYTEST)
+
+lint: setup  ## Check style, types and who imports whom
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python -W error manage.py makemigrations --check --dry-run --settings tests.settings
+
+check: lint test  ## All that CI runs
+
 requirements:  ## Compile requirements/*.txt from pyproject.toml (UPGRADE=1 takes newer versions)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/base.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements/base.txt pyproject.toml -o requirements/dev.txt

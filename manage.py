@@ -6,10 +6,10 @@ import sys
 
 
 def main() -> None:
-    # The demo always talks to the sandbox, whatever .env says: it has settings of its own.
-    demo = sys.argv[1:2] == ["demo"]
-    settings = "hostapp.demo_settings" if demo else "hostapp.settings"
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings)
+    if sys.argv[1:2] == ["demo"]:
+        # Always the sandbox, whatever .env and the shell say: it has settings of its own.
+        os.environ["DJANGO_SETTINGS_MODULE"] = "hostapp.demo_settings"
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hostapp.settings")
 
     try:
         from django.core.management import execute_from_command_line  # noqa: PLC0415 - to explain its absence

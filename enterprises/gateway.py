@@ -170,7 +170,9 @@ def _call(deed: str) -> Iterator[None]:
         if status is None:
             logger.warning("%s: no answer (%s)", deed, type(error).__name__)
             raise Unavailable("WorkOS is not reachable.") from None
-        logger.warning("%s: HTTP %s code=%s request_id=%s", deed, status, code, reference)
+        # 404 is an ordinary answer to a look-up, and said again by whoever did not expect it.
+        level = logging.INFO if status == 404 else logging.WARNING
+        logger.log(level, "%s: HTTP %s code=%s request_id=%s", deed, status, code, reference)
         kind, message = _meaning(status)
         raise kind(message, status=status, code=code, reference=reference) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -10,7 +10,8 @@ import secrets
 from pathlib import Path
 
 _BASE = Path(__file__).resolve().parent.parent
-_FOLDER = _BASE / ".demo"
+# Its database and keys; tests give it another.
+_FOLDER = Path(os.environ.get("DEMO_FOLDER", _BASE / ".demo"))
 
 DEMO_PORT = int(os.environ.get("DEMO_PORT", "8000"))
 DEMO_SANDBOX_PORT = int(os.environ.get("DEMO_SANDBOX_PORT", "4100"))
