@@ -1,5 +1,6 @@
 """Acme with Ada (IT admin) and Ben (member), Birch with Cleo (IT admin), Dan and Sam."""
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +12,9 @@ from django.test import Client
 from enterprises import gateway
 from enterprises.models import Enterprise, Membership
 from hostapp.models import User
+from tests import processes
 from tests.edge import RequestsBackend
+from tests.processes import Manage
 
 # The organization of every recorded event in tests/webhooks/events.
 ACME_ORGANIZATION = "org_01EHWNCE74X7JSDV0X3SZ3KJNY"
@@ -67,6 +70,22 @@ def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+@pytest.fixture
+def manage() -> Iterator[Manage]:
+    """Start `manage.py …` as a real process on the test's database; what still runs afterwards is ended."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> "subprocess.Popen[str]":
+        started.append(processes.manage(*arguments))
+        return started[-1]
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def user_of(folder: Path) -> "subprocess.Popen[str]":
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-c", CODE, str(folder)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
@@ -38,7 +38,6 @@ def user_of(folder: Path) -> "subprocess.Popen[str]":
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    return process
 
 
 def ready(process: "subprocess.Popen[str]") -> str:

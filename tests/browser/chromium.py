@@ -1,0 +1,72 @@
+"""Find a Chromium for the browser walks: one on the machine, else by apt as root, else Playwright's own.
+
+`python -m tests.browser.chromium` prints what was found, or says aloud that the walks will not run; in CI
+that is a failure.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_PLACES = (
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+
+
+# It runs as root in CI, and may not look beyond this machine.
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def find() -> str | None:
+    """The path of a browser, or None."""
+    for name in _NAMES:
+        if path := shutil.which(name):
+            return path
+    for place in _PLACES:
+        if Path(place).exists():
+            return place
+    return _playwrights_own()
+
+
+def _playwrights_own() -> str | None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).exists() else None
+
+
+def install() -> None:
+    """Try the ways there are, quietly: what counts is whether `find` finds one afterwards."""
+    if os.geteuid() == 0 and shutil.which("apt-get"):
+        print("Installing Chromium for the browser walks …", flush=True)
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
+            subprocess.run(["apt-get", "-qq", *arguments], env=environment, stdout=subprocess.DEVNULL)
+    if find() is None:
+        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], stdout=subprocess.DEVNULL)
+
+
+def main() -> int:
+    if find() is None:
+        install()
+    if find() is None:
+        print("NO BROWSER: the browser walks will NOT run. Install Chromium to run them.", file=sys.stderr)
+        return 1 if os.environ.get("CI") else 0
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""The story of the project, from one command to the word *Active*, in a real browser."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def start_demo(folder: str, port: int, sandbox_port: int) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "demo", "--port", str(port), "--sandbox-port", str(sandbox_port)],
+        cwd=ROOT,
+        env={**os.environ, "DEMO_FOLDER": folder, "DATABASE_URL": "postgres://not-this-one.example/x"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+@dataclass
+class Demo:
+    url: str
+    sandbox: str
+    said: str
+    process: "subprocess.Popen[str]"
+
+    @property
+    def password(self) -> str:
+        return str(re.findall(r"ada@acme\.example +(\S+)", self.said)[0])
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    port, sandbox_port = free_port(), free_port()
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        process = start_demo(folder, port, sandbox_port)
+        said = ""
+        for line in process.stdout or ():
+            said += line
+            if "Ctrl-C ends everything" in line:
+                break
+        assert "The demo runs" in said, said
+        yield Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", said, process)
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=30)
+        assert process.returncode == 0, rest
+        assert "Ended." in rest
+
+
+def sign_in(page: Page, demo: Demo, email: str) -> None:
+    page.goto(demo.url)
+    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Password").fill(demo.password)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_an_it_admin_sets_up_single_sign_on_and_sees_it_active(demo: Demo, page: Page) -> None:
+    sign_in(page, demo, "ADA@acme.example")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Acme Inc.")
+    section = page.get_by_role("region", name="Single Sign-On")
+    expect(section).to_contain_text("Not set up")
+
+    with page.expect_response(re.compile("/portal/sso/")) as answer:
+        page.get_by_role("button", name="Configure SSO").click()
+    assert answer.value.status == 303
+    page.wait_for_url(f"{demo.sandbox}/**")
+    expect(page.locator("body")).to_contain_text("Acme Inc.")
+
+    page.get_by_role("radio", name="Okta", exact=True).check()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_role("button", name="Test sign-in").click()
+    page.get_by_role("button", name="Finish").click()
+
+    page.wait_for_url(f"{demo.url}/enterprises/acme-inc/")
+    expect(section.get_by_text("Active", exact=True)).to_be_visible()
+    expect(section).to_contain_text("Okta")
+
+
+def test_an_it_admin_sets_up_directory_sync_by_keyboard_alone(demo: Demo, page: Page) -> None:
+    page.goto(demo.url)
+    expect(page.get_by_label("E-mail address")).to_be_focused()
+    page.keyboard.type("cleo@birch.example")
+    page.keyboard.press("Tab")
+    page.keyboard.type(demo.password)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/enterprises/birch-ltd/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    button = page.get_by_role("button", name="Configure Directory Sync")
+    for _ in range(15):
+        if button.evaluate("it => it === document.activeElement"):
+            break
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{demo.sandbox}/**")
+    page.get_by_role("radio", name="Okta", exact=True).focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Test connection").press("Enter")
+    page.get_by_role("button", name="Finish").press("Enter")
+
+    page.wait_for_url(f"{demo.url}/enterprises/birch-ltd/")
+    section = page.get_by_role("region", name="Directory Sync")
+    expect(section.get_by_text("Active", exact=True)).to_be_visible()
+
+
+def test_a_member_sees_the_state_and_no_button(demo: Demo, page: Page) -> None:
+    sign_in(page, demo, "ben@acme.example")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Acme Inc.")
+    expect(page.get_by_role("button", name="Configure SSO")).to_have_count(0)
+    expect(page.get_by_role("main")).to_contain_text("Ada Adeyemi")
+
+
+def test_the_page_needs_no_sideways_scrolling_on_a_phone(demo: Demo, page: Page) -> None:
+    page.set_viewport_size({"width": 320, "height": 700})
+    sign_in(page, demo, "ada@acme.example")
+    page.wait_for_url("**/enterprises/acme-inc/")
+
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_a_taken_port_is_named(demo: Demo) -> None:
+    port = int(demo.url.rsplit(":", 1)[1])
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        said, _ = start_demo(folder, port, free_port()).communicate(timeout=30)
+
+    assert f"Port {port} is taken" in said
+    assert "--port" in said

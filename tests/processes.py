@@ -1,0 +1,43 @@
+"""Real processes of ours, on the test's database."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+Manage = Callable[..., "subprocess.Popen[str]"]
+
+
+def environment() -> dict[str, str]:
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.process_settings",
+        "TEST_DATABASE": str(connection.settings_dict["NAME"]),
+    }
+
+
+def manage(*arguments: str) -> "subprocess.Popen[str]":
+    """`manage.py …`, started and not waited for."""
+    return subprocess.Popen(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def until(true: Callable[[], object], *, seconds: float = 15) -> None:
+    """Wait until `true()`, or fail."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.02)
