@@ -3,7 +3,7 @@
 from typing import Any
 
 
-class Refusal(Exception):  # noqa: N818  (an answer, not a fault)
+class Refusal(Exception):
     """Raised anywhere below a request; the application turns it into its JSON answer."""
 
     def __init__(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:

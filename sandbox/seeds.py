@@ -22,7 +22,7 @@ _ORGANIZATION_KNOWN = {
 }
 
 
-class BadSeed(ValueError):  # noqa: N818  (said to a person, who reads it as it is)
+class BadSeed(ValueError):
     """A seed that cannot be sown; the message says where."""
 
 

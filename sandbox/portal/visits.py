@@ -42,7 +42,7 @@ CLOSED = {
 }
 
 
-class Closed(Exception):  # noqa: N818  (an answer, not a fault)
+class Closed(Exception):
     def __init__(self, reason: str, link: PortalLink | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
