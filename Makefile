@@ -23,7 +23,7 @@ setup: .venv/.installed browser  ## Install what the project needs (fast when no
 	@touch $@
 
 browser: .venv/.installed
-	@$(BIN)/python -m tests.browser.chromium
+	@test -e .venv/.browser || $(BIN)/python -m tests.browser.chromium
 
 .env: .venv/.installed
 	@$(BIN)/python -c 'import secrets; text = open(".env.example").read(); open(".env", "x").write(text.replace("SECRET_KEY=\n", f"SECRET_KEY={secrets.token_urlsafe(48)}\n"))'

@@ -30,7 +30,9 @@ ARGUMENTS = [
 
 
 def find() -> str | None:
-    """The path of a browser, or None."""
+    """The path of a browser that Playwright can drive here, or None."""
+    if not _driver_runs():
+        return None
     for name in _NAMES:
         if path := shutil.which(name):
             return path
@@ -38,6 +40,12 @@ def find() -> str | None:
         if Path(place).exists():
             return place
     return _playwrights_own()
+
+
+def _driver_runs() -> bool:
+    # Playwright brings a Node of its own, which needs a library that a bare Debian lacks.
+    command = [sys.executable, "-m", "playwright", "--version"]
+    return subprocess.run(command, capture_output=True).returncode == 0
 
 
 def _playwrights_own() -> str | None:
@@ -53,7 +61,7 @@ def install() -> None:
     if os.geteuid() == 0 and shutil.which("apt-get"):
         print("Installing Chromium for the browser walks …", flush=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
+        for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "chromium", "libatomic1"]):
             subprocess.run(["apt-get", "-qq", *arguments], env=environment, stdout=subprocess.DEVNULL)
     if find() is None:
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], stdout=subprocess.DEVNULL)
@@ -65,6 +73,8 @@ def main() -> int:
     if find() is None:
         print("NO BROWSER: the browser walks will NOT run. Install Chromium to run them.", file=sys.stderr)
         return 1 if os.environ.get("CI") else 0
+    # Looked for once a checkout; where none was found, again each time.
+    (Path(sys.prefix) / ".browser").touch()
     return 0
 
 
