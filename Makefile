@@ -34,7 +34,7 @@ demo: setup  ## Walk the whole journey against the sandbox: no account, no netwo
 
 run: setup .env  ## Run web and worker with .env, against WorkOS
 	@$(MANAGE) migrate --verbosity 0
-	@$(MANAGE) worker & worker=$$!; trap "kill $$worker; wait $$worker" EXIT INT TERM; $(MANAGE) runserver
+	@$(MANAGE) worker & worker=$$!; trap "kill $$worker 2>/dev/null; wait $$worker" EXIT; $(MANAGE) runserver
 
 test: setup  ## Run the tests
 	@$(BIN)/pytest $(PYTEST)
