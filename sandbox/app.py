@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
@@ -14,7 +13,6 @@ from sandbox import (  # noqa: F401  (each registers its routes)
     connections,
     contacts,
     control,
-    control_pages,
     deletion,
     directories,
     domains,
@@ -26,6 +24,7 @@ from sandbox import (  # noqa: F401  (each registers its routes)
     people,
     portal,
 )
+from sandbox.control.room import refuse_other_sites
 from sandbox.deliveries import Dispatcher
 from sandbox.faults import Fault, Faults
 from sandbox.limits import Limits
@@ -85,17 +84,21 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 async def misbehave(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer as a fault orders; the control room itself is always sound."""
     if request.path.startswith(CONTROL):
+        refuse_other_sites(request)
         return await handler(request)
     fault = request.app[FAULTS].for_answer(request.method, request.path)
     if fault is None:
         return await handler(request)
     if fault.kind == "cut":
+        if fault.values["after"]:
+            await handler(request)
         if request.transport is not None:
             request.transport.abort()
         return web.Response(status=500)
     if fault.kind == "hang":
+        answer = await handler(request)
         await asyncio.sleep(fault.values["seconds"])
-        return await handler(request)
+        return answer
     if fault.kind == "empty":
         return web.Response(status=200)
     return _ordered_status(fault)
@@ -149,13 +152,7 @@ async def _run_dispatcher(app: web.Application) -> AsyncIterator[None]:
         journal.close()
 
 
-def build(
-    world: World,
-    *,
-    switches: dict[str, Any],
-    webhook: tuple[str, str] | None,
-    seed: dict[str, Any],
-) -> web.Application:
+def build(world: World, beginning: control.Beginning) -> web.Application:
     app = web.Application(
         middlewares=[identify, answer_errors, misbehave, admit, keep], client_max_size=64 * 2**20
     )
@@ -164,10 +161,9 @@ def build(
     app[FAULTS] = faults
     app[LIMITS] = Limits(world)
     app[DISPATCHER] = Dispatcher(world, faults)
-    control.prepare(app, switches=switches, webhook=webhook, seed=seed)
+    control.prepare(app, beginning)
     app.add_routes(routes)
     app.add_routes(control.routes)
-    app.add_routes(control_pages.routes)
     app.add_routes(portal.routes)
     app.router.add_get("/", lead_to_control)
     app.router.add_static(f"{CONTROL}/static/", Path(__file__).parent / "static")

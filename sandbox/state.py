@@ -11,6 +11,7 @@ from sandbox.clock import Clock
 from sandbox.ids import Ids
 from sandbox.records import (
     Connection,
+    Delivery,
     Destination,
     Directory,
     DirectoryGroup,
@@ -158,6 +159,7 @@ class World:
         self.destinations = Table("destinations", Destination, self.journal)
         self.mails = Table("mails", Mail, self.journal)
         self.events = Table("events", Event, self.journal)
+        self.deliveries = Table("deliveries", Delivery, self.journal)
         if self.journal:
             self._load(self.journal)
 
