@@ -98,7 +98,7 @@ def number(values: dict[str, Any], name: str, *, default: float) -> float:
     value = values.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise errors.invalid(name, "invalid", f"{name} must be a number.")
-    return value
+    return float(value)
 
 
 def whole(values: dict[str, Any], name: str, *, default: int) -> int:
