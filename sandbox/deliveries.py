@@ -1,6 +1,7 @@
 """Webhooks on their way: posted, retried with backoff, at least once, several at a time."""
 
 import asyncio
+import contextlib
 import heapq
 import json
 import logging
@@ -163,10 +164,10 @@ class Dispatcher:
             pause = None
             if self._waiting and not self.world.clock.frozen:
                 pause = max(0.0, (self._waiting[0][0] - now) / 1000)
-            try:
-                await asyncio.wait_for(self._wake.wait(), pause)
-            except TimeoutError:
-                continue
+            # Not wait_for: it loses a cancellation that comes in the same moment as the waking.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
 
     def _attempted(self, task: asyncio.Task[None]) -> None:
         self._active.discard(task)

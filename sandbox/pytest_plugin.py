@@ -32,7 +32,12 @@ def running(*arguments: str) -> Iterator[Sandbox]:
             yield Sandbox(url=_address(process, said))
         finally:
             process.terminate()
-            process.wait(10)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
             if process.stdout:
                 process.stdout.close()
 
