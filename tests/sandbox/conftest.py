@@ -7,9 +7,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 from workos import WorkOSClient
 
 from sandbox.client import Sandbox
+from tests.sandbox.browsing import ARGUMENTS, CHROMIUM, SCRIPTED
 
 
 @pytest.fixture
@@ -64,3 +66,23 @@ def receiver() -> Iterator[Receiver]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page on a phone; a test may ask for it without JavaScript."""
+    scripted = getattr(request, "param", True)
+    context = chromium.new_context(java_script_enabled=scripted, viewport={"width": 375, "height": 700})
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    setattr(page, SCRIPTED, scripted)
+    yield page
+    context.close()
