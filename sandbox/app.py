@@ -101,15 +101,15 @@ async def misbehave(request: web.Request, handler: Handler) -> web.StreamRespons
         return answer
     if fault.kind == "empty":
         return web.Response(status=200)
-    return _ordered_status(fault)
+    return _ordered_status(fault, request.path)
 
 
-def _ordered_status(fault: Fault) -> web.Response:
+def _ordered_status(fault: Fault, path: str) -> web.Response:
     status = int(fault.values["status"])
     if status == 401:
         refusal = errors.unauthorized()
     elif status == 429:
-        refusal = errors.too_many(round(fault.values["retry_after"]))
+        refusal = errors.too_many(round(fault.values["retry_after"]), path)
     else:
         refusal = errors.Refusal(status, {"message": f"The sandbox was told to answer {status}."})
     return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
