@@ -49,7 +49,16 @@ def is_api(request: web.Request) -> bool:
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
     """A request id on every answer, and one line a request that shows the route and never an address."""
     began = time.perf_counter()
-    response = await handler(request)
+    try:
+        response = await handler(request)
+    except web.HTTPException as raised:
+        _sign_off(request, raised, began)
+        raise
+    _sign_off(request, response, began)
+    return response
+
+
+def _sign_off(request: web.Request, response: web.StreamResponse, began: float) -> None:
     response.headers["X-Request-ID"] = str(uuid.uuid4())
     resource = request.match_info.route.resource
     log.info(
@@ -59,7 +68,6 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         response.status,
         (time.perf_counter() - began) * 1000,
     )
-    return response
 
 
 @web.middleware
@@ -71,10 +79,10 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except web.HTTPException as error:
         if error.status < 400 or not is_api(request):
             raise
-        message = f"Cannot {request.method} {request.path}"
-        return web.json_response(
-            {"message": message, "error": error.reason, "statusCode": error.status}, status=error.status
-        )
+        # A method that a path does not take is as unknown to WorkOS as a path that it does not have.
+        status = 404 if error.status == 405 else error.status
+        message = f"Cannot {request.method} {request.path}" if status == 404 else error.reason
+        return web.json_response({"message": message, "statusCode": status}, status=status)
     except Exception:
         log.exception("The sandbox itself failed")
         return web.json_response({"message": "Internal server error."}, status=500)

@@ -57,6 +57,13 @@ def test_is_json_for_a_path_that_is_not_there(sandbox: Sandbox) -> None:
     assert body["message"] == "Cannot GET /nothing/here"
 
 
+def test_is_404_for_a_method_that_a_path_does_not_take(sandbox: Sandbox) -> None:
+    status, _headers, body = ask(f"{sandbox.url}/organizations/x/it_contacts/y/invite", sandbox.api_key)
+
+    assert status == 404
+    assert body["message"] == "Cannot GET /organizations/x/it_contacts/y/invite"
+
+
 def test_is_400_for_a_body_that_is_not_json(sandbox: Sandbox) -> None:
     status, _headers, body = ask(f"{sandbox.url}/organizations", sandbox.api_key, b"{name:")
 

@@ -11,6 +11,7 @@ import pytest
 
 from sandbox.__main__ import main
 from sandbox.pytest_plugin import running
+from tests.sandbox.conftest import client_of
 
 
 def start(*arguments: str) -> "subprocess.Popen[str]":
@@ -112,3 +113,23 @@ def test_keeps_secrets_of_links_out_of_what_it_prints() -> None:
 
     assert "GET /portal/launch 404" in output
     assert "tell-nobody" not in output
+
+
+def test_ends_at_once_though_an_answer_hangs_and_a_retry_waits() -> None:
+    with running("--webhook-url", "http://127.0.0.1:9/") as sandbox:
+        client = client_of(sandbox)
+        client.organizations.create_organization(name="Acme")
+        client.close()
+        sandbox.fault("hang", seconds=60, path="/organizations")
+        port = int(sandbox.url.rsplit(":", 1)[1])
+        hanging = socket.create_connection(("127.0.0.1", port))
+        key = sandbox.api_key.encode()
+        hanging.sendall(
+            b"GET /organizations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + key + b"\r\n\r\n"
+        )
+        while sandbox.order("GET", "faults")["data"]:
+            time.sleep(0.01)
+        began = time.monotonic()
+
+    assert time.monotonic() - began < 1.5
+    hanging.close()

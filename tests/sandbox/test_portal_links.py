@@ -35,6 +35,7 @@ def test_opens_a_visit_whose_address_is_not_the_link(workos: WorkOSClient) -> No
     assert answer.headers["Referrer-Policy"] == "no-referrer"
     assert urlsplit(link).query.removeprefix("secret=") not in answer.headers["Location"]
     assert answer.headers["Location"].endswith("/sso")
+    assert answer.headers["X-Request-ID"]
 
 
 def test_is_refused_after_five_minutes(sandbox: Sandbox, workos: WorkOSClient) -> None:
