@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, ViewportSize, sync_playwright
 from workos import WorkOSClient
 
 from sandbox.client import Sandbox
@@ -69,20 +69,25 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def phones() -> Iterator[dict[bool, BrowserContext]]:
+    """A phone's browser with JavaScript and one without; no page of the sandbox leaves a trace in them."""
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield launched
+        size: ViewportSize = {"width": 375, "height": 700}
+        yield {
+            scripted: launched.new_context(java_script_enabled=scripted, viewport=size)
+            for scripted in (True, False)
+        }
         launched.close()
 
 
 @pytest.fixture
-def page(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+def page(phones: dict[bool, BrowserContext], request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page on a phone; a test may ask for it without JavaScript."""
     scripted = getattr(request, "param", True)
-    context = chromium.new_context(java_script_enabled=scripted, viewport={"width": 375, "height": 700})
-    page = context.new_page()
+    page = phones[scripted].new_page()
     page.set_default_timeout(10_000)
     setattr(page, SCRIPTED, scripted)
     yield page
-    context.close()
+    assert phones[scripted].cookies() == []
+    page.close()
