@@ -51,3 +51,8 @@ check: lint test  ## All that CI runs
 requirements:  ## Compile requirements/*.txt from pyproject.toml (UPGRADE=1 takes newer versions)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/base.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements/base.txt pyproject.toml -o requirements/dev.txt
+
+.PHONY: contract
+contract:  ## Hold the sandbox against WorkOS's OpenAPI document and its Node SDK (needs Node 20)
+	cd tests/contract && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	cd tests/contract && SANDBOX_PYTHON=$(abspath $(BIN))/python node --test
