@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--custom-compile-command "make requirements"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo run test lint check requirements
+.PHONY: help setup browser demo run test contract lint check requirements
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ run: setup .env  ## Run web and worker with .env, against WorkOS
 test: setup  ## Run the tests
 	@$(BIN)/pytest $(PYTEST)
 
+contract: setup  ## Hold the sandbox against WorkOS's OpenAPI document and its Node SDK (needs Node 20)
+	cd tests/contract && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	cd tests/contract && SANDBOX_PYTHON=$(abspath $(BIN))/python node --test
+
 lint: setup  ## Check style, types and who imports whom
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,13 +50,10 @@ lint: setup  ## Check style, types and who imports whom
 	$(BIN)/lint-imports
 	$(BIN)/python -W error manage.py makemigrations --check --dry-run --settings tests.settings
 
-check: lint test  ## All that CI runs
+check: lint test  ## All that CI runs (and `make contract`, where Node is)
+	@if command -v node >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))'; \
+	then $(MAKE) --no-print-directory contract; else echo "No Node 20: make contract did not run."; fi
 
 requirements:  ## Compile requirements/*.txt from pyproject.toml (UPGRADE=1 takes newer versions)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/base.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements/base.txt pyproject.toml -o requirements/dev.txt
-
-.PHONY: contract
-contract:  ## Hold the sandbox against WorkOS's OpenAPI document and its Node SDK (needs Node 20)
-	cd tests/contract && npm install --no-package-lock --no-audit --no-fund --loglevel=error
-	cd tests/contract && SANDBOX_PYTHON=$(abspath $(BIN))/python node --test

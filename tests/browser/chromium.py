@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PLACES = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -40,6 +42,17 @@ def find() -> str | None:
         if Path(place).exists():
             return place
     return _playwrights_own()
+
+
+def needed() -> str:
+    """The same, in a test: without one the walk is reported as not run; in CI it fails."""
+    path = find()
+    if path is None:
+        missing = "NO BROWSER: the browser walks did not run. `make browser` says why."
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return path
 
 
 def _driver_runs() -> bool:

@@ -11,7 +11,8 @@ from playwright.sync_api import BrowserContext, Page, ViewportSize, sync_playwri
 from workos import WorkOSClient
 
 from sandbox.client import Sandbox
-from tests.sandbox.browsing import ARGUMENTS, CHROMIUM, SCRIPTED
+from tests.browser.chromium import ARGUMENTS, needed
+from tests.sandbox.browsing import SCRIPTED
 
 
 @pytest.fixture
@@ -71,8 +72,9 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture(scope="session")
 def phones() -> Iterator[dict[bool, BrowserContext]]:
     """A phone's browser with JavaScript and one without; no page of the sandbox leaves a trace in them."""
+    path = needed()
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         size: ViewportSize = {"width": 375, "height": 700}
         yield {
             scripted: launched.new_context(java_script_enabled=scripted, viewport=size)
