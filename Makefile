@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--custom-compile-command "make requirements"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo run test contract lint check requirements
+.PHONY: help setup browser demo run test bench contract lint check requirements
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ run: setup .env  ## Run web and worker with .env, against WorkOS
 
 test: setup  ## Run the tests
 	@$(BIN)/pytest $(PYTEST)
+
+bench: setup  ## Measure receiving and applying webhooks on this machine
+	@$(BIN)/python -m bench.deliveries $(BENCH)
 
 contract: setup  ## Hold the sandbox against WorkOS's OpenAPI document and its Node SDK (needs Node 20)
 	cd tests/contract && npm install --no-package-lock --no-audit --no-fund --loglevel=error

@@ -44,7 +44,7 @@ def test_sets_up_single_sign_on(
     expect(page.get_by_text("Acme")).to_be_visible()
     page.get_by_role("radio", name="Okta", exact=True).check()
     press(page, "Continue")
-    page.get_by_label("IdP metadata URL").fill("https://acme.okta.com/metadata")
+    page.get_by_label("IdP metadata URL").fill("https://acme.okta.example/metadata")
     press(page, "Continue")
     [connection] = workos.sso.list_connections(organization_id=acme.id).data
     assert connection.state == "validating"
