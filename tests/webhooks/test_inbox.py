@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from enterprises.models import Connection, Enterprise
 from tests.deliveries import deliver
-from webhooks.handlers import APPLIED, HANDLERS, Event, Outcome
+from webhooks.events import Event
+from webhooks.handlers import APPLIED, HANDLERS, Outcome
 from webhooks.inbox import MAX_ATTEMPTS, apply_waiting, retry_delay
 from webhooks.models import WebhookEvent
 
