@@ -1,5 +1,7 @@
 """Read what is posted, never more than may be kept."""
 
+from typing import Any
+
 from django.http import HttpRequest, UnreadablePostError
 
 _PIECE = 64 * 1024
@@ -39,11 +41,20 @@ def _announced(request: HttpRequest, length: int, most: int) -> bytes:
 
 def _chunks(request: HttpRequest, most: int) -> bytes:
     body = bytearray()
-    while piece := request.META["wsgi.input"].read(_PIECE):
+    while piece := _piece(request.META["wsgi.input"]):
         body += piece
         if len(body) > most:
             raise TooLarge(len(body))
     return bytes(body)
+
+
+def _piece(stream: Any) -> bytes:
+    try:
+        piece: bytes = stream.read(_PIECE)
+    except Exception as error:
+        # Each server has errors of its own for chunks and trailers that make no sense.
+        raise CutOff from error
+    return piece
 
 
 def _number(text: object) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import Resolver404, resolve
 
 from webhooks import views
@@ -24,7 +24,9 @@ def receive_first(
             match = resolve(request.path_info, "webhooks.urls")
         except Resolver404:
             return views.nothing_here()
-        response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+        response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+        # Without it an empty answer would go out in chunks.
+        response.headers.setdefault("Content-Length", str(len(response.content)))
         return response
 
     return answer

@@ -62,7 +62,8 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
 
     def claimed(self, claimed: dict[int, int]) -> list["WebhookEvent"]:
         """Those of `claimed` that are still ours, locked until the transaction ends."""
-        rows = self.filter(pk__in=claimed, unfinished__gt=0).select_for_update(skip_locked=True)
+        # Not skipping what is locked: another worker's look at what is due may hold them for a moment.
+        rows = self.filter(pk__in=claimed, unfinished__gt=0).select_for_update()
         return [event for event in rows.order_by("id") if event.attempts == claimed[event.pk]]
 
 
