@@ -56,7 +56,7 @@ class World:
             return
         state = {"deleted": "deleted"}.get(what, what)
         new = {"kind": kind, "organization": organization, "state": state}
-        # A deletion carries the object as it was before: its name, state and time.
+        # A deletion carries the object as it was before: its name, its state, and a time that proves nothing.
         source = held if what == "deleted" and held else {"name": f"as of {len(self.events)}", "at": self.now}
         told_state = held["state"] if what == "deleted" and held else state
         new |= {"name": source["name"], "at": source["at"]}
@@ -65,7 +65,7 @@ class World:
             "organization_id": organization,
             "state": told_state,
             "name": source["name"],
-            "updated_at": text(source["at"]),
+            "updated_at": text(source["at"] - timedelta(hours=what == "deleted")),
         }
         if kind == "domain":
             data["domain"] = f"{key.replace('_', '-')}.example"

@@ -20,7 +20,7 @@ from tests.webhooks.histories import World, deeds
 from webhooks.inbox import apply_waiting
 from webhooks.models import WebhookEvent
 
-KINDS = {"connection": Connection, "directory": Directory, "domain": OrganizationDomain}
+KINDS: dict[str, Any] = {"connection": Connection, "directory": Directory, "domain": OrganizationDomain}
 WORKERS = 3
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -31,8 +31,8 @@ def event(number: int) -> bytes:
     return json.dumps(payload("connection.activated", event_id=f"event_{number}")).encode()
 
 
-def delivery(body: bytes, **changes: str) -> bytes:
-    return request(body, f"WorkOS-Signature: {signed(body)}", **changes)
+def delivery(body: bytes) -> bytes:
+    return request(body, f"WorkOS-Signature: {signed(body)}")
 
 
 def chunked(body: bytes, *headers: str, size: int = 1000) -> bytes:
