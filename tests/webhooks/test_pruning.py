@@ -173,7 +173,8 @@ def test_the_table_does_not_grow_under_coming_and_going() -> None:
                 "INSERT INTO webhooks_webhookevent (event_id, event, issued_at, received_at, payload,"
                 " secret_name, status, error, attempts, unfinished, organization_id, effects_attempts,"
                 " effects_error) SELECT %s || number, 'dsync.user.created', now(),"
-                " now() - interval '100 days', '{\"data\": {}}', '', 'applied', '', 1, 0, '', 0, '' FROM generate_series(1, 3000) number",
+                " now() - interval '100 days', '{\"data\": {}}', '', 'applied', '', 1, 0, '', 0, ''"
+                " FROM generate_series(1, 3000) number",
                 [f"event_{generation}_"],
             )
         assert prune(days=90, now=timezone.now(), size=500) == 3000
