@@ -5,6 +5,7 @@ parse yet (the size of a chunk, say). A proxy that buffers requests ends that; t
 """
 
 import errno
+import os
 import socket
 import time
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker
 
 # For all of a request to arrive, in seconds; and its most bytes, head and body.
-DEADLINE = 15.0
+DEADLINE = float(os.environ.get("WEB_PATIENCE", "15"))
 MOST_BYTES = 4 * 1024 * 1024
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection
+from django.db import connection, models
 from django.db.models import Count, Min, Q, Sum
 
 from webhooks.models import Reason, RefusalCount, RefusalSample, Secret, WebhookEvent
@@ -69,7 +69,7 @@ class Inspection:
 def inspect(*, secret_names: Sequence[str], tolerance: timedelta, now: datetime) -> Inspection:
     waiting = WebhookEvent.objects.filter(due_at__lte=now).aggregate(n=Count("pk"), oldest=Min("due_at"))
     outcomes = _outcomes(now)
-    effects_left = _effects_left(now)
+    effects_left = effects_given_up().count()
     clock = _clock()
     attention = []
     if waiting["oldest"] and now - waiting["oldest"] > _BEHIND:
@@ -116,12 +116,9 @@ def _outcomes(now: datetime) -> list[Outcome]:
     return [Outcome(status, reason, count, ids.get(newest, "")) for status, reason, count, newest in rows]
 
 
-def _effects_left(now: datetime) -> int:
-    return (
-        WebhookEvent.objects.filter(received_at__gte=now - timedelta(days=30), effects_due_at=None)
-        .exclude(effects_error="")
-        .count()
-    )
+def effects_given_up() -> "models.QuerySet[WebhookEvent]":
+    given_up: models.QuerySet[WebhookEvent] = WebhookEvent.objects.filter(effects_due_at=None)
+    return given_up.exclude(effects_error="")
 
 
 def _clock() -> float | None:

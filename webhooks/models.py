@@ -139,6 +139,8 @@ class WebhookEvent(models.Model):
                 condition=Q(effects_due_at__isnull=False),
                 name="webhook_event_effects",
             ),
+            # Serves inspect_webhooks: those whose effects were given up.
+            models.Index(fields=["id"], condition=~Q(effects_error=""), name="webhook_event_effects_left"),
             # Serves the admin's filter, inspect_webhooks and replay --failed. Applied ones are not in it.
             models.Index(
                 fields=["status", "id"], condition=~Q(status="applied"), name="webhook_event_status"

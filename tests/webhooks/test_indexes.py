@@ -9,7 +9,7 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 
 from enterprises.models import Certificate, Connection, Directory, Enterprise, OrganizationDomain
-from webhooks import replay
+from webhooks import inspection, replay
 from webhooks.models import WebhookEvent
 from webhooks.pruning import old_events
 
@@ -103,6 +103,11 @@ QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
         WebhookEvent.objects.filter(event_id__exact="event_5").order_by("-id")[:50],
         "webhooks_webhookevent_event_id",
     ),
+    "left for a person": (
+        WebhookEvent.objects.filter(status="failed", due_at=None),
+        "webhook_event_status",
+    ),
+    "effects given up": (inspection.effects_given_up(), "webhook_event_effects_left"),
     "the clock of the newest deliveries": (
         WebhookEvent.objects.exclude(secret_name="").order_by("-id")[:500],
         "webhooks_webhookevent_pkey",

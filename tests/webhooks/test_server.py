@@ -147,6 +147,33 @@ def test_a_slow_body_is_waited_for(server: Server) -> None:
         assert status(answer(sock)) == 200
 
 
+SLOW = {
+    "in the head": b"POST /webhooks/workos/ HTTP/1.1\r\nHost: localhost\r\nX: ",
+    "in the body": request(b"", "Content-Length: 1000", length=False),
+    "in the size of a chunk": request(b"", "Transfer-Encoding: chunked", length=False),
+}
+
+
+def test_who_drips_for_ever_is_hung_up_on_and_holds_nobody_up() -> None:
+    with serving("--threads", "4", "--workers", "1", WEB_PATIENCE="2") as server:
+        began = time.monotonic()
+        drips = [server.connect() for _ in range(2) for _ in SLOW]
+        for sock, start in zip(drips, [*SLOW.values()] * 2, strict=True):
+            sock.sendall(start)
+        lasted: dict[int, float] = {}
+        # More of them than threads: the last get their turn when the first are hung up on.
+        while len(lasted) < len(drips) and time.monotonic() - began < 20:
+            for number, sock in enumerate(drips):
+                if number not in lasted and _pour(sock, b"0", most=1) == 0:
+                    lasted[number] = time.monotonic() - began
+            time.sleep(0.1)
+        for sock in drips:
+            sock.close()
+        assert len(lasted) == len(drips)
+        assert max(lasted.values()) < 8
+        assert status(server.send(delivery(BODY))) == 200
+
+
 def test_a_sender_that_goes_away_in_the_middle_leaves_nothing_and_is_counted(server: Server) -> None:
     with server.connect() as sock:
         sock.sendall(delivery(BODY)[:-10])
