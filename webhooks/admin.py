@@ -11,7 +11,7 @@ from django.utils import timezone
 from webhooks import inspection, replay
 from webhooks.handlers import HANDLERS
 from webhooks.models import Reason, RefusalCount, RefusalSample, Secret, WebhookEvent
-from webhooks.refusals import NEXT_STEP, how_far
+from webhooks.refusals import NEXT_STEP
 
 # What one page can show, and one request apply.
 _AT_ONCE = 1000
@@ -20,7 +20,9 @@ _AT_ONCE = 1000
 class LookedAt(admin.ModelAdmin):
     """Looked at, never edited: what stands there is what came."""
 
+    # To count a million rows for a number on the page is not worth it.
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -50,9 +52,9 @@ class WebhookEventAdmin(LookedAt):
     list_display = [
         "received_at",
         "event",
-        "event_id",
         "status",
         "reason",
+        "event_id",
         "attempts",
         "due_at",
         "secret_name",
@@ -61,7 +63,6 @@ class WebhookEventAdmin(LookedAt):
     search_fields = ["event_id__exact"]
     search_help_text = "A whole event id"
     ordering = ["-id"]
-    # There is an index for it; counting a million rows for the number of pages is not worth it.
     list_per_page = 50
     actions = ["apply_again"]
 
@@ -106,8 +107,7 @@ class WebhookEventAdmin(LookedAt):
 class RefusalSampleAdmin(LookedAt):
     """Why was it refused? The newest of each reason, how often, and what to do."""
 
-    list_display = ["why", "refused_at", "off", "last_hour", "last_three_days", "header_length",
-                    "body_length", "detail", "next_step"]  # fmt: skip
+    list_display = ["why", "next_step", "refused_at", "newest", "last_hour", "last_three_days"]
     list_display_links = None
     ordering = ["-refused_at"]
 
@@ -121,15 +121,17 @@ class RefusalSampleAdmin(LookedAt):
         )
         for sentence in found.attention:
             messages.warning(request, sentence)
-        return super().changelist_view(request, extra_context)
+        return super().changelist_view(
+            request, {"title": "Why deliveries were refused", **(extra_context or {})}
+        )
 
     @admin.display(description="Reason")
     def why(self, sample: RefusalSample) -> str:
         return sample.get_reason_display()
 
-    @admin.display(description="How far off")
-    def off(self, sample: RefusalSample) -> str:
-        return how_far(sample.issued_at, sample.refused_at)
+    @admin.display(description="The newest")
+    def newest(self, sample: RefusalSample) -> str:
+        return inspection.in_words(sample)
 
     @admin.display(description="Last hour")
     def last_hour(self, sample: RefusalSample) -> int:

@@ -34,7 +34,7 @@ class Refusal:
     reason: str
     last_hour: int
     last_days: int
-    refused_at: datetime | None
+    refused_at: datetime
     how_far: str
     header_length: int | None
     body_length: int | None
@@ -173,3 +173,15 @@ def refusals(now: datetime) -> list[Refusal]:
         )
         for sample in RefusalSample.objects.order_by("-refused_at")
     ]
+
+
+def in_words(sample: "RefusalSample | Refusal") -> str:
+    """How far off and how long it was; never what it said."""
+    off = sample.how_far if isinstance(sample, Refusal) else how_far(sample.issued_at, sample.refused_at)
+    parts = [
+        off,
+        "no header" if sample.header_length is None else f"header of {sample.header_length} characters",
+        "body not read" if sample.body_length is None else f"body of {sample.body_length} bytes",
+        sample.detail,
+    ]
+    return ", ".join(filter(None, parts))

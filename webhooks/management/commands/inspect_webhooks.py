@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
-from webhooks.inspection import Inspection, Refusal, inspect
+from webhooks.inspection import Inspection, in_words, inspect
 
 
 class Command(BaseCommand):
@@ -65,7 +65,7 @@ Exits with 1 when something needs a person.
             write("  Nothing.")
         for refusal in found.refusals:
             write(f"  {refusal.last_days} × {refusal.reason} ({refusal.last_hour} in the last hour)")
-            write(f"      newest: {_sample(refusal)}")
+            write(f"      newest: {refusal.refused_at:%Y-%m-%d %H:%M:%S} UTC, {in_words(refusal)}")
             write(f"      {refusal.next_step}")
         for sentence in found.attention:
             write(self.style.WARNING(f"\n{sentence}"))
@@ -73,14 +73,3 @@ Exits with 1 when something needs a person.
 
 def _at(words: str, at: datetime | None) -> str:
     return f"{words} {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
-
-
-def _sample(refusal: Refusal) -> str:
-    parts = [
-        f"{refusal.refused_at:%Y-%m-%d %H:%M:%S} UTC" if refusal.refused_at else "",
-        refusal.how_far,
-        "no header" if refusal.header_length is None else f"header of {refusal.header_length} characters",
-        "body not read" if refusal.body_length is None else f"body of {refusal.body_length} bytes",
-        refusal.detail,
-    ]
-    return ", ".join(filter(None, parts))
