@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from enterprises.models import Certificate, Connection, Directory, Enterprise, OrganizationDomain
 
@@ -67,36 +68,52 @@ def record(told: Sequence[Told]) -> list[Result]:
 
 def adopt_organization(*, organization_id: str, external_id: str) -> bool:
     """Keep the id of an Organization that carries our `external_id`: what a crash may have left undone."""
-    try:
-        ours = uuid.UUID(external_id)
-    except ValueError:
-        return False
-    return bool(
+    ours = _uuid(external_id)
+    return ours is not None and bool(
         Enterprise.objects.filter(external_id=ours, organization_id=None).update(
             organization_id=organization_id, attention=""
         )
     )
 
 
-def knows(organization_id: str) -> bool:
-    return Enterprise.objects.filter(organization_id=organization_id).exists()
-
-
-def close_organization(organization_id: str, *, at: datetime) -> Result:
-    """The Organization is gone at WorkOS, and its connections, directories and domains with it."""
-    with transaction.atomic():
-        enterprise = (
-            Enterprise.objects.select_for_update(no_key=True).filter(organization_id=organization_id).first()
+def known(organization_ids: Iterable[str]) -> set[str | None]:
+    """Those of them that belong to an enterprise."""
+    return set(
+        Enterprise.objects.filter(organization_id__in=organization_ids).values_list(
+            "organization_id", flat=True
         )
-        if enterprise is None:
-            return Result.UNKNOWN_ORGANIZATION
-        if enterprise.organization_deleted_at:
-            return Result.STALE
-        enterprise.organization_deleted_at = at
-        enterprise.save(update_fields=["organization_deleted_at"])
-        for model in (Connection, Directory, OrganizationDomain):
-            model._default_manager.filter(enterprise=enterprise).exclude(state=DELETED).update(state=DELETED)
-    return Result.APPLIED
+    )
+
+
+def close_organizations(deleted: Sequence[tuple[str, datetime]]) -> list[Result]:
+    """Organizations are gone at WorkOS, each since when, and what was theirs with them."""
+    results = []
+    with transaction.atomic():
+        # All at once and in the order of `_enterprises`, so that two workers cannot wait for each other.
+        held = {
+            enterprise.organization_id: enterprise
+            for enterprise in Enterprise.objects.select_for_update(no_key=True)
+            .filter(organization_id__in=[organization_id for organization_id, _ in deleted])
+            .order_by("id")
+        }
+        closed = []
+        for organization_id, at in deleted:
+            enterprise = held.get(organization_id)
+            if enterprise is None:
+                results.append(Result.UNKNOWN_ORGANIZATION)
+            elif enterprise.organization_deleted_at:
+                results.append(Result.STALE)
+            else:
+                enterprise.organization_deleted_at = at
+                closed.append(enterprise)
+                results.append(Result.APPLIED)
+        if closed:
+            Enterprise.objects.bulk_update(closed, ["organization_deleted_at"])
+            for model in (Connection, Directory, OrganizationDomain):
+                model._default_manager.filter(enterprise__in=closed).exclude(state=DELETED).update(
+                    state=DELETED
+                )
+    return results
 
 
 def _enterprises(organization_ids: Iterable[str]) -> dict[str, Enterprise]:
@@ -140,3 +157,41 @@ def _write(rows: dict[str, Row]) -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return {returned for (returned,) in cursor.fetchall()}
+
+
+def describe(ids: Iterable[str]) -> dict[str, dict[str, str]]:
+    """What we hold of these WorkOS ids (and external ids), in words: `connection conn_1` → field → value.
+
+    An organization's id stands for all that is its own.
+    """
+    named = list(ids)
+    uuids = [found for one in named if (found := _uuid(one))]
+    held = {}
+    enterprises = Enterprise.objects.filter(Q(organization_id__in=named) | Q(external_id__in=uuids))
+    for enterprise in enterprises:
+        held[f"enterprise {enterprise.slug}"] = {
+            name: _in_words(getattr(enterprise, name))
+            for name in ("organization_id", "organization_deleted_at", "attention")
+        }
+    for model in (Connection, Directory, OrganizationDomain, Certificate):
+        theirs = Q(enterprise__in=enterprises) | Q(**{f"{model.KEY}__in": named})
+        for row in model._default_manager.filter(theirs):
+            held[f"{model._meta.verbose_name} {getattr(row, model.KEY)}"] = {
+                field.name: _in_words(getattr(row, field.attname))
+                for field in model._meta.concrete_fields
+                if field.name not in ("id", "enterprise", model.KEY)
+            }
+    return held
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _in_words(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)

@@ -4,6 +4,9 @@
 """
 
 import os
+import re
+from hashlib import sha256
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -92,14 +95,41 @@ if not DEBUG and (_api.scheme != "https" or _api.hostname not in WORKOS_API_HOST
     )
 
 # One secret, or several while one is being replaced: a delivery is believed if any of them signed it.
-WORKOS_WEBHOOK_SECRETS = [
-    secret.strip()
-    for secret in _secret("WORKOS_WEBHOOK_SECRET", required=not DEBUG).split(",")
-    if secret.strip()
-]
+# `name:secret` names it; without a name it goes by a fingerprint, which says nothing about the secret.
+WORKOS_WEBHOOK_SECRETS: list[str] = []
+WORKOS_WEBHOOK_SECRET_NAMES: list[str] = []
+for _given in filter(None, map(str.strip, _secret("WORKOS_WEBHOOK_SECRET", required=not DEBUG).split(","))):
+    _named = re.fullmatch(r"([a-z][a-z0-9-]{0,30}):(.+)", _given)
+    WORKOS_WEBHOOK_SECRETS.append(_named[2].strip() if _named else _given)
+    WORKOS_WEBHOOK_SECRET_NAMES.append(
+        _named[1] if _named else f"secret-{sha256(_given.encode()).hexdigest()[:6]}"
+    )
+if len(set(WORKOS_WEBHOOK_SECRET_NAMES)) < len(WORKOS_WEBHOOK_SECRET_NAMES):
+    _problems.append("WORKOS_WEBHOOK_SECRET gives two secrets the same name, or one secret twice")
 WORKOS_WEBHOOK_TOLERANCE = env.int("WORKOS_WEBHOOK_TOLERANCE", default=180)
 if WORKOS_WEBHOOK_TOLERANCE <= 0:
     _problems.append("WORKOS_WEBHOOK_TOLERANCE must be a number of seconds above 0")
+
+# An unguessable last part of the webhook address, or empty. The right signature is asked for in any case.
+WORKOS_WEBHOOK_TOKEN = _secret("WORKOS_WEBHOOK_TOKEN", required=False)
+if not re.fullmatch(r"[A-Za-z0-9_-]*", WORKOS_WEBHOOK_TOKEN):
+    _problems.append("WORKOS_WEBHOOK_TOKEN may hold letters, digits, - and _ only")
+
+# The addresses that may post webhooks; empty for all.
+WORKOS_WEBHOOK_SOURCES = []
+for _source in env.list("WORKOS_WEBHOOK_SOURCES", default=[]):
+    try:
+        WORKOS_WEBHOOK_SOURCES.append(ip_network(_source.strip()))
+    except ValueError:
+        _problems.append(f"WORKOS_WEBHOOK_SOURCES: {_source} is not an address or network")
+
+# Seconds between two writes of the refusals that a process has counted.
+WORKOS_WEBHOOK_REFUSALS_INTERVAL = 10.0
+# Days that applied, stale and ignored events are kept, with the personal data in them. 0 keeps them for ever.
+WEBHOOK_EVENTS_KEPT_DAYS = env.int("WEBHOOK_EVENTS_KEPT_DAYS", default=90)
+if 0 < WEBHOOK_EVENTS_KEPT_DAYS < 7 or WEBHOOK_EVENTS_KEPT_DAYS < 0:
+    # WorkOS repeats a delivery for three days: what is forgotten earlier would be taken for new.
+    _problems.append("WEBHOOK_EVENTS_KEPT_DAYS must be 7 or more, or 0 to keep them")
 
 # A person is waiting while these run.
 WORKOS_TIMEOUT = env.float("WORKOS_TIMEOUT", default=8.0)
@@ -131,6 +161,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "webhooks.door.receive_first",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -221,15 +252,14 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 
+BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
 if not DEBUG:
     SECURE_SSL_REDIRECT = True
-    # A sender does not follow a redirect: it would count as a failed delivery.
-    SECURE_REDIRECT_EXEMPT = [r"^webhooks/"]
     SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_SUBDOMAINS", default=False)
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
-    if env.bool("BEHIND_TLS_PROXY", default=False):
+    if BEHIND_TLS_PROXY:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # --- Logs ------------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ os.environ.update(
 from hostapp.settings import *  # noqa: F403
 
 DEBUG = False
+# Refusals are counted at once, in the test's own transaction.
+WORKOS_WEBHOOK_REFUSALS_INTERVAL = 0.0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # Static files come from the apps: nothing is collected first.

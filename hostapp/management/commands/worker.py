@@ -8,13 +8,16 @@ from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
+from webhooks.errands import errands
 from webhooks.inbox import apply_waiting
 
 logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
-    help = """Apply webhook events as they come, until SIGTERM or Ctrl-C. Run as many as you like.
+    help = """Apply webhook events as they come, and forget them in time, until SIGTERM or Ctrl-C.
+
+Run as many as you like: they share the work.
 
   manage.py worker
   manage.py worker --interval 0.2
@@ -39,7 +42,10 @@ class Command(BaseCommand):
             # The batch in hand is finished; nothing new is begun.
             signal.signal(signum, lambda *_: stop.set())
         logger.info("Worker started")
+        others = errands()
         while not stop.is_set():
+            for errand in others:
+                errand.run_if_due(timezone.now())
             try:
                 outcomes = apply_waiting(now=timezone.now())
             except (OperationalError, InterfaceError) as error:
