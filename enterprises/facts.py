@@ -47,6 +47,8 @@ def record(told: Sequence[Told]) -> list[Result]:
             if enterprise is None:
                 continue
             fact.row.enterprise = enterprise
+            if not isinstance(fact.row, Certificate):
+                fact.row.since = fact.row.as_of
             if enterprise.organization_deleted_at and hasattr(fact.row, "state"):
                 # The organization took its children with it, also those we hear of only now.
                 fact.row.state = DELETED
@@ -110,6 +112,13 @@ def _enterprises(organization_ids: Iterable[str]) -> dict[str, Enterprise]:
     }
 
 
+def _new(column: str) -> str:
+    if column == "since":
+        # A new name is no new state.
+        return "CASE WHEN held.state = EXCLUDED.state THEN held.since ELSE EXCLUDED.since END"
+    return f"EXCLUDED.{column}"
+
+
 def _version(row: Row) -> tuple[bool, datetime, str]:
     return getattr(row, "state", None) == DELETED, row.as_of, row.as_of_event
 
@@ -131,7 +140,7 @@ def _write(rows: dict[str, Row]) -> set[str]:
         f"INSERT INTO {model._meta.db_table} AS held ({', '.join(columns)}) "  # noqa: S608
         f"VALUES {', '.join([one] * len(ordered))} "
         f"ON CONFLICT ({key}) DO UPDATE "
-        f"SET {', '.join(f'{column} = EXCLUDED.{column}' for column in columns if column != key)} "
+        f"SET {', '.join(f'{column} = {_new(column)}' for column in columns if column != key)} "
         f"WHERE {newer} RETURNING {key}"
     )
     parameters: list[Any] = [

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.urls import reverse
+from django.utils import timezone
 
 
 class Enterprise(models.Model):
@@ -27,6 +28,8 @@ class Enterprise(models.Model):
     requested_domains = ArrayField(models.CharField(max_length=253), default=list, blank=True)
     attention = models.TextField(blank=True, editable=False, help_text="Why provisioning did not succeed.")
     organization_deleted_at = models.DateTimeField(null=True, editable=False)
+    # When its connections, directories and domains were last read from the API.
+    checked_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -87,12 +90,22 @@ class Fact(models.Model):
     # The object's own time, and the event that told it (empty when it was read from the API).
     as_of = models.DateTimeField()
     as_of_event = models.CharField(max_length=64, blank=True)
+    # When we heard of it.
+    told_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         abstract = True
 
 
-class Connection(Fact):
+class StatefulFact(Fact):
+    # Since when it is in its state: `as_of` moves on when only the name changes.
+    since = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Connection(StatefulFact):
     """A Single Sign-On connection. A deleted one keeps its row, so that late news cannot revive it."""
 
     class State(models.TextChoices):
@@ -142,7 +155,7 @@ class Certificate(Fact):
         return f"Certificate of {self.connection_id}"
 
 
-class Directory(Fact):
+class Directory(StatefulFact):
     """A directory (SCIM and the like). A deleted one keeps its row."""
 
     class State(models.TextChoices):
@@ -178,7 +191,7 @@ class Directory(Fact):
         return f"{self.name or self.directory_id} ({self.get_state_display()})"
 
 
-class OrganizationDomain(Fact):
+class OrganizationDomain(StatefulFact):
     """A domain as WorkOS knows it. A deleted one keeps its row."""
 
     class State(models.TextChoices):

@@ -113,6 +113,19 @@ if DEBUG and _api.hostname in _LOOPBACK:
     _port = f":{_api.port}" if _api.port else ""
     WORKOS_LINK_ORIGINS += [f"{_api.scheme}://{host}{_port}" for host in ("localhost", "127.0.0.1")]
 
+# Seconds: what cannot be taken back needs a sign-in that is younger, or the password again.
+SIGN_IN_MAX_AGE = env.int("SIGN_IN_MAX_AGE", default=900)
+# How often the Admin Portal may be opened, or a setup link sent, in ten minutes.
+PORTAL_LIMIT_PERSON = env.int("PORTAL_LIMIT_PERSON", default=10)
+PORTAL_LIMIT_ENTERPRISE = env.int("PORTAL_LIMIT_ENTERPRISE", default=30)
+for _name, _number in (
+    ("SIGN_IN_MAX_AGE", SIGN_IN_MAX_AGE),
+    ("PORTAL_LIMIT_PERSON", PORTAL_LIMIT_PERSON),
+    ("PORTAL_LIMIT_ENTERPRISE", PORTAL_LIMIT_ENTERPRISE),
+):
+    if _number <= 0:
+        _problems.append(f"{_name} must be a number above 0")
+
 # --- The application -------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -180,6 +193,8 @@ EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"no-reply@{_site.hostname or 'localhost'}")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+# Whom an IT admin can ask: said where something is not in their plan or went wrong.
+SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default=f"support@{_site.hostname or 'localhost'}")
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"

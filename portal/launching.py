@@ -1,51 +1,134 @@
 """A button becomes a five-minute link becomes a redirect."""
 
-from datetime import datetime
+import uuid
+from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.urls import reverse
 
-from enterprises import gateway
-from enterprises.models import Membership
-from portal.intents import Intent
+from enterprises import gateway, history
+from enterprises.intents import Intent
+from enterprises.models import Enterprise, Membership
 from portal.models import PortalSession
+
+Outcome = PortalSession.Outcome
+
+_WINDOW = timedelta(minutes=10)
+
+
+class TooOften(Exception):
+    """The message says who opened it how often, and when it is possible again."""
 
 
 def launch(
     membership: Membership,
     intent: Intent,
     *,
+    nonce: uuid.UUID,
+    reference: str,
     client_address: str | None,
     now: datetime,
 ) -> str:
     """Mint a Portal Link for this IT admin and write down the visit. Use the link at once; keep no copy.
 
-    Raises gateway.Refused or gateway.Unavailable; the visit then says so.
+    Raises TooOften (nothing was asked), gateway.Refused or gateway.Unavailable (the visit and the history say so).
+    """
+    session = _begin(
+        membership, intent, nonce=nonce, reference=reference, client_address=client_address, now=now
+    )
+    try:
+        link = _mint(session)
+    except gateway.GatewayError as error:
+        kind = Outcome.REFUSED if isinstance(error, gateway.Refused) else Outcome.UNAVAILABLE
+        _end(session, kind, client_address, now)
+        raise
+    _end(session, Outcome.OPENED, client_address, now)
+    return link
+
+
+def _begin(
+    membership: Membership,
+    intent: Intent,
+    *,
+    nonce: uuid.UUID,
+    reference: str,
+    client_address: str | None,
+    now: datetime,
+) -> PortalSession:
+    """Write down the visit before WorkOS is asked.
+
+    `nonce` comes with the form: pressed twice without a script, the button begins the same visit again, and
+    the second link replaces the first, which the browser has thrown away.
     """
     enterprise, user = membership.enterprise, membership.user
-    session = PortalSession.objects.create(
-        enterprise=enterprise, user=user, intent=intent, client_address=client_address, launched_at=now
-    )
-    outcome = PortalSession.Outcome.OPENED
-    try:
-        if not enterprise.organization_id or enterprise.organization_deleted_at:
-            raise gateway.Refused(f"{enterprise.name} is not set up at WorkOS yet.")
-        return gateway.generate_portal_link(
-            organization_id=enterprise.organization_id,
-            intent=intent.value,
-            success_url=_address("portal_finished", session),
-            return_url=_address("portal_returned", session),
-            # What makes the link and the sessions opened with it revocable when this person leaves.
-            external_user_id=str(user.pk),
+    with transaction.atomic():
+        # Two at once would both pass the limit.
+        Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
+        again = PortalSession.objects.filter(
+            nonce=nonce, enterprise=enterprise, user=user, intent=intent, launched_at__gt=now - _WINDOW
+        ).first()
+        _check_limits(membership, now=now)
+        if again and again.returned_at is None and again.finished_at is None:
+            again.presses += 1
+            again.save(update_fields=["presses"])
+            return again
+        taken = PortalSession.objects.filter(nonce=nonce).exists()
+        return PortalSession.objects.create(
+            nonce=uuid.uuid4() if taken else nonce,
+            enterprise=enterprise,
+            user=user,
+            intent=intent,
+            reference=reference,
+            client_address=client_address,
+            launched_at=now,
         )
-    except gateway.Refused:
-        outcome = PortalSession.Outcome.REFUSED
-        raise
-    except gateway.Unavailable:
-        outcome = PortalSession.Outcome.UNAVAILABLE
-        raise
-    finally:
-        PortalSession.objects.filter(pk=session.pk).update(outcome=outcome)
+
+
+def _mint(session: PortalSession) -> str:
+    enterprise = session.enterprise
+    if not enterprise.organization_id or enterprise.organization_deleted_at:
+        raise gateway.Refused(f"{enterprise.name} is not set up at WorkOS yet.")
+    return gateway.generate_portal_link(
+        organization_id=enterprise.organization_id,
+        intent=session.intent,
+        success_url=_address("portal_finished", session),
+        return_url=_address("portal_returned", session),
+        # What makes the link and the sessions opened with it revocable when this person leaves.
+        external_user_id=str(session.user_id),
+    )
+
+
+def _end(session: PortalSession, outcome: Outcome, client_address: str | None, now: datetime) -> None:
+    reference = "" if outcome == Outcome.OPENED else f" ({session.reference})"
+    with transaction.atomic():
+        session.outcome = outcome
+        session.save(update_fields=["outcome"])
+        history.record(
+            session.enterprise,
+            deed=history.Deed.PORTAL_OPENED,
+            who=session.user or "",
+            at=now,
+            for_whom=session.get_intent_display(),
+            client_address=client_address,
+            outcome=f"{outcome.label}{reference}",
+        )
+
+
+def _check_limits(membership: Membership, *, now: datetime) -> None:
+    recent = PortalSession.objects.filter(enterprise=membership.enterprise, launched_at__gt=now - _WINDOW)
+    for who, launches, limit in (
+        ("You have", recent.filter(user=membership.user), settings.PORTAL_LIMIT_PERSON),
+        (f"The IT admins of {membership.enterprise} have", recent, settings.PORTAL_LIMIT_ENTERPRISE),
+    ):
+        # Each row is one press at least, so no more rows than the limit are ever needed.
+        oldest_first = launches.order_by("-launched_at").values_list("launched_at", "presses")[:limit][::-1]
+        if sum(presses for _, presses in oldest_first) >= limit:
+            minutes = max(1, -((now - oldest_first[0][0] - _WINDOW) // timedelta(minutes=1)))
+            raise TooOften(
+                f"{who} opened the Admin Portal {limit} times in ten minutes. "
+                f"Nothing was changed. Try again in {minutes} {'minute' if minutes == 1 else 'minutes'}."
+            )
 
 
 def _address(name: str, session: PortalSession) -> str:

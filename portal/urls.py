@@ -5,6 +5,7 @@ from portal import views
 urlpatterns = [
     path("enterprises/<slug:slug>/", views.enterprise, name="enterprise"),
     path("enterprises/<slug:slug>/status/", views.enterprise_status, name="enterprise_status"),
+    path("enterprises/<slug:slug>/check/", views.check_now, name="check_now"),
     path("enterprises/<slug:slug>/portal/<slug:intent>/", views.open_portal, name="open_portal"),
     path(
         "enterprises/<slug:slug>/portal/returned/<uuid:nonce>/", views.portal_returned, name="portal_returned"
