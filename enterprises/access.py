@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
+from enterprises.intents import COMES_WITH, Intent
 from enterprises.models import Enterprise, Membership
 
 
@@ -45,3 +46,17 @@ def it_admins(enterprise: Enterprise) -> list[AbstractBaseUser]:
         )
         .order_by("name", "email")
     )
+
+
+def may_use(enterprise: Enterprise, intent: Intent) -> bool:
+    """Whether the plan of the enterprise includes it."""
+    return COMES_WITH.get(intent, intent) in enterprise.intents
+
+
+def why_not(enterprise: Enterprise, intent: Intent) -> str:
+    """For whom would open it: the reason, or nothing when they may."""
+    if may_use(enterprise, intent):
+        return ""
+    needed = COMES_WITH.get(intent, intent)
+    comes_with = "" if needed == intent else f", with which {intent.label} comes"
+    return f"{enterprise.name}’s plan does not include {needed.label}{comes_with}. Ask us to add it."

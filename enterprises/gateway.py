@@ -26,12 +26,20 @@ class GatewayError(Exception):
     """What stands in the message may be shown to a person; `reference` finds the request at WorkOS."""
 
     def __init__(
-        self, message: str, *, status: int | None = None, code: str = "", reference: str = ""
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str = "",
+        reference: str = "",
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.reference = reference
+        # Seconds that WorkOS asks us to wait.
+        self.retry_after = retry_after
 
 
 class Refused(GatewayError):
@@ -174,7 +182,13 @@ def _call(deed: str) -> Iterator[None]:
         level = logging.INFO if status == 404 else logging.WARNING
         logger.log(level, "%s: HTTP %s code=%s request_id=%s", deed, status, code, reference)
         kind, message = _meaning(status)
-        raise kind(message, status=status, code=code, reference=reference) from None
+        raise kind(
+            message,
+            status=status,
+            code=code,
+            reference=reference,
+            retry_after=getattr(error, "retry_after", None),
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         # The SDK builds its models from whatever came, and stumbles over what it did not expect.
         logger.warning("%s: an answer that the SDK cannot read (%s)", deed, type(error).__name__)

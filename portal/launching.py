@@ -6,8 +6,8 @@ from django.conf import settings
 from django.urls import reverse
 
 from enterprises import gateway
+from enterprises.intents import Intent
 from enterprises.models import Membership
-from portal.intents import Intent
 from portal.models import PortalSession
 
 

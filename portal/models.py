@@ -5,8 +5,8 @@ import uuid
 from django.conf import settings
 from django.db import models
 
+from enterprises.intents import Intent
 from enterprises.models import Enterprise
-from portal.intents import Intent
 
 
 class PortalSession(models.Model):

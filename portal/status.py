@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from enterprises.intents import Intent
 from enterprises.models import Certificate, Connection, Directory, Enterprise, OrganizationDomain
-from portal.intents import Intent
 from portal.models import PortalSession
 
 

@@ -11,9 +11,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from enterprises import access, gateway
+from enterprises.intents import Intent
 from enterprises.models import Membership
 from portal import status
-from portal.intents import Intent
 from portal.launching import launch
 from portal.models import PortalSession
 
@@ -45,6 +45,9 @@ def open_portal(request: HttpRequest, slug: str, intent: str) -> HttpResponse:
         return redirect(access.get_membership(request.user, slug).enterprise)
 
     membership = access.get_membership_of_it_admin(request.user, slug)
+    if reason := access.why_not(membership.enterprise, Intent(intent)):
+        messages.error(request, reason)
+        return redirect(membership.enterprise)
     reference = uuid.uuid4().hex[:8]
     try:
         link = launch(
