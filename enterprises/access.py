@@ -5,8 +5,10 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
+from enterprises.intents import COMES_WITH, Intent
 from enterprises.models import Enterprise, Membership
 
 
@@ -45,3 +47,36 @@ def it_admins(enterprise: Enterprise) -> list[AbstractBaseUser]:
         )
         .order_by("name", "email")
     )
+
+
+def may_use(enterprise: Enterprise, intent: Intent) -> bool:
+    """Whether the plan of the enterprise includes it."""
+    return COMES_WITH.get(intent, intent) in enterprise.intents
+
+
+def why_not(enterprise: Enterprise, intent: Intent) -> str:
+    """For whom would open it: the reason, or nothing when they may."""
+    if may_use(enterprise, intent):
+        return ""
+    needed = COMES_WITH.get(intent, intent)
+    comes_with = "" if needed == intent else f", with which {intent.label} comes"
+    return f"{enterprise.name}’s plan does not include {needed.label}{comes_with}. Ask us to add it."
+
+
+def get_enterprise_to_onboard(user: AbstractBaseUser | AnonymousUser, slug: str) -> Enterprise:
+    """For those who may have somebody outside the app set it up: its IT admins, and staff."""
+    if getattr(user, "is_staff", False):
+        return get_object_or_404(Enterprise, slug=slug)
+    return get_membership_of_it_admin(user, slug).enterprise
+
+
+def signed_in(user: AbstractBaseUser | AnonymousUser) -> AbstractBaseUser:
+    """Narrows the type behind LoginRequiredMiddleware."""
+    if not isinstance(user, AbstractBaseUser):
+        raise PermissionDenied("Sign in first.")
+    return user
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Where the request came from."""
+    return request.META.get("REMOTE_ADDR") or None

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from enterprises import notices
 from enterprises.models import Certificate, Connection, Directory, Enterprise, OrganizationDomain
 
 DELETED = "deleted"
@@ -57,6 +58,7 @@ def record(told: Sequence[Told]) -> list[Result]:
                 newest[key] = fact.row
 
         written = _write(newest) if newest else set()
+        notices.ask(newest[key] for key in sorted(written))
 
     def result(fact: Told) -> Result:
         if fact.organization_id not in enterprises:

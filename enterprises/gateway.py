@@ -26,12 +26,20 @@ class GatewayError(Exception):
     """What stands in the message may be shown to a person; `reference` finds the request at WorkOS."""
 
     def __init__(
-        self, message: str, *, status: int | None = None, code: str = "", reference: str = ""
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str = "",
+        reference: str = "",
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.reference = reference
+        # Seconds that WorkOS asks us to wait.
+        self.retry_after = retry_after
 
 
 class Refused(GatewayError):
@@ -154,7 +162,7 @@ def list_directories(organization_id: str) -> list[dict[str, Any]]:
 
 
 def is_gone(kind: str, object_id: str) -> bool:
-    """Whether WorkOS says 404 of this object; `kind` is `connections`, `directories` or `organization_domains`."""
+    """Whether WorkOS says 404 of it; `kind` is `connections`, `directories` or `organization_domains`."""
     try:
         with _call(f"get {kind}"):
             client().request_raw("get", (kind, object_id), request_options=_options())
@@ -190,9 +198,11 @@ def find_or_create_it_contact(organization_id: str, email: str) -> str:
     """The id of the IT contact with this address; made if there is none."""
     try:
         with _call("create_it_contact"):
-            return client().organizations.create_it_contact(
-                organization_id, email=email, request_options=_options()
-            ).id
+            return (
+                client()
+                .organizations.create_it_contact(organization_id, email=email, request_options=_options())
+                .id
+            )
     except Refused as refusal:
         if refusal.status != 409:
             raise
@@ -223,9 +233,7 @@ def revoke_it_contact(organization_id: str, contact_id: str) -> None:
     """End the contact's invitation, and what was opened with it. Repeating is harmless."""
     try:
         with _call("revoke_it_contact"):
-            client().organizations.revoke_it_contact(
-                organization_id, contact_id, request_options=_options()
-            )
+            client().organizations.revoke_it_contact(organization_id, contact_id, request_options=_options())
     except Refused as refusal:
         if refusal.status != 404:
             raise
@@ -281,7 +289,13 @@ def _call(deed: str) -> Iterator[None]:
         level = logging.INFO if status == 404 else logging.WARNING
         logger.log(level, "%s: HTTP %s code=%s request_id=%s", deed, status, code, reference)
         kind, message = _meaning(status)
-        raise kind(message, status=status, code=code, reference=reference) from None
+        raise kind(
+            message,
+            status=status,
+            code=code,
+            reference=reference,
+            retry_after=getattr(error, "retry_after", None),
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         # The SDK builds its models from whatever came, and stumbles over what it did not expect.
         logger.warning("%s: an answer that the SDK cannot read (%s)", deed, type(error).__name__)

@@ -93,7 +93,7 @@ def certificate(
 
 def _state(states: type[TextChoices], told: object) -> str:
     try:
-        return str(states(told))
+        return str(states(str(told)))
     except ValueError:
         raise UnknownState(f"WorkOS says {told!r:.40}, a state that we do not know.") from None
 

@@ -1,4 +1,4 @@
-"""Read the present from the API: what no event says (validating, unlinked), and what an event that got lost said.
+"""Read the present from the API: what no event says (validating, unlinked), and what a lost event said.
 
 Writes through `enterprises.facts`, so it may run at any time, twice, and beside the events.
 """
@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+
+from django.utils import timezone
 
 from enterprises import facts, gateway, objects
 from enterprises.facts import DELETED, Told
@@ -34,6 +36,10 @@ def ask_after_return(enterprise: Enterprise, *, now: datetime) -> None:
     """At once, and once more a little later."""
     ask(enterprise)
     Errand.objects.record(Errand.Kind.REFRESH, enterprise=enterprise, key="again", due_at=now + _LOOK_AGAIN)
+
+
+def run(errand: Errand) -> None:
+    refresh(errand.enterprise, now=timezone.now())
 
 
 def refresh(enterprise: Enterprise, *, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""A sign-in that is young enough for what cannot be taken back: ask for the password again, then go straight on."""
+"""A sign-in that is young enough for what cannot be taken back: ask for the password, then go straight on."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +26,7 @@ def _signed_in(request: HttpRequest, **kwargs: Any) -> None:
 
 
 def ask(request: HttpRequest, enterprise: Enterprise, *, deed: str, now: datetime) -> HttpResponse | None:
-    """The page that asks for the password, or None when the sign-in is young enough or the password was right.
+    """The page that asks for the password, or None when the sign-in is young enough or the answer right.
 
     The page carries the fields of the form that was sent, and sends them to the same address: nothing has to
     be pressed twice. `deed` finishes the sentence “To …, enter your password again.”
@@ -36,9 +36,7 @@ def ask(request: HttpRequest, enterprise: Enterprise, *, deed: str, now: datetim
     error = ""
     if _FIELD in request.POST:
         # Through the front door, so that guesses are throttled as those at the sign-in are.
-        known = authenticate(
-            request, username=request.user.get_username(), password=request.POST[_FIELD]
-        )
+        known = authenticate(request, username=request.user.get_username(), password=request.POST[_FIELD])
         if known is not None and known.pk == request.user.pk:
             # Whoever else holds the old cookie is out.
             request.session.cycle_key()

@@ -1,7 +1,7 @@
 """A button becomes a five-minute link becomes a redirect."""
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
@@ -10,15 +10,10 @@ from django.urls import reverse
 from enterprises import gateway, history
 from enterprises.intents import Intent
 from enterprises.models import Enterprise, Membership
+from portal import limits
 from portal.models import PortalSession
 
 Outcome = PortalSession.Outcome
-
-_WINDOW = timedelta(minutes=10)
-
-
-class TooOften(Exception):
-    """The message says who opened it how often, and when it is possible again."""
 
 
 def launch(
@@ -32,7 +27,7 @@ def launch(
 ) -> str:
     """Mint a Portal Link for this IT admin and write down the visit. Use the link at once; keep no copy.
 
-    Raises TooOften (nothing was asked), gateway.Refused or gateway.Unavailable (the visit and the history say so).
+    Raises limits.TooOften (nothing was asked), gateway.Refused or Unavailable (visit and history say so).
     """
     session = _begin(
         membership, intent, nonce=nonce, reference=reference, client_address=client_address, now=now
@@ -66,9 +61,18 @@ def _begin(
         # Two at once would both pass the limit.
         Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
         again = PortalSession.objects.filter(
-            nonce=nonce, enterprise=enterprise, user=user, intent=intent, launched_at__gt=now - _WINDOW
+            nonce=nonce, enterprise=enterprise, user=user, intent=intent, launched_at__gt=now - limits.WINDOW
         ).first()
-        _check_limits(membership, now=now)
+        limits.check(
+            "opened the Admin Portal",
+            enterprise,
+            user.pk,
+            PortalSession.objects.filter(enterprise=enterprise, launched_at__gt=now - limits.WINDOW),
+            at="launched_at",
+            who="user_id",
+            times="presses",
+            now=now,
+        )
         if again and again.returned_at is None and again.finished_at is None:
             again.presses += 1
             again.save(update_fields=["presses"])
@@ -113,22 +117,6 @@ def _end(session: PortalSession, outcome: Outcome, client_address: str | None, n
             client_address=client_address,
             outcome=f"{outcome.label}{reference}",
         )
-
-
-def _check_limits(membership: Membership, *, now: datetime) -> None:
-    recent = PortalSession.objects.filter(enterprise=membership.enterprise, launched_at__gt=now - _WINDOW)
-    for who, launches, limit in (
-        ("You have", recent.filter(user=membership.user), settings.PORTAL_LIMIT_PERSON),
-        (f"The IT admins of {membership.enterprise} have", recent, settings.PORTAL_LIMIT_ENTERPRISE),
-    ):
-        # Each row is one press at least, so no more rows than the limit are ever needed.
-        oldest_first = launches.order_by("-launched_at").values_list("launched_at", "presses")[:limit][::-1]
-        if sum(presses for _, presses in oldest_first) >= limit:
-            minutes = max(1, -((now - oldest_first[0][0] - _WINDOW) // timedelta(minutes=1)))
-            raise TooOften(
-                f"{who} opened the Admin Portal {limit} times in ten minutes. "
-                f"Nothing was changed. Try again in {minutes} {'minute' if minutes == 1 else 'minutes'}."
-            )
 
 
 def _address(name: str, session: PortalSession) -> str:

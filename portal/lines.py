@@ -57,8 +57,8 @@ _DIRECTORY_NOTES = {
     "deleted": "It was removed at WorkOS and cannot come back; a new one can be set up.",
 }
 _NO_DOMAIN = (
-    "None of your domains is verified: WorkOS cannot tell by an address who belongs to you, so people may not "
-    "be led to this sign-in. Verify a domain below."
+    "None of your domains is verified: WorkOS cannot tell by an address who belongs to you, so people may "
+    "not be led to this sign-in. Verify a domain below."
 )
 
 
@@ -109,7 +109,11 @@ def unfinished(visit: PortalSession, *, now: datetime) -> Line:
 def finished(visit: PortalSession) -> Line:
     """For intents of which WorkOS tells us nothing."""
     return Line(
-        "Finished", "good", f"by {_who(visit)}", visit.finished_at, "The Admin Portal shows how it stands now."
+        "Finished",
+        "good",
+        f"by {_who(visit)}",
+        visit.finished_at,
+        "The Admin Portal shows how it stands now.",
     )
 
 

@@ -2,10 +2,11 @@
 
 import uuid
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from typing import TypeVar
 
 from enterprises.intents import Intent
 from enterprises.models import Certificate, Connection, Directory, Enterprise, OrganizationDomain
@@ -115,7 +116,10 @@ def _of_objects(enterprise: Enterprise, build: "partial[Section]", *, now: datet
     ]
 
 
-def _shown(rows: Sequence[Row], now: datetime) -> list[Row]:
+_R = TypeVar("_R", Connection, Directory, OrganizationDomain)
+
+
+def _shown(rows: Iterable[_R], now: datetime) -> list[_R]:
     return [row for row in rows if row.state != "deleted" or row.told_at > now - _REMOVED_SHOWN]
 
 

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from enterprises import access, gateway, history, refresh
 from enterprises.intents import Intent
 from enterprises.models import Enterprise, Membership
-from portal import confirming, launching, status
+from portal import confirming, launching, limits, status
 from portal.guides import GUIDES
 from portal.models import PortalSession
 
@@ -82,10 +82,10 @@ def open_portal(request: HttpRequest, slug: str, intent: str) -> HttpResponse:
             intent,
             nonce=_nonce(request),
             reference=reference,
-            client_address=request.META.get("REMOTE_ADDR") or None,
+            client_address=access.client_address(request),
             now=now,
         )
-    except launching.TooOften as refusal:
+    except limits.TooOften as refusal:
         messages.error(request, str(refusal))
         return redirect(membership.enterprise)
     except gateway.GatewayError as error:
@@ -127,7 +127,7 @@ def portal_finished(request: HttpRequest, slug: str, nonce: uuid.UUID) -> HttpRe
 
 
 def _back(request: HttpRequest, slug: str, nonce: uuid.UUID, field: str) -> HttpResponse:
-    """Note that somebody came back, and ask the worker to look: anybody can open this address, it proves nothing.
+    """Note that somebody came back, and ask the worker to look: the address proves nothing.
 
     Once a visit: opening it again and again asks nothing of WorkOS.
     """
@@ -150,7 +150,7 @@ def _back(request: HttpRequest, slug: str, nonce: uuid.UUID, field: str) -> Http
                     who=membership.user,
                     at=now,
                     for_whom=GUIDES[Intent(session.intent)].title,
-                    client_address=request.META.get("REMOTE_ADDR") or None,
+                    client_address=access.client_address(request),
                 )
     response = redirect(membership.enterprise)
     # The address of this answer carries the visit's nonce.

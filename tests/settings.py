@@ -14,9 +14,12 @@ os.environ.update(
 )
 
 from hostapp.settings import *  # noqa: F403
+from hostapp.settings import DATABASES
 
 DEBUG = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # Static files come from the apps: nothing is collected first.
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
+# Tests empty their tables; everywhere else the database keeps the history.
+DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c history.may_be_emptied=on"  # type: ignore[index]
