@@ -31,6 +31,8 @@ class Action:
     intent: Intent
     label: str
     guide: Guide
+    # What is set up and well needs nobody today.
+    is_primary: bool = True
     visit: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
@@ -182,7 +184,8 @@ def _actions(
         label = guide.manage
     else:
         label = guide.begin
-    return [*actions, Action(intent, label, guide)]
+    is_well = any(line.tone == "good" for line in told_lines) and not can_continue
+    return [*actions, Action(intent, label, guide, is_primary=not actions and not is_well)]
 
 
 def _without_reason_to_go(section: Section, reasons: Mapping[str, str]) -> Section:
