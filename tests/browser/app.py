@@ -34,6 +34,7 @@ PICTURES = os.environ.get("PICTURES")
 class App:
     url: str
     mail_folder: Path
+    said: Path
     worker: "subprocess.Popen[bytes]"
 
     def pause(self) -> None:
@@ -78,7 +79,7 @@ def running(sandbox_url: str, mail_folder: Path) -> Iterator[App]:
         "APP_MAILS": str(mail_folder),
     }
     commands = (
-        ["-m", "gunicorn", "hostapp.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4"],
+        ["-m", "gunicorn", "hostapp.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4", "--access-logfile", "-"],
         ["manage.py", "worker", "--interval", "0.05"],
     )
     with (mail_folder.parent / "said.txt").open("w") as said:
@@ -88,7 +89,7 @@ def running(sandbox_url: str, mail_folder: Path) -> Iterator[App]:
         ]
         try:
             _wait_for(f"{url}/account/login/")
-            yield App(url, mail_folder, children[1])
+            yield App(url, mail_folder, mail_folder.parent / "said.txt", children[1])
         finally:
             for child in children:
                 # One that is held hears nothing.

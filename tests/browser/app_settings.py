@@ -3,7 +3,6 @@
 import os
 
 from tests.process_settings import *  # noqa: F403
-from tests.process_settings import CONTENT_SECURITY_POLICY
 
 SITE_URL = os.environ["APP_URL"]
 ALLOWED_HOSTS = ["localhost"]
@@ -15,7 +14,6 @@ WORKOS_WEBHOOK_SECRETS = ["whsec_sandbox"]
 WORKOS_TIMEOUT = 2.0
 _port = WORKOS_BASE_URL.rpartition(":")[2]
 WORKOS_LINK_ORIGINS = [f"http://localhost:{_port}", f"http://127.0.0.1:{_port}"]
-CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] = ["'self'", *WORKOS_LINK_ORIGINS]
 
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = os.environ["APP_MAILS"]

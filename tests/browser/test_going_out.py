@@ -141,6 +141,17 @@ def test_a_revoked_link_s_way_back_leads_to_the_page(ready: Page, app: App, sand
     expect(ready.get_by_role("region", name="Single Sign-On")).to_contain_text("Started")
 
 
+def test_access_logs_do_not_carry_the_way_back(ready: Page, app: App) -> None:
+    ready.get_by_role("button", name="Configure SSO").click()
+    ready.wait_for_url(PORTAL)
+    ready.get_by_role("link", name="Back to your app").click()
+    ready.wait_for_url(f"{app.url}/enterprises/acme-inc/")
+    nonce = str(PortalSession.objects.get().nonce)
+
+    until(lambda: "/portal/returned/…/" in app.said.read_text())
+    assert nonce not in app.said.read_text()
+
+
 def test_everything_can_be_reached_by_keyboard_and_focus_is_seen(ready: Page) -> None:
     seen = []
     for _ in range(25):
