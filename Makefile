@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--custom-compile-command "make requirements"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo run test lint check requirements
+.PHONY: help setup browser demo run test screenshots lint check requirements
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ run: setup .env  ## Run web and worker with .env, against WorkOS
 
 test: setup  ## Run the tests
 	@$(BIN)/pytest $(PYTEST)
+
+screenshots: setup  ## Take the README's pictures again, by walking the demo
+	@$(BIN)/python -m tests.browser.screenshots
 
 lint: setup  ## Check style, types and who imports whom
 	$(BIN)/ruff check .

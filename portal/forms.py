@@ -17,7 +17,7 @@ class SetupLinkForm(forms.Form):
     )
 
     def __init__(self, *args: object, enterprise: Enterprise, **kwargs: object) -> None:
-        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        super().__init__(*args, label_suffix="", **kwargs)  # type: ignore[arg-type]
         field = self.fields["intents"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - narrows the type
         field.choices = setup_links.choices(enterprise)

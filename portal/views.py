@@ -106,7 +106,7 @@ def open_portal(request: HttpRequest, slug: str, intent: str) -> HttpResponse:
         next_step = (
             "Try again in a moment."
             if isinstance(error, gateway.Unavailable)
-            else f"Write to {settings.SUPPORT_EMAIL} with this reference."
+            else f"Write to {settings.SUPPORT_EMAIL} and quote the reference."
         )
         messages.error(request, f"{error} Nothing was changed. {next_step} Reference: {reference}")
         return redirect(membership.enterprise)

@@ -107,7 +107,7 @@ def test_when_workos_fails_the_page_says_what_happened_and_what_next(
     expect(message).to_contain_text(says)
     expect(message).to_contain_text("Nothing was changed.")
     expect(message).to_contain_text(
-        "Try again in a moment." if outcome == "unavailable" else "with this reference"
+        "Try again in a moment." if outcome == "unavailable" else "and quote the reference"
     )
     reference = message.inner_text().rpartition("Reference: ")[2]
     session = PortalSession.objects.get()
