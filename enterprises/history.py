@@ -1,4 +1,4 @@
-"""The audit trail, in words: who did what for whom, when, from where, and what came of it. Only ever added to."""
+"""The audit trail, in words: who did what for whom, when, from where, and what came of it. Only added to."""
 
 from datetime import datetime
 
@@ -60,8 +60,8 @@ def entry(
         enterprise_id=enterprise.external_id,
         enterprise_name=enterprise.name,
         deed=deed.value,
-        who=_named(who),
-        for_whom=_named(for_whom),
+        who=named(who),
+        for_whom=named(for_whom),
         client_address=client_address,
         outcome=outcome,
     )
@@ -98,7 +98,8 @@ def word(deed: str) -> str:
     return Deed(deed).label if deed in Deed else deed.replace("_", " ").capitalize()
 
 
-def _named(person: AbstractBaseUser | str) -> str:
+def named(person: AbstractBaseUser | str) -> str:
+    """As the history writes them."""
     if isinstance(person, str):
         return person
     name, email = str(getattr(person, "name", "")), person.get_username()

@@ -3,6 +3,7 @@
 `DEBUG` off means production: what is missing or unsafe stops the process and is named.
 """
 
+import ipaddress
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -112,6 +113,9 @@ if DEBUG and _api.hostname in _LOOPBACK:
     # The sandbox mints links to itself, under either name of this machine.
     _port = f":{_api.port}" if _api.port else ""
     WORKOS_LINK_ORIGINS += [f"{_api.scheme}://{host}{_port}" for host in ("localhost", "127.0.0.1")]
+
+# The dotted path of a function that takes an Enterprise; the worker calls it once that is provisioned.
+ENTERPRISE_PROVISIONED_HOOK = env.str("ENTERPRISE_PROVISIONED_HOOK", default="").strip()
 
 # --- The application -------------------------------------------------------------------------------------
 
@@ -231,6 +235,14 @@ if not DEBUG:
     CSRF_COOKIE_SECURE = True
     if env.bool("BEHIND_TLS_PROXY", default=False):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# Networks of our own proxies. X-Forwarded-For is read from the right, as far as these have written it.
+TRUSTED_PROXIES = []
+for _network in env.list("TRUSTED_PROXIES", default=[]):
+    try:
+        TRUSTED_PROXIES.append(ipaddress.ip_network(_network.strip()))
+    except ValueError:
+        _problems.append(f"TRUSTED_PROXIES: {_network} is no network, such as 10.0.0.0/8")
 
 # --- Logs ------------------------------------------------------------------------------------------------
 

@@ -45,6 +45,11 @@ class ErrandManager(models.Manager["Errand"]):
             )
             held.update(due_at=Least(F("due_at"), due_at), asked=F("asked") + 1, attempts=0, error="")
 
+    def ensure(self, kind: "Errand.Kind", *, enterprise: Enterprise, key: str = "", due_at: datetime) -> None:
+        """Like `record`, but one that is held stays as it is, with its attempts and its time."""
+        errand = self.model(kind=kind, enterprise=enterprise, key=key, due_at=due_at)
+        self.bulk_create([errand], ignore_conflicts=True)
+
     def claim(self, now: datetime) -> "Errand | None":
         """Take the one that has been due longest, for as long as LEASE. Nobody else gets it meanwhile."""
         rows = self.raw(
@@ -73,6 +78,12 @@ class Errand(models.Model):
     class Kind(models.TextChoices):
         # Not the column's choices: a new kind needs no migration, and a test holds this and ERRANDS together.
         PROVISION = "provision", "Provision"
+        AFTER_PROVISIONING = "after_provisioning", "Run the hook after provisioning"
+        RENAME = "rename", "Push the name"
+        PUSH_DOMAIN = "push_domain", "Push a domain"
+        DELETE_ORGANIZATION = "delete_organization", "Delete the organization"
+        REVOKE_LINKS = "revoke_links", "Revoke portal links"
+        MAIL_INVITATION = "mail_invitation", "Send an invitation"
 
     kind = models.CharField(max_length=40)
     enterprise = models.ForeignKey(Enterprise, on_delete=models.PROTECT, related_name="errands")
