@@ -6,6 +6,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from enterprises import gateway
+from enterprises.environments import organization_of
 from enterprises.intents import Intent
 from enterprises.models import Membership
 from portal.models import PortalSession
@@ -28,10 +29,8 @@ def launch(
     )
     outcome = PortalSession.Outcome.OPENED
     try:
-        if not enterprise.organization_id or enterprise.organization_deleted_at:
-            raise gateway.Refused(f"{enterprise.name} is not set up at WorkOS yet.")
         return gateway.generate_portal_link(
-            organization_id=enterprise.organization_id,
+            organization_id=organization_of(enterprise),
             intent=intent.value,
             success_url=_address("portal_finished", session),
             return_url=_address("portal_returned", session),

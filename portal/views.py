@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from enterprises import access, gateway
+from enterprises.addresses import client_address
 from enterprises.intents import Intent
 from enterprises.models import Membership
 from portal import status
@@ -53,7 +54,7 @@ def open_portal(request: HttpRequest, slug: str, intent: str) -> HttpResponse:
         link = launch(
             membership,
             Intent(intent),
-            client_address=request.META.get("REMOTE_ADDR") or None,
+            client_address=client_address(request),
             now=timezone.now(),
         )
     except gateway.GatewayError as error:

@@ -111,3 +111,7 @@ class Errand(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} · {self.enterprise}"
+
+    @property
+    def word(self) -> str:
+        return self.Kind(self.kind).label if self.kind in self.Kind else self.kind
