@@ -1,11 +1,12 @@
 """Who may do what. Strangers get 404: we do not admit that the enterprise exists."""
 
+from typing import Any
+
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from enterprises.intents import COMES_WITH, Intent
@@ -17,7 +18,7 @@ def memberships(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Membership]:
     if user.pk is None:
         return Membership.objects.none()
     return (
-        Membership.objects.filter(user_id=user.pk)
+        Membership.objects.filter(user_id=user.pk, enterprise__deprovisioned_at=None)
         .select_related("enterprise", "user")
         .order_by("enterprise__name")
     )
@@ -32,11 +33,23 @@ def get_membership_of_it_admin(user: AbstractBaseUser | AnonymousUser, slug: str
     """The same for its IT admins. Plain members get 403."""
     membership = get_membership(user, slug)
     if not membership.is_it_admin:
-        raise PermissionDenied("Only IT admins may do this.")
+        names = ", ".join(
+            f"{person.get_full_name()} ({person.get_username()})"
+            for person in it_admins(membership.enterprise)
+        )
+        raise PermissionDenied(
+            f"Only IT admins of {membership.enterprise.name} may do this: {names or 'there is none yet'}."
+        )
     return membership
 
 
-def it_admins(enterprise: Enterprise) -> list[AbstractBaseUser]:
+def require_staff(user: AbstractBaseUser | AnonymousUser) -> None:
+    """403 for everybody who does not run this SaaS."""
+    if not getattr(user, "is_staff", False):
+        raise PermissionDenied("Only our staff may do this.")
+
+
+def it_admins(enterprise: Enterprise) -> list[Any]:
     """Whom a plain member can ask."""
     return list(
         get_user_model()
@@ -75,8 +88,3 @@ def signed_in(user: AbstractBaseUser | AnonymousUser) -> AbstractBaseUser:
     if not isinstance(user, AbstractBaseUser):
         raise PermissionDenied("Sign in first.")
     return user
-
-
-def client_address(request: HttpRequest) -> str | None:
-    """Where the request came from."""
-    return request.META.get("REMOTE_ADDR") or None

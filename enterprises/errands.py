@@ -1,8 +1,8 @@
 """Do what must still be told to WorkOS. `ERRANDS`, at the end, is the whole list.
 
-An errand is recorded in the transaction of the change that asks for it (`Errand.objects.record`) and done by the
-worker until it succeeds. Its function is called with the errand outside any transaction, may be called again
-after a kill or a lost answer, and either returns (done) or raises (tried again, later each time).
+An errand is recorded in the transaction of the change that asks for it (`Errand.objects.record`) and done by
+the worker until it succeeds. Its function is called with the errand outside any transaction, may be called
+again after a kill or a lost answer, and either returns (done) or raises (tried again, later each time).
 """
 
 import logging
@@ -14,7 +14,17 @@ from datetime import datetime, timedelta
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from enterprises import gateway, notices, provisioning, refresh, setup_links
+from enterprises import (
+    afterwards,
+    changing,
+    gateway,
+    invitations,
+    notices,
+    people,
+    provisioning,
+    refresh,
+    setup_links,
+)
 from enterprises.models import Errand
 
 logger = logging.getLogger(__name__)
@@ -72,7 +82,12 @@ def retry_delay(attempts: int) -> timedelta:
 
 
 def provision(errand: Errand) -> None:
-    provisioning.provision(errand.enterprise)
+    if not errand.enterprise.deprovisioned_at:
+        provisioning.provision(errand.enterprise)
+
+
+def revoke_links(errand: Errand) -> None:
+    people.do_revoke_links(errand, at=timezone.now())
 
 
 ERRANDS: dict[str, Callable[[Errand], None]] = {
@@ -81,4 +96,10 @@ ERRANDS: dict[str, Callable[[Errand], None]] = {
     Errand.Kind.NOTICE: notices.run,
     Errand.Kind.REMINDER: notices.remind,
     Errand.Kind.REVOKE_SETUP_LINK: setup_links.run_revocation,
+    Errand.Kind.AFTER_PROVISIONING: afterwards.run_hook,
+    Errand.Kind.RENAME: changing.push_name,
+    Errand.Kind.PUSH_DOMAIN: changing.push_domain,
+    Errand.Kind.DELETE_ORGANIZATION: changing.delete_organization,
+    Errand.Kind.REVOKE_LINKS: revoke_links,
+    Errand.Kind.MAIL_INVITATION: invitations.mail,
 }

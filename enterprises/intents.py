@@ -16,7 +16,7 @@ class Intent(models.TextChoices):
 
 
 # These have no switch of their own. Single Sign-On is inert without a verified domain and locks everybody out
-# when its certificate expires: who may set it up must be able to do both, and who may not has no use for them.
+# when its certificate expires: who may set it up must be able to do both; who may not has no use for them.
 COMES_WITH = {Intent.DOMAIN_VERIFICATION: Intent.SSO, Intent.CERTIFICATE_RENEWAL: Intent.SSO}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from enterprises import facts, gateway, objects
+from enterprises.environments import organization_of
 from enterprises.facts import DELETED, Told
 from enterprises.models import Connection, Directory, Enterprise, Errand, OrganizationDomain
 
@@ -48,9 +49,9 @@ def refresh(enterprise: Enterprise, *, now: datetime) -> None:
     No transaction is open across the network. Raises gateway.Refused or gateway.Unavailable; what was read
     until then is kept, and `checked_at` stays.
     """
-    organization_id = enterprise.organization_id
-    if not organization_id or enterprise.organization_deleted_at:
+    if not enterprise.organization_id or enterprise.organization_deleted_at or enterprise.deprovisioned_at:
         return
+    organization_id = organization_of(enterprise)
     organization = gateway.get_organization(organization_id)
     for model, kind, reader, listed in (
         (Connection, "connections", objects.connection, gateway.list_connections(organization_id)),

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from enterprises import access, gateway, history, notices
+from enterprises.environments import organization_of, refuse_another
 from enterprises.intents import Intent
 from enterprises.models import Enterprise, Errand, SetupLink
 
@@ -57,8 +58,7 @@ def send(
 
     Raises AnotherIsGood, gateway.Refused or gateway.Unavailable: nothing was sent, as far as can be known.
     """
-    if not enterprise.organization_id or enterprise.organization_deleted_at:
-        raise gateway.Refused(f"{enterprise.name} is not set up at WorkOS yet.")
+    organization_id = organization_of(enterprise)
     with transaction.atomic():
         # Two at once would both find none.
         Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
@@ -73,10 +73,10 @@ def send(
             expires_at=now + LIFE,
         )
     try:
-        link.contact_id = gateway.find_or_create_it_contact(enterprise.organization_id, email)
+        link.contact_id = gateway.find_or_create_it_contact(organization_id, email)
         # Kept at once: what is cut off now can be revoked all the same.
         link.save(update_fields=["contact_id"])
-        gateway.invite_it_contact(enterprise.organization_id, link.contact_id, intents=intents)
+        gateway.invite_it_contact(organization_id, link.contact_id, intents=intents)
     except gateway.Refused as refusal:
         SetupLink.objects.filter(pk=link.pk).update(state=State.FAILED)
         if refusal.status == 409:
@@ -117,6 +117,7 @@ def revoke(
     link: SetupLink, *, who: AbstractBaseUser | str, client_address: str | None, now: datetime
 ) -> None:
     """End it, and what was opened with it; repeating is harmless. Raises gateway.Refused or Unavailable."""
+    refuse_another(link.enterprise)
     if link.contact_id and link.enterprise.organization_id:
         gateway.revoke_it_contact(link.enterprise.organization_id, link.contact_id)
     with transaction.atomic():

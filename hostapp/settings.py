@@ -3,6 +3,7 @@
 `DEBUG` off means production: what is missing or unsafe stops the process and is named.
 """
 
+import ipaddress
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -126,6 +127,9 @@ for _name, _number in (
     if _number <= 0:
         _problems.append(f"{_name} must be a number above 0")
 
+# The dotted path of a function that takes an Enterprise; the worker calls it once that is provisioned.
+ENTERPRISE_PROVISIONED_HOOK = env.str("ENTERPRISE_PROVISIONED_HOOK", default="").strip()
+
 # --- The application -------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -247,6 +251,14 @@ if not DEBUG:
     CSRF_COOKIE_SECURE = True
     if env.bool("BEHIND_TLS_PROXY", default=False):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# Networks of our own proxies. X-Forwarded-For is read from the right, as far as these have written it.
+TRUSTED_PROXIES = []
+for _network in env.list("TRUSTED_PROXIES", default=[]):
+    try:
+        TRUSTED_PROXIES.append(ipaddress.ip_network(_network.strip()))
+    except ValueError:
+        _problems.append(f"TRUSTED_PROXIES: {_network} is no network, such as 10.0.0.0/8")
 
 # --- Logs ------------------------------------------------------------------------------------------------
 

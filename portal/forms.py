@@ -1,4 +1,5 @@
 from django import forms
+from django.http import QueryDict
 
 from enterprises import setup_links
 from enterprises.models import Enterprise
@@ -16,8 +17,8 @@ class SetupLinkForm(forms.Form):
         error_messages={"required": "Choose at least one."},
     )
 
-    def __init__(self, *args: object, enterprise: Enterprise, **kwargs: object) -> None:
-        super().__init__(*args, label_suffix="", **kwargs)  # type: ignore[arg-type]
+    def __init__(self, data: QueryDict | None, *, enterprise: Enterprise) -> None:
+        super().__init__(data, label_suffix="")
         field = self.fields["intents"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - narrows the type
         field.choices = setup_links.choices(enterprise)

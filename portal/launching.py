@@ -8,6 +8,7 @@ from django.db import transaction
 from django.urls import reverse
 
 from enterprises import gateway, history
+from enterprises.environments import organization_of
 from enterprises.intents import Intent
 from enterprises.models import Enterprise, Membership
 from portal import limits
@@ -91,10 +92,8 @@ def _begin(
 
 def _mint(session: PortalSession) -> str:
     enterprise = session.enterprise
-    if not enterprise.organization_id or enterprise.organization_deleted_at:
-        raise gateway.Refused(f"{enterprise.name} is not set up at WorkOS yet.")
     return gateway.generate_portal_link(
-        organization_id=enterprise.organization_id,
+        organization_id=organization_of(enterprise),
         intent=session.intent,
         success_url=_address("portal_finished", session),
         return_url=_address("portal_returned", session),

@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from enterprises import access, gateway, setup_links
+from enterprises.addresses import client_address
 from enterprises.models import Enterprise, SetupLink
 from portal import confirming, limits
 from portal.forms import SetupLinkForm
@@ -112,7 +113,7 @@ def _send(request: HttpRequest, enterprise: Enterprise, email: str, intents: lis
         email=email,
         intents=intents,
         sent_by=access.signed_in(request.user),
-        client_address=access.client_address(request),
+        client_address=client_address(request),
         now=now,
     )
     return f"WorkOS is mailing a setup link to {email}. It is good for 30 days."
@@ -122,7 +123,7 @@ def _revoke(request: HttpRequest, link: SetupLink) -> str:
     setup_links.revoke(
         link,
         who=access.signed_in(request.user),
-        client_address=access.client_address(request),
+        client_address=client_address(request),
         now=timezone.now(),
     )
     return f"The setup link of {link.email} opens nothing any more."

@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from enterprises import access, gateway, history, refresh
+from enterprises.addresses import client_address
 from enterprises.intents import Intent
 from enterprises.models import Enterprise, Membership
 from portal import confirming, launching, limits, status
@@ -30,7 +32,7 @@ _CHECKED_JUST_NOW = timedelta(seconds=10)
 
 # A browser applies `form-action` to the redirect that follows the POST, and Chromium to every redirect that
 # WorkOS makes in turn. Which hosts those are is WorkOS's affair: a list that misses one is a dead button.
-_leads_out = csp_update(
+_leads_out: Callable[[Any], Any] = csp_update(
     {"form-action": ["https:", *(it for it in settings.WORKOS_LINK_ORIGINS if it.startswith("http:"))]}
 )
 
@@ -92,7 +94,7 @@ def open_portal(request: HttpRequest, slug: str, intent: str) -> HttpResponse:
             intent,
             nonce=_nonce(request),
             reference=reference,
-            client_address=access.client_address(request),
+            client_address=client_address(request),
             now=now,
         )
     except limits.TooOften as refusal:
@@ -160,7 +162,7 @@ def _back(request: HttpRequest, slug: str, nonce: uuid.UUID, field: str) -> Http
                     who=membership.user,
                     at=now,
                     for_whom=GUIDES[Intent(session.intent)].title,
-                    client_address=access.client_address(request),
+                    client_address=client_address(request),
                 )
     response = redirect(membership.enterprise)
     # The address of this answer carries the visit's nonce.

@@ -1,6 +1,6 @@
 """The customers, what WorkOS has told us about them, and what must still be told to WorkOS."""
 
-from enterprises.models.customers import Enterprise, Membership
+from enterprises.models.customers import Enterprise, Invitation, Membership
 from enterprises.models.errand import Errand
 from enterprises.models.history import HistoryEntry
 from enterprises.models.notice import Notice
@@ -15,6 +15,7 @@ __all__ = [
     "Errand",
     "Fact",
     "HistoryEntry",
+    "Invitation",
     "Membership",
     "Notice",
     "OrganizationDomain",

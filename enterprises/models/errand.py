@@ -45,6 +45,11 @@ class ErrandManager(models.Manager["Errand"]):
             )
             held.update(due_at=Least(F("due_at"), due_at), asked=F("asked") + 1, attempts=0, error="")
 
+    def ensure(self, kind: "Errand.Kind", *, enterprise: Enterprise, key: str = "", due_at: datetime) -> None:
+        """Like `record`, but one that is held stays as it is, with its attempts and its time."""
+        errand = self.model(kind=kind, enterprise=enterprise, key=key, due_at=due_at)
+        self.bulk_create([errand], ignore_conflicts=True)
+
     def claim(self, now: datetime) -> "Errand | None":
         """Take the one that has been due longest, for as long as LEASE. Nobody else gets it meanwhile."""
         rows = self.raw(
@@ -77,6 +82,12 @@ class Errand(models.Model):
         NOTICE = "notice", "Tell the IT admins"
         REMINDER = "reminder", "Remind of a certificate"
         REVOKE_SETUP_LINK = "revoke_setup_link", "Revoke a setup link"
+        AFTER_PROVISIONING = "after_provisioning", "Run the hook after provisioning"
+        RENAME = "rename", "Push the name"
+        PUSH_DOMAIN = "push_domain", "Push a domain"
+        DELETE_ORGANIZATION = "delete_organization", "Delete the organization"
+        REVOKE_LINKS = "revoke_links", "Revoke portal links"
+        MAIL_INVITATION = "mail_invitation", "Send an invitation"
 
     kind = models.CharField(max_length=40)
     enterprise = models.ForeignKey(Enterprise, on_delete=models.PROTECT, related_name="errands")
@@ -104,3 +115,7 @@ class Errand(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} · {self.enterprise}"
+
+    @property
+    def word(self) -> str:
+        return self.Kind(self.kind).label if self.kind in self.Kind else self.kind

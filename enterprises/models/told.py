@@ -138,6 +138,12 @@ class OrganizationDomain(StatefulFact):
                 condition=models.Q(state__in=["pending", "verified", "failed", "deleted"]),
                 name="organization_domain_state_is_known",
             ),
+            # A pending one claims nothing: anybody may have typed it.
+            models.UniqueConstraint(
+                fields=["domain"],
+                condition=models.Q(state="verified"),
+                name="organization_domain_verified_has_one_owner",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,13 +8,13 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
@@ -38,7 +38,7 @@ class App:
     worker: "subprocess.Popen[bytes]"
 
     def pause(self) -> None:
-        """Hold the worker between two transactions: emptying the tables must not wait for it, nor it for us."""
+        """Hold the worker between two transactions: emptying the tables must not wait for it."""
         until(self._held)
 
     def _held(self) -> bool:
@@ -79,7 +79,17 @@ def running(sandbox_url: str, mail_folder: Path) -> Iterator[App]:
         "APP_MAILS": str(mail_folder),
     }
     commands = (
-        ["-m", "gunicorn", "hostapp.wsgi", "--bind", f"127.0.0.1:{port}", "--threads", "4", "--access-logfile", "-"],
+        [
+            "-m",
+            "gunicorn",
+            "hostapp.wsgi",
+            "--bind",
+            f"127.0.0.1:{port}",
+            "--threads",
+            "4",
+            "--access-logfile",
+            "-",
+        ],
         ["manage.py", "worker", "--interval", "0.05"],
     )
     with (mail_folder.parent / "said.txt").open("w") as said:
@@ -103,7 +113,7 @@ def _wait_for(url: str) -> None:
     deadline = time.monotonic() + 30
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=5):
+            with urlopen(url, timeout=5):  # noqa: S310
                 return
         except OSError:
             assert time.monotonic() < deadline, f"{url} does not answer"
@@ -117,12 +127,12 @@ def organization(sandbox: Sandbox, enterprise: Enterprise, domain: str = "acme.e
         "external_id": str(uuid.uuid4()),
         "domain_data": [{"domain": domain, "state": "pending"}],
     }
-    request = urllib.request.Request(
+    request = Request(  # noqa: S310
         f"{sandbox.url}/organizations",
         data=json.dumps(body).encode(),
         headers={"Authorization": f"Bearer {sandbox.api_key}", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urlopen(request, timeout=10) as answer:  # noqa: S310
         organization_id: str = json.loads(answer.read())["id"]
     Enterprise.objects.filter(pk=enterprise.pk).update(organization_id=organization_id)
     return organization_id
@@ -132,7 +142,9 @@ def sign_in(page: Page, app: App, user: User) -> None:
     """As if they had just signed in; the sign-in's own page has its own test."""
     client = Client()
     client.force_login(user)
-    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": app.url}])
+    page.context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": app.url}]
+    )
 
 
 def look(page: Page, name: str) -> None:

@@ -117,7 +117,9 @@ def test_when_workos_fails_the_page_says_what_happened_and_what_next(
         look(ready, "failed")
 
 
-def test_too_many_launches_are_refused_with_the_time_to_wait(ready: Page, acme: Enterprise, ada: User) -> None:
+def test_too_many_launches_are_refused_with_the_time_to_wait(
+    ready: Page, acme: Enterprise, ada: User
+) -> None:
     now = timezone.now()
     PortalSession.objects.bulk_create(
         PortalSession(enterprise=acme, user=ada, intent="sso", launched_at=now - timedelta(minutes=4))

@@ -34,7 +34,9 @@ def test_workos_mails_the_link_and_it_opens_the_portal(ready: Page, sandbox: San
     look(ready, "setup-links-none")
     send(ready)
 
-    expect(ready.get_by_role("main")).to_contain_text("WorkOS is mailing a setup link to ines@provider.example")
+    expect(ready.get_by_role("main")).to_contain_text(
+        "WorkOS is mailing a setup link to ines@provider.example"
+    )
     expect(ready.get_by_role("region", name="Sent")).to_contain_text(re.compile(r"good until \d+ \w+ \d{4}"))
     expect(ready.get_by_role("region", name="Send one")).to_contain_text("allows one setup link at a time")
     look(ready, "setup-links-sent")
@@ -44,7 +46,7 @@ def test_workos_mails_the_link_and_it_opens_the_portal(ready: Page, sandbox: San
     secret = mail["link"].rpartition("=")[2]
     assert secret not in ready.content()
     assert secret not in app.said.read_text()
-    until(lambda: app.mails())
+    until(app.mails)
     assert "setup link of Acme Inc. to ines@provider.example" in app.mails()[0]
     assert HistoryEntry.objects.filter(deed="setup_link_sent", for_whom="ines@provider.example").exists()
 

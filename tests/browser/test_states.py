@@ -153,7 +153,9 @@ def test_active_says_which_and_since_when(walk: Walk) -> None:
     walk.reload_until("Verified")
     walk.reload_until("Okta SCIM")
 
-    expect(walk.section(SSO)).to_contain_text(re.compile(r"Active\s+Okta SAML.*\s+since \d+ \w+ \d{4}", re.DOTALL))
+    expect(walk.section(SSO)).to_contain_text(
+        re.compile(r"Active\s+Okta SAML.*\s+since \d+ \w+ \d{4}", re.DOTALL)
+    )
     expect(walk.section(SSO).get_by_role("button", name="Manage SSO")).to_be_visible()
     expect(walk.section(SSO)).not_to_contain_text("None of your domains is verified")
     expect(walk.section(DOMAINS)).to_contain_text("acme.example")

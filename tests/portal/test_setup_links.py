@@ -77,7 +77,9 @@ def test_somebody_else_s_enterprise_s_link_cannot_be_revoked(
     assert SetupLink.objects.get().state == "sent"
 
 
-def test_an_old_sign_in_sends_nothing_before_the_password(contacts: responses.RequestsMock, ada: User) -> None:
+def test_an_old_sign_in_sends_nothing_before_the_password(
+    contacts: responses.RequestsMock, ada: User
+) -> None:
     client = old_sign_in(ada)
     asked = client.post(PATH, FORM)
 
@@ -122,7 +124,11 @@ def test_a_leaver_s_links_are_revoked_and_others_are_not(
         setup_links.revoke_of_leaver(acme, ada, now=now)
     assert errands.run_due(now=timezone.now())["done"] == 1
 
-    assert list(SetupLink.objects.order_by("pk").values_list("state", flat=True)) == ["revoked", "sent", "sent"]
+    assert list(SetupLink.objects.order_by("pk").values_list("state", flat=True)) == [
+        "revoked",
+        "sent",
+        "sent",
+    ]
 
 
 def test_a_revocation_that_workos_does_not_know_is_done(
