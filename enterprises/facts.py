@@ -148,8 +148,9 @@ def _enterprises(organization_ids: Iterable[str]) -> dict[str, Enterprise]:
 
 def _new(column: str) -> str:
     if column == "since":
-        # A new name is no new state.
-        return "CASE WHEN held.state = EXCLUDED.state THEN held.since ELSE EXCLUDED.since END"
+        # An event says that something became so; what was read from the API may be a new name only.
+        is_no_news = "held.state = EXCLUDED.state AND EXCLUDED.as_of_event = ''"
+        return f"CASE WHEN {is_no_news} THEN held.since ELSE EXCLUDED.since END"
     return f"EXCLUDED.{column}"
 
 

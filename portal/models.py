@@ -39,9 +39,7 @@ class PortalSession(models.Model):
             ),
         ]
         indexes = [
-            # Serves the newest visit for each intent on the enterprise's page.
-            models.Index(fields=["enterprise", "intent", "-launched_at"], name="portal_session_newest"),
-            # Serves the limits of an enterprise and of a person in it.
+            # Serves the newest visits on the enterprise's page, and the limits of all its people and of one.
             models.Index(fields=["enterprise", "-launched_at"], name="portal_session_recent"),
         ]
 

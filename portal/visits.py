@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
 from enterprises.models import Enterprise
 from portal.models import PortalSession
 
@@ -14,13 +16,16 @@ PATIENCE = timedelta(minutes=10)
 
 def newest(enterprise: Enterprise) -> dict[str, PortalSession]:
     """The newest visit for each intent, in one query."""
-    visits = (
+    return {visit.intent: visit for visit in query(enterprise)}
+
+
+def query(enterprise: Enterprise) -> QuerySet[PortalSession]:
+    return (
         PortalSession.objects.filter(enterprise=enterprise, outcome=PortalSession.Outcome.OPENED)
         .select_related("user")
         .order_by("intent", "-launched_at")
         .distinct("intent")
     )
-    return {visit.intent: visit for visit in visits}
 
 
 def is_unfinished(visit: PortalSession, *, now: datetime) -> bool:
