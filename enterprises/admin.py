@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.http import HttpRequest
 
-from enterprises.models import Connection, Directory, Enterprise, Membership, OrganizationDomain
+from enterprises.models import Connection, Directory, Enterprise, Membership, OrganizationDomain, SetupLink
 
 
 class MembershipInline(admin.TabularInline):
@@ -61,3 +61,10 @@ class DirectoryAdmin(ToldByWorkOS):
 class OrganizationDomainAdmin(ToldByWorkOS):
     list_display = ["domain", "enterprise", "state", "reason", "as_of"]
     search_fields = ["domain", "domain_id", "enterprise__name"]
+
+
+@admin.register(SetupLink)
+class SetupLinkAdmin(ToldByWorkOS):
+    list_display = ["asked_at", "enterprise", "email", "state", "sent_by", "expires_at", "revoked_at"]
+    list_select_related = ["enterprise", "sent_by"]
+    search_fields = ["email", "enterprise__name"]
