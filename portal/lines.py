@@ -24,6 +24,7 @@ class Line:
 
 
 NOT_SET_UP = Line("Not set up", "off")
+NOT_OPENED = Line("Not opened yet", "off")
 WAITING = Line("Waiting for WorkOS", "wait", note="You finished in the Admin Portal; its news is on the way.")
 
 _TONES = {
@@ -104,6 +105,11 @@ def unfinished(visit: PortalSession, *, now: datetime) -> Line:
         f"{ago(visit.launched_at, now=now)} by {_who(visit)}, not finished",
         note="Go on where it stopped.",
     )
+
+
+def opened(visit: PortalSession, *, now: datetime) -> Line:
+    """For what is read, and neither begun nor finished."""
+    return Line("Opened", "off", f"{ago(visit.launched_at, now=now)} by {_who(visit)}")
 
 
 def finished(visit: PortalSession) -> Line:

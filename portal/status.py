@@ -51,7 +51,7 @@ class Section:
     @property
     def is_left_out(self) -> bool:
         """Not in the plan, and nothing is there that must be seen."""
-        return bool(self.reason) and not self.actions and list(self.lines) == [lines.NOT_SET_UP]
+        return bool(self.reason) and not self.actions and list(self.lines) in ([lines.NOT_SET_UP], [lines.NOT_OPENED])
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,9 @@ def _section(
     shown = list(told_lines)
     news = ""
     is_watched = can_continue = False
-    if visit:
+    if intent == Intent.AUDIT_LOGS:
+        shown = [lines.opened(visit, now=now) if visit else lines.NOT_OPENED]
+    elif visit:
         is_told = any(row.as_of >= visit.launched_at for row in rows)
         is_settled = any(row.as_of >= visit.launched_at and row.state in _FINAL for row in rows)
         back = visits.back_at(visit)

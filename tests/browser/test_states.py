@@ -103,6 +103,10 @@ def test_what_the_plan_includes_can_be_opened(walk: Walk, acme: Enterprise) -> N
     walk.launch("Configure log streams")
     walk.come_back()
     expect(walk.section("Log streams")).to_contain_text("by Ada Adeyemi, not finished")
+    expect(walk.section("Audit logs")).to_contain_text("Not opened yet")
+    walk.launch("Open audit logs")
+    walk.come_back()
+    expect(walk.section("Audit logs")).to_contain_text("just now by Ada Adeyemi")
 
 
 def test_started_and_left_says_who_and_when_and_goes_on(walk: Walk) -> None:
