@@ -164,11 +164,14 @@ def push_domain(errand: Errand) -> None:
     if enterprise.organization_deleted_at:
         return
     organization_id = organization_of(enterprise)
-    held = {one["domain"]: one["id"] for one in gateway.get_organization(organization_id).domains}
+    held = _domains(organization_id)
     if domain in enterprise.requested_domains and domain not in held:
         gateway.add_domain(organization_id, domain)
     elif domain not in enterprise.requested_domains and domain in held:
         gateway.remove_domain(held[domain])
+        # The answer to a deletion proves nothing.
+        if domain in _domains(organization_id):
+            raise gateway.Unavailable(f"{domain} is still there.")
 
 
 def delete_organization(errand: Errand) -> None:
@@ -181,6 +184,13 @@ def delete_organization(errand: Errand) -> None:
         organization_id = found.organization_id if found else None
     if organization_id:
         gateway.delete_organization(organization_id)
+        # The answer to a deletion proves nothing, and it may take its time.
+        if gateway.find_organization(str(enterprise.external_id)):
+            raise gateway.Unavailable("It is still there.")
+
+
+def _domains(organization_id: str) -> dict[str, str]:
+    return {one["domain"]: one["id"] for one in gateway.get_organization(organization_id).domains}
 
 
 def _lock(enterprise: Enterprise) -> Enterprise:

@@ -120,7 +120,10 @@ def create_organization(*, name: str, external_id: str, domains: Sequence[str]) 
 # https://workos.com/docs/reference/organization/update
 def rename_organization(organization_id: str, *, name: str) -> None:
     with _call("rename_organization"):
-        client().organizations.update_organization(organization_id, name=name, request_options=_options())
+        renamed = client().organizations.update_organization(
+            organization_id, name=name, request_options=_options()
+        )
+    _organization(renamed)
 
 
 # https://workos.com/docs/reference/organization/update
@@ -135,7 +138,10 @@ def claim_organization(organization_id: str, *, external_id: str) -> Organizatio
 
 # https://workos.com/docs/reference/organization/delete (50 a minute and key)
 def delete_organization(organization_id: str) -> None:
-    """With all that is its own. One that is gone already is deleted, too."""
+    """With all that is its own. One that is gone already is deleted, too.
+
+    WorkOS may take its time, and its answer has no body that would prove anything: look it up to be sure.
+    """
     with _gone_is_done(), _call("delete_organization"):
         client().organizations.delete_organization(organization_id, request_options=_options())
 
@@ -144,9 +150,11 @@ def delete_organization(organization_id: str) -> None:
 def add_domain(organization_id: str, domain: str) -> None:
     """Pending. Refused with `status=409` when it belongs to another Organization."""
     with _call("add_domain"):
-        client().organization_domains.create_organization_domain(
+        added = client().organization_domains.create_organization_domain(
             organization_id=organization_id, domain=domain, request_options=_options()
         )
+    if not getattr(added, "id", None):
+        raise Unavailable("WorkOS gave an empty answer.")
 
 
 # https://workos.com/docs/reference/domain-verification/delete

@@ -22,9 +22,9 @@ class Different(Exception):
     """The slug belongs to an enterprise with other data. The message says which."""
 
 
-def enroll(*, name: str, slug: str = "", domains: Sequence[str] = ()) -> Enterprise:
+def enroll(*, name: str, slug: str = "", domains: Sequence[str] = (), provision: bool = True) -> Enterprise:
     """The Enterprise with this slug, made if there is none. Says nothing to WorkOS; `provision` does, and
-    so does the worker in half a minute.
+    so does the worker in half a minute, unless `provision` is False.
 
     `slug` is made from the name by default. `domains` are normalised. Raises Different when the slug is
     taken by an enterprise with another name or other domains, and ValueError when no slug can be made.
@@ -38,7 +38,7 @@ def enroll(*, name: str, slug: str = "", domains: Sequence[str] = ()) -> Enterpr
             enterprise, new = Enterprise.objects.get_or_create(
                 slug=slug, defaults={"name": name, "requested_domains": wanted}
             )
-            if new:
+            if new and provision:
                 # Whoever enrolled it may be killed before they provision it.
                 due_at = timezone.now() + FIRST_RETRY
                 Errand.objects.ensure(Errand.Kind.PROVISION, enterprise=enterprise, due_at=due_at)

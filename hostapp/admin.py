@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from enterprises import people
 from enterprises.addresses import client_address
-from hostapp.models import User
+from hostapp.models import SignInTry, User
 
 
 @admin.register(User)
@@ -35,4 +35,19 @@ class UserAdmin(DjangoUserAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: AbstractBaseUser | None = None) -> bool:
         # Who is deleted cannot be named any more; deactivating also ends what they opened at WorkOS.
+        return False
+
+
+@admin.register(SignInTry)
+class SignInTryAdmin(admin.ModelAdmin):
+    """Search an address or an account and delete its tries: that unlocks it at once."""
+
+    list_display = ["at", "email", "address"]
+    search_fields = ["email", "address"]
+    ordering = ["-at"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False

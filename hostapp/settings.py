@@ -183,6 +183,7 @@ TEMPLATES = [
 # --- People ----------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "hostapp.User"
+AUTHENTICATION_BACKENDS = ["hostapp.signing_in.ThrottledBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"

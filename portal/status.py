@@ -51,7 +51,11 @@ class Section:
     @property
     def is_left_out(self) -> bool:
         """Not in the plan, and nothing is there that must be seen."""
-        return bool(self.reason) and not self.actions and list(self.lines) in ([lines.NOT_SET_UP], [lines.NOT_OPENED])
+        return (
+            bool(self.reason)
+            and not self.actions
+            and list(self.lines) in ([lines.NOT_SET_UP], [lines.NOT_OPENED])
+        )
 
 
 @dataclass(frozen=True)

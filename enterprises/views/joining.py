@@ -64,7 +64,7 @@ def join(request: HttpRequest) -> HttpResponse:
         )
         if user is None:
             return _too_late(request)
-        login(request, user, backend="django.contrib.auth.backends.ModelBackend")
+        login(request, user)
         return _welcome(request, held)
     return render(request, "enterprises/join_new.html", {"invitation": held, "form": form})
 
