@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--custom-compile-command "make requirements"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo run test bench contract lint check requirements
+.PHONY: help setup browser demo run test bench contract screenshots lint check requirements
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench: setup  ## Measure receiving and applying webhooks on this machine
 contract: setup  ## Hold the sandbox against WorkOS's OpenAPI document and its Node SDK (needs Node 20)
 	cd tests/contract && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	cd tests/contract && SANDBOX_PYTHON=$(abspath $(BIN))/python node --test
+
+screenshots: setup  ## Take the README's pictures again, by walking the demo
+	@$(BIN)/python -m tests.browser.screenshots
 
 lint: setup  ## Check style, types and who imports whom
 	$(BIN)/ruff check .

@@ -12,10 +12,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connection, transaction
 from django.db.models import Q
+from django.utils import timezone
 
-from enterprises.models import Certificate, Connection, Directory, Enterprise, OrganizationDomain
+from enterprises import gateway, history, notices
+from enterprises.models import (
+    Certificate,
+    Connection,
+    Directory,
+    Enterprise,
+    Errand,
+    HistoryEntry,
+    OrganizationDomain,
+)
 
 DELETED = "deleted"
 
@@ -48,6 +59,8 @@ def record(told: Sequence[Told]) -> list[Result]:
             if enterprise is None:
                 continue
             fact.row.enterprise = enterprise
+            if not isinstance(fact.row, Certificate):
+                fact.row.since = fact.row.as_of
             if enterprise.organization_deleted_at and hasattr(fact.row, "state"):
                 # The organization took its children with it, also those we hear of only now.
                 fact.row.state = DELETED
@@ -55,7 +68,10 @@ def record(told: Sequence[Told]) -> list[Result]:
             if key not in newest or _version(fact.row) > _version(newest[key]):
                 newest[key] = fact.row
 
+        before = _states(newest) if newest else {}
         written = _write(newest) if newest else set()
+        notices.ask(newest[key] for key in sorted(written))
+        HistoryEntry.objects.bulk_create(_changes(newest, written, before))
 
     def result(fact: Told) -> Result:
         if fact.organization_id not in enterprises:
@@ -66,14 +82,36 @@ def record(told: Sequence[Told]) -> list[Result]:
     return [result(fact) for fact in told]
 
 
-def adopt_organization(*, organization_id: str, external_id: str) -> bool:
-    """Keep the id of an Organization that carries our `external_id`: what a crash may have left undone."""
+def adopt_organization(
+    *,
+    organization_id: str,
+    external_id: str,
+    at: datetime | None = None,
+    who: AbstractBaseUser | str = history.WORKOS,
+    deed: history.Deed = history.Deed.PROVISIONED,
+) -> bool:
+    """Keep the id of an Organization that carries our `external_id`, once. True when it was news.
+
+    Called with WorkOS's answer, and with organization.created: so it heals what a crash left undone.
+    """
     ours = _uuid(external_id)
-    return ours is not None and bool(
-        Enterprise.objects.filter(external_id=ours, organization_id=None).update(
-            organization_id=organization_id, attention=""
-        )
-    )
+    if ours is None:
+        return False
+    with transaction.atomic():
+        enterprise = Enterprise.objects.select_for_update(no_key=True).filter(external_id=ours).first()
+        if enterprise is None or enterprise.organization_id:
+            return False
+        if enterprise.deprovisioned_at:
+            # It was created while somebody deprovisioned: nobody else would delete it.
+            Errand.objects.record(Errand.Kind.DELETE_ORGANIZATION, enterprise=enterprise)
+            return False
+        enterprise.organization_id, enterprise.attention = organization_id, ""
+        enterprise.environment = gateway.environment()
+        enterprise.save(update_fields=["organization_id", "attention", "environment"])
+        Errand.objects.filter(kind=Errand.Kind.PROVISION, enterprise=enterprise).delete()
+        Errand.objects.record(Errand.Kind.AFTER_PROVISIONING, enterprise=enterprise)
+        history.record(enterprise, deed=deed, who=who, at=at or timezone.now(), outcome=organization_id)
+    return True
 
 
 def known(organization_ids: Iterable[str]) -> set[str | None]:
@@ -127,6 +165,51 @@ def _enterprises(organization_ids: Iterable[str]) -> dict[str, Enterprise]:
     }
 
 
+def _new(column: str) -> str:
+    if column == "since":
+        # An event says that something became so; what was read from the API may be a new name only.
+        is_no_news = "held.state = EXCLUDED.state AND EXCLUDED.as_of_event = ''"
+        return f"CASE WHEN {is_no_news} THEN held.since ELSE EXCLUDED.since END"
+    return f"EXCLUDED.{column}"
+
+
+def _states(rows: dict[str, Row]) -> dict[str, str]:
+    model = type(next(iter(rows.values())))
+    if not any(model is one for one, _ in _TOLD):
+        return {}
+    held = model._default_manager.filter(**{f"{model.KEY}__in": list(rows)})
+    return dict(held.values_list(model.KEY, "state"))
+
+
+def _changes(rows: dict[str, Row], written: set[str], before: dict[str, str]) -> list[HistoryEntry]:
+    """What the history says of states that were not so before."""
+    return [
+        history.entry(row.enterprise, deed=deed, who=history.WORKOS, at=row.as_of, for_whom=_called(row))
+        for key, row in rows.items()
+        if key in written
+        and (deed := _TOLD.get((type(row), state := getattr(row, "state", ""))))
+        and before.get(key) != state
+    ]
+
+
+def _called(row: Row) -> str:
+    if isinstance(row, OrganizationDomain):
+        return row.domain
+    return getattr(row, "name", "")[:400] or str(getattr(row, row.KEY))
+
+
+_TOLD: dict[tuple[type[Row], str], history.Deed] = {
+    (Connection, Connection.State.ACTIVE): history.Deed.CONNECTION_ACTIVATED,
+    (Connection, Connection.State.INACTIVE): history.Deed.CONNECTION_DEACTIVATED,
+    (Connection, Connection.State.DELETED): history.Deed.CONNECTION_REMOVED,
+    (Directory, Directory.State.ACTIVE): history.Deed.DIRECTORY_ACTIVATED,
+    (Directory, Directory.State.INACTIVE): history.Deed.DIRECTORY_DEACTIVATED,
+    (Directory, Directory.State.DELETED): history.Deed.DIRECTORY_REMOVED,
+    (OrganizationDomain, OrganizationDomain.State.VERIFIED): history.Deed.DOMAIN_VERIFIED,
+    (OrganizationDomain, OrganizationDomain.State.FAILED): history.Deed.DOMAIN_FAILED,
+}
+
+
 def _version(row: Row) -> tuple[bool, datetime, str]:
     return getattr(row, "state", None) == DELETED, row.as_of, row.as_of_event
 
@@ -148,7 +231,7 @@ def _write(rows: dict[str, Row]) -> set[str]:
         f"INSERT INTO {model._meta.db_table} AS held ({', '.join(columns)}) "  # noqa: S608
         f"VALUES {', '.join([one] * len(ordered))} "
         f"ON CONFLICT ({key}) DO UPDATE "
-        f"SET {', '.join(f'{column} = EXCLUDED.{column}' for column in columns if column != key)} "
+        f"SET {', '.join(f'{column} = {_new(column)}' for column in columns if column != key)} "
         f"WHERE {newer} RETURNING {key}"
     )
     parameters: list[Any] = [

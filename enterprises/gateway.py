@@ -26,12 +26,20 @@ class GatewayError(Exception):
     """What stands in the message may be shown to a person; `reference` finds the request at WorkOS."""
 
     def __init__(
-        self, message: str, *, status: int | None = None, code: str = "", reference: str = ""
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str = "",
+        reference: str = "",
+        retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.reference = reference
+        # Seconds that WorkOS asks us to wait.
+        self.retry_after = retry_after
 
 
 class Refused(GatewayError):
@@ -62,6 +70,11 @@ def client() -> workos.WorkOSClient:
         # Its own retries would keep a person waiting, and repeat a POST that may have been done.
         max_retries=0,
     )
+
+
+def environment() -> str:
+    """Which of WorkOS's environments our key opens: `test` or `live`. No id is known in both."""
+    return "test" if settings.WORKOS_API_KEY.startswith("sk_test_") else "live"
 
 
 def _options() -> Any:
@@ -104,6 +117,61 @@ def create_organization(*, name: str, external_id: str, domains: Sequence[str]) 
     return _organization(created)
 
 
+# https://workos.com/docs/reference/organization/update
+def rename_organization(organization_id: str, *, name: str) -> None:
+    with _call("rename_organization"):
+        renamed = client().organizations.update_organization(
+            organization_id, name=name, request_options=_options()
+        )
+    _organization(renamed)
+
+
+# https://workos.com/docs/reference/organization/update
+def claim_organization(organization_id: str, *, external_id: str) -> Organization:
+    """Write our `external_id` on one that was made elsewhere."""
+    with _call("claim_organization"):
+        claimed = client().organizations.update_organization(
+            organization_id, external_id=external_id, request_options=_options()
+        )
+    return _organization(claimed)
+
+
+# https://workos.com/docs/reference/organization/delete (50 a minute and key)
+def delete_organization(organization_id: str) -> None:
+    """With all that is its own. One that is gone already is deleted, too.
+
+    WorkOS may take its time, and its answer has no body that would prove anything: look it up to be sure.
+    """
+    with _gone_is_done(), _call("delete_organization"):
+        client().organizations.delete_organization(organization_id, request_options=_options())
+
+
+# https://workos.com/docs/reference/domain-verification/create
+def add_domain(organization_id: str, domain: str) -> None:
+    """Pending. Refused with `status=409` when it belongs to another Organization."""
+    with _call("add_domain"):
+        added = client().organization_domains.create_organization_domain(
+            organization_id=organization_id, domain=domain, request_options=_options()
+        )
+    if not getattr(added, "id", None):
+        raise Unavailable("WorkOS gave an empty answer.")
+
+
+# https://workos.com/docs/reference/domain-verification/delete
+def remove_domain(domain_id: str) -> None:
+    with _gone_is_done(), _call("remove_domain"):
+        client().organization_domains.delete_organization_domain(domain_id, request_options=_options())
+
+
+# https://workos.com/docs/reference/admin-portal/portal-link/revoke
+def revoke_link(*, organization_id: str, external_user_id: str) -> None:
+    """End every link and open portal session of this person there. None to end is well, too."""
+    with _gone_is_done(), _call("revoke_link"):
+        client().admin_portal.revoke_link(
+            organization=organization_id, external_user_id=external_user_id, request_options=_options()
+        )
+
+
 # https://workos.com/docs/reference/admin-portal/portal-link/generate
 def generate_portal_link(
     *, organization_id: str, intent: str, return_url: str, success_url: str, external_user_id: str
@@ -122,6 +190,113 @@ def generate_portal_link(
             request_options=_options(),
         )
     return _trusted_link(getattr(answer, "link", None))
+
+
+# https://workos.com/docs/reference/organization/get
+def get_organization(organization_id: str) -> Organization:
+    """The Organization with its domains. Refused with `status=404` when WorkOS does not know it."""
+    with _call("get_organization"):
+        answer = client().request_raw("get", ("organizations", organization_id), request_options=_options())
+    if answer.get("id") != organization_id:
+        raise Unavailable("WorkOS gave an empty answer.")
+    domains = answer.get("domains")
+    return Organization(
+        organization_id=organization_id,
+        name=str(answer.get("name") or ""),
+        external_id=str(answer.get("external_id") or ""),
+        domains=[domain for domain in domains if isinstance(domain, dict)]
+        if isinstance(domains, list)
+        else [],
+    )
+
+
+# https://workos.com/docs/reference/sso/connection/list
+def list_connections(organization_id: str) -> list[dict[str, Any]]:
+    """All of them, as WorkOS sends them: one that the SDK cannot read must not hide the others."""
+    return _all("connections", organization_id)
+
+
+# https://workos.com/docs/reference/directory-sync/directory/list
+def list_directories(organization_id: str) -> list[dict[str, Any]]:
+    return _all("directories", organization_id)
+
+
+def is_gone(kind: str, object_id: str) -> bool:
+    """Whether WorkOS says 404 of it; `kind` is `connections`, `directories` or `organization_domains`."""
+    try:
+        with _call(f"get {kind}"):
+            client().request_raw("get", (kind, object_id), request_options=_options())
+    except Refused as refusal:
+        if refusal.status == 404:
+            return True
+        raise
+    return False
+
+
+_PAGES = 20
+
+
+def _all(kind: str, organization_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    params: dict[str, Any] = {"organization_id": organization_id, "limit": 100}
+    for _ in range(_PAGES):
+        with _call(f"list {kind}"):
+            answer = client().request_raw("get", (kind,), params=params, request_options=_options())
+            data = answer["data"]
+            after = (answer.get("list_metadata") or {}).get("after")
+        if not isinstance(data, list):
+            break
+        found += [item for item in data if isinstance(item, dict)]
+        if not after:
+            return found
+        params["after"] = after
+    raise Unavailable("WorkOS gave a list that does not end.")
+
+
+# https://workos.com/docs/reference/organization/it-contact
+def find_or_create_it_contact(organization_id: str, email: str) -> str:
+    """The id of the IT contact with this address; made if there is none."""
+    try:
+        with _call("create_it_contact"):
+            return (
+                client()
+                .organizations.create_it_contact(organization_id, email=email, request_options=_options())
+                .id
+            )
+    except Refused as refusal:
+        if refusal.status != 409:
+            raise
+    with _call("list_it_contacts"):
+        answer = client().organizations.list_it_contacts(organization_id, request_options=_options())
+        found = [contact.id for contact in answer.data if contact.email.lower() == email.lower()]
+    if not found:
+        raise Refused("WorkOS says that it knows this address, and does not list it.", status=409)
+    return found[0]
+
+
+# Where IT contacts are invited, one intent has another name.
+_INVITED = {"dsync": "directory_sync"}
+
+
+def invite_it_contact(organization_id: str, contact_id: str, *, intents: Sequence[str]) -> None:
+    """WorkOS mails a setup link, good for 30 days. Refused with `status=409` while another one is good."""
+    with _call("invite_it_contact"):
+        client().organizations.invite_it_contact(
+            organization_id,
+            contact_id,
+            intents=[_INVITED.get(intent, intent) for intent in intents],
+            request_options=_options(),
+        )
+
+
+def revoke_it_contact(organization_id: str, contact_id: str) -> None:
+    """End the contact's invitation, and what was opened with it. Repeating is harmless."""
+    try:
+        with _call("revoke_it_contact"):
+            client().organizations.revoke_it_contact(organization_id, contact_id, request_options=_options())
+    except Refused as refusal:
+        if refusal.status != 404:
+            raise
 
 
 # Printable ASCII without the backslash, which browsers read as a slash and parsers do not.
@@ -157,6 +332,15 @@ def _organization(answer: Any) -> Organization:
 
 
 @contextmanager
+def _gone_is_done() -> Iterator[None]:
+    try:
+        yield
+    except Refused as refusal:
+        if refusal.status != 404:
+            raise
+
+
+@contextmanager
 def _call(deed: str) -> Iterator[None]:
     """Turn what the SDK raises into one of our two errors. The log gets what leads to it, no more."""
     try:
@@ -174,7 +358,13 @@ def _call(deed: str) -> Iterator[None]:
         level = logging.INFO if status == 404 else logging.WARNING
         logger.log(level, "%s: HTTP %s code=%s request_id=%s", deed, status, code, reference)
         kind, message = _meaning(status)
-        raise kind(message, status=status, code=code, reference=reference) from None
+        raise kind(
+            message,
+            status=status,
+            code=code,
+            reference=reference,
+            retry_after=getattr(error, "retry_after", None),
+        ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         # The SDK builds its models from whatever came, and stumbles over what it did not expect.
         logger.warning("%s: an answer that the SDK cannot read (%s)", deed, type(error).__name__)

@@ -1,20 +1,30 @@
 """Give an Enterprise its Organization at WorkOS, so that nothing in between can be lost or doubled."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 from django.utils.text import slugify
 
-from enterprises import facts, gateway, objects
-from enterprises.models import Enterprise
+from enterprises import facts, gateway, history, objects
+from enterprises.environments import refuse_another
+from enterprises.history import Deed
+from enterprises.models import Enterprise, Errand
+
+# When the worker takes over: the one who asked first may be at it until then.
+FIRST_RETRY = timedelta(seconds=30)
 
 
 class Different(Exception):
     """The slug belongs to an enterprise with other data. The message says which."""
 
 
-def enroll(*, name: str, slug: str = "", domains: Sequence[str] = ()) -> Enterprise:
-    """The Enterprise with this slug, made if there is none. Says nothing to WorkOS; `provision` does.
+def enroll(*, name: str, slug: str = "", domains: Sequence[str] = (), provision: bool = True) -> Enterprise:
+    """The Enterprise with this slug, made if there is none. Says nothing to WorkOS; `provision` does, and
+    so does the worker in half a minute, unless `provision` is False.
 
     `slug` is made from the name by default. `domains` are normalised. Raises Different when the slug is
     taken by an enterprise with another name or other domains, and ValueError when no slug can be made.
@@ -25,9 +35,13 @@ def enroll(*, name: str, slug: str = "", domains: Sequence[str] = ()) -> Enterpr
     wanted = sorted(set(domains))
     try:
         with transaction.atomic():
-            enterprise, _ = Enterprise.objects.get_or_create(
+            enterprise, new = Enterprise.objects.get_or_create(
                 slug=slug, defaults={"name": name, "requested_domains": wanted}
             )
+            if new and provision:
+                # Whoever enrolled it may be killed before they provision it.
+                due_at = timezone.now() + FIRST_RETRY
+                Errand.objects.ensure(Errand.Kind.PROVISION, enterprise=enterprise, due_at=due_at)
     except IntegrityError:
         enterprise = Enterprise.objects.get(slug=slug)
     if enterprise.name != name:
@@ -38,31 +52,72 @@ def enroll(*, name: str, slug: str = "", domains: Sequence[str] = ()) -> Enterpr
     return enterprise
 
 
-def provision(enterprise: Enterprise) -> Enterprise:
+def provision(
+    enterprise: Enterprise, *, who: AbstractBaseUser | str = history.WORKER, client_address: str | None = None
+) -> Enterprise:
     """Create the Organization, or find the one an earlier try left behind, and keep its id.
 
     Repeating is harmless, and calling again heals a crash at any point: our row and its `external_id` were
-    committed before WorkOS heard of them. No transaction is open across the network. Raises gateway.Refused
-    (the reason is kept in `attention`) or gateway.Unavailable (nothing is said; call again).
+    committed before WorkOS heard of them, and so was the worker's errand to call again. No transaction is
+    open across the network. Raises gateway.Refused (why is kept in `attention`) or gateway.Unavailable.
     """
-    enterprise.refresh_from_db()
+    known_reason = _begin(enterprise)
     if enterprise.organization_id:
         return enterprise
     try:
         organization = _find(enterprise) or _create(enterprise)
     except gateway.Refused as refusal:
-        Enterprise.objects.filter(pk=enterprise.pk, organization_id=None).update(attention=str(refusal))
-        enterprise.refresh_from_db()
+        _refused(enterprise, str(refusal), known_reason, who, client_address)
         # Somebody else's try, or the organization.created event, may have been faster.
         if enterprise.organization_id:
             return enterprise
         raise
-    facts.adopt_organization(
-        organization_id=organization.organization_id, external_id=str(enterprise.external_id)
-    )
+    with transaction.atomic():
+        facts.adopt_organization(
+            organization_id=organization.organization_id, external_id=str(enterprise.external_id), who=who
+        )
+        _record_domains(organization)
     enterprise.refresh_from_db()
-    _record_domains(organization)
     return enterprise
+
+
+def _begin(enterprise: Enterprise) -> str:
+    """Write down that we ask. Answers with the reason for which it did not succeed before."""
+    now = timezone.now()
+    with transaction.atomic():
+        held = Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
+        if held.deprovisioned_at:
+            raise gateway.Refused(f"{held.name} was deprovisioned.")
+        if not held.organization_id:
+            Enterprise.objects.filter(pk=held.pk).update(
+                attention="", provisioning_since=Coalesce("provisioning_since", now)
+            )
+            Errand.objects.ensure(Errand.Kind.PROVISION, enterprise=held, due_at=now + FIRST_RETRY)
+    enterprise.refresh_from_db()
+    refuse_another(enterprise)
+    return held.attention
+
+
+def _refused(
+    enterprise: Enterprise,
+    reason: str,
+    known_reason: str,
+    who: AbstractBaseUser | str,
+    client_address: str | None,
+) -> None:
+    with transaction.atomic():
+        ours = Enterprise.objects.filter(pk=enterprise.pk, organization_id=None, deprovisioned_at=None)
+        # The worker repeats itself; the history does not.
+        if ours.update(attention=reason) and reason != known_reason:
+            history.record(
+                enterprise,
+                deed=Deed.NEEDS_ATTENTION,
+                who=who,
+                at=timezone.now(),
+                client_address=client_address,
+                outcome=reason,
+            )
+    enterprise.refresh_from_db()
 
 
 def _find(enterprise: Enterprise) -> gateway.Organization | None:

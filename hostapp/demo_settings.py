@@ -32,6 +32,7 @@ for _name in re.findall(r"^#? ?([A-Z_]+)=", (_BASE / ".env.example").read_text()
 os.environ.update(
     ENV_FILE="",
     DEBUG="on",
+    SUPPORT_EMAIL="support@saas.example",
     SECRET_KEY=_secret("secret_key"),
     SITE_URL=f"http://localhost:{DEMO_PORT}",
     EMBEDDED_POSTGRES=str(_FOLDER / "postgres" / "data"),
@@ -42,3 +43,7 @@ os.environ.update(
 )
 
 from hostapp.settings import *  # noqa: E402, F403
+from hostapp.settings import DATABASES  # noqa: E402
+
+# The demo starts from nothing each time; everywhere else the database keeps the history.
+DATABASES["default"]["OPTIONS"] = {"options": "-c history.may_be_emptied=on"}

@@ -67,3 +67,24 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return str(self.name).split(" ")[0] or str(self.email)
+
+
+class SignInTry(models.Model):
+    """One that did not succeed (or is under way): what `hostapp.signing_in` counts. Deleting some unlocks."""
+
+    email = models.CharField(max_length=254)
+    # Empty when it is not known.
+    address = models.CharField(max_length=45, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "sign-in tries"
+        indexes = [
+            # Serves signing_in.is_throttled.
+            models.Index(fields=["address", "at"], name="sign_in_try_by_address"),
+            # Serves the pruning.
+            models.Index(fields=["at"], name="sign_in_try_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} from {self.address or 'somewhere'}"

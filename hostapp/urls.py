@@ -2,10 +2,11 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.views import PasswordResetView
+from django.contrib.auth.views import LoginView, PasswordResetView
 from django.urls import include, path
 
 from hostapp import views
+from hostapp.signing_in import SignInForm
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -15,6 +16,7 @@ urlpatterns = [
         PasswordResetView.as_view(extra_email_context={"site_url": settings.SITE_URL}),
         name="password_reset",
     ),
+    path("account/login/", LoginView.as_view(authentication_form=SignInForm), name="login"),
     path("account/", include("django.contrib.auth.urls")),
     path("", include("portal.urls")),
     path("", include("enterprises.urls")),

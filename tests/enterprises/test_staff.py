@@ -60,7 +60,7 @@ def test_when_workos_is_away_it_is_said_and_can_be_tried_again(
     response = signed_in(sam).post("/staff/enterprises/new/", FORM, follow=True)
 
     assert "again" in response.text
-    assert Enterprise.objects.get().provisioning == Enterprise.Provisioning.NOT_PROVISIONED
+    assert Enterprise.objects.get().provisioning == Enterprise.Provisioning.PROVISIONING
     assert "Provision again" in response.text
 
 

@@ -120,7 +120,30 @@ def test_following_the_address_mints_nothing_and_leads_to_the_page(
     assert not portal.calls
 
 
-@pytest.mark.parametrize("intent", ["audit_logs", "SSO", "billing", "domain_verification"])
+def test_an_intent_outside_the_plan_is_refused_with_the_reason(
+    portal: responses.BaseResponse, ada: User, acme: Enterprise
+) -> None:
+    response = signed_in(ada).post("/enterprises/acme-inc/portal/audit_logs/", follow=True)
+
+    assert "plan does not include Audit Logs" in response.text
+    assert portal.call_count == 0
+    assert not PortalSession.objects.exists()
+
+
+def test_what_comes_with_single_sign_on_goes_with_it(
+    portal: responses.BaseResponse, ada: User, acme: Enterprise
+) -> None:
+    client = signed_in(ada)
+    assert client.post("/enterprises/acme-inc/portal/domain_verification/").status_code == 303
+
+    acme.intents = ["dsync"]
+    acme.save()
+    response = client.post("/enterprises/acme-inc/portal/domain_verification/", follow=True)
+
+    assert "does not include Single Sign-On, with which Domain Verification comes" in response.text
+
+
+@pytest.mark.parametrize("intent", ["SSO", "billing", "directory_sync"])
 def test_an_intent_that_is_not_on_the_list_is_a_404(
     portal: responses.BaseResponse, ada: User, intent: str
 ) -> None:

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from enterprises.models import Connection, Enterprise
 from tests.deliveries import deliver
 from tests.processes import Manage, until
-from webhooks.errands import Errand, errands
+from webhooks.chores import Chore, Chores
 from webhooks.inbox import apply_waiting, give_up
 from webhooks.models import WebhookEvent
 from webhooks.pruning import prune
@@ -102,7 +102,7 @@ def test_an_unknown_organization_is_waited_for_for_thirty_days(days: float, stat
     assert ("30 days" in event.error) is (status == "ignored")
 
 
-def test_one_errand_that_fails_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
+def test_one_chore_that_fails_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
     def fails(now: datetime) -> int:
@@ -117,35 +117,35 @@ def test_one_errand_that_fails_does_not_stop_the_others(caplog: pytest.LogCaptur
     now = timezone.now()
 
     for run in (fails, works):
-        Errand("An errand", 60, run).run_if_due(now)
+        Chore("A chore", 60, run).run_if_due(now)
 
     assert done == [now]
-    assert "An errand failed: RuntimeError" in caplog.text
+    assert "A chore failed: RuntimeError" in caplog.text
     assert "whsec" not in caplog.text
 
 
-def test_an_errand_comes_again_in_its_time_and_not_before() -> None:
+def test_a_chore_comes_again_in_its_time_and_not_before() -> None:
     done: list[datetime] = []
 
     def notes(now: datetime) -> int:
         done.append(now)
         return len(done)
 
-    errand = Errand("An errand", 3600, notes)
+    chore = Chore("A chore", 3600, notes)
 
     for _ in range(3):
-        errand.run_if_due(timezone.now())
+        chore.run_if_due(timezone.now())
 
     assert len(done) == 1
 
 
 @pytest.mark.parametrize(("kept", "gone"), [(90, True), (120, False), (0, False)])
-def test_the_worker_s_errand_follows_the_setting(settings: Settings, kept: int, gone: bool) -> None:
+def test_the_worker_s_chore_follows_the_setting(settings: Settings, kept: int, gone: bool) -> None:
     settings.WEBHOOK_EVENTS_KEPT_DAYS = kept
     aged("event_1", 91)
 
-    for errand in errands():
-        errand.run_if_due(timezone.now())
+    for chore in Chores().all:
+        chore.run_if_due(timezone.now())
 
     assert (left() == set()) is gone
 

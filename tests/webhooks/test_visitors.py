@@ -40,7 +40,7 @@ def test_deliveries_go_on_while_24_visitors_wait_for_a_slow_workos(
         assert status(server.send(request(body, f"WorkOS-Signature: {signed(body)}"))) == 200
         return time.monotonic() - began
 
-    with serving(TEST_WORKOS=sandbox.url) as server, ThreadPoolExecutor(VISITORS) as visitors:
+    with serving(TEST_SANDBOX=sandbox.url) as server, ThreadPoolExecutor(VISITORS) as visitors:
         pressed = [visitors.submit(server.send, press) for _ in range(VISITORS)]
         until(lambda: PortalSession.objects.count() == VISITORS, seconds=20)
         took = sorted(deliver(server, number) for number in range(DELIVERIES))

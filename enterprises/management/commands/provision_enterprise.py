@@ -1,31 +1,30 @@
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
-from django.core.validators import validate_email, validate_slug
+from django.core.management.base import CommandError
 
-from enterprises import domains, gateway, provisioning
-from enterprises.people import make_it_admin
+from enterprises import bulk, gateway, history, people, provisioning
+from enterprises.management.reporting import Command as Reporting
+from enterprises.management.reporting import described, failure
 
 
-class Command(BaseCommand):
-    help = """Enroll a customer company and give it an Organization at WorkOS.
+class Command(Reporting):
+    help = """Enroll a customer company and give it an Organization at WorkOS; or many, from a CSV file.
 
 Safe to repeat: the slug is the key, and an earlier try that broke off is healed. Exits with 1 when WorkOS
-refuses or cannot be reached, or when the slug belongs to an enterprise with other data.
+refuses or cannot be reached, or when the slug belongs to an enterprise with other data, and with 2 when it is
+called wrongly. The CSV file has a header: name, and if you like slug, domains (spaces between), it_admin.
 
   manage.py provision_enterprise "Acme Inc." --domain acme.example --it-admin ada@acme.example
+  manage.py provision_enterprise --csv enterprises.csv --json
 """
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
-
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", help="the company's name")
+        parser.add_argument("name", nargs="?", help="the company's name")
         parser.add_argument(
             "--slug", default="", help="its part of the address (default: made from the name)"
         )
@@ -35,44 +34,82 @@ refuses or cannot be reached, or when the slug belongs to an enterprise with oth
         parser.add_argument(
             "--it-admin", metavar="EMAIL", help="who sets up SSO; gets a mail to set a password"
         )
+        parser.add_argument("--csv", metavar="FILE", type=Path, help="many at once; - reads standard input")
+        parser.add_argument(
+            "--per-minute", type=int, default=1500, help="with --csv, at most so many (default: 1500)"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="check everything, and do nothing")
+        parser.add_argument("--json", action="store_true", help="as JSON")
 
-    def handle(
-        self, *, name: str, slug: str, domain: list[str], it_admin: str | None, **options: Any
+    def handle(self, *, name: str | None, csv: Path | None, **options: Any) -> None:
+        if (name is None) == (csv is None):
+            raise CommandError("Give a name, or --csv with a file.", returncode=2)
+        if options["per_minute"] < 1:
+            raise CommandError("--per-minute is at least 1.", returncode=2)
+        if csv is not None:
+            self._many(csv, **options)
+        elif name is not None:
+            self._one(name, **options)
+
+    def _one(
+        self,
+        name: str,
+        *,
+        slug: str,
+        domain: list[str],
+        it_admin: str | None,
+        dry_run: bool,
+        json: bool,
+        **options: Any,
     ) -> None:
         try:
-            if slug:
-                validate_slug(slug)
-            if it_admin:
-                validate_email(it_admin)
-            enterprise = provisioning.enroll(
-                name=name, slug=slug, domains=[domains.normalise(one) for one in domain]
-            )
+            wanted = bulk.read(name=name, slug=slug, domains=domain, it_admin=it_admin or "")
+            if dry_run:
+                words = f"Would provision {wanted.name} as {wanted.slug}."
+                self.say(wanted.as_dict() | {"dry_run": True}, words, as_json=json)
+                return
+            enterprise = provisioning.enroll(name=wanted.name, slug=wanted.slug, domains=wanted.domains)
         except ValidationError as error:
-            raise CommandError(
-                f"{slug if it_admin is None else it_admin}: {' '.join(error.messages)}"
-            ) from error
+            raise CommandError(" ".join(error.messages)) from error
         except (provisioning.Different, ValueError) as error:
             raise CommandError(str(error)) from error
-        if it_admin:
-            make_it_admin(enterprise, it_admin)
-            self.stdout.write(f"IT admin: {it_admin}")
+        if wanted.it_admin:
+            people.make_it_admin(enterprise, wanted.it_admin)
 
         try:
-            provisioning.provision(enterprise)
-        except gateway.Refused as refusal:
+            provisioning.provision(enterprise, who=history.COMMAND)
+        except gateway.GatewayError as error:
+            again = "" if isinstance(error, gateway.Refused) else " Run the same command again, or wait."
             raise CommandError(
-                f"{enterprise.name} is saved, but not provisioned: {refusal}{_reference(refusal)}"
-            ) from refusal
-        except gateway.Unavailable as error:
-            raise CommandError(
-                f"{enterprise.name} is saved, but not provisioned: {error} "
-                f"Run the same command again.{_reference(error)}"
+                f"{enterprise.name} is saved, but not provisioned: {failure(error)}{again} "
+                "The worker goes on trying."
             ) from error
-        self.stdout.write(
-            self.style.SUCCESS(f"{enterprise.name} is provisioned: {enterprise.organization_id}")
+        page = f"{settings.SITE_URL}{enterprise.get_absolute_url()}"
+        lines = [f"IT admin: {wanted.it_admin}"] if wanted.it_admin else []
+        lines.append(self.style.SUCCESS(f"{enterprise.name} is provisioned: {enterprise.organization_id}"))
+        self.say(
+            described(enterprise) | {"page": page}, "\n".join([*lines, f"Its page: {page}"]), as_json=json
         )
-        self.stdout.write(f"Its page: {settings.SITE_URL}{enterprise.get_absolute_url()}")
 
-
-def _reference(error: gateway.GatewayError) -> str:
-    return f" (request {error.reference})" if error.reference else ""
+    def _many(self, file: Path, *, per_minute: int, dry_run: bool, json: bool, **options: Any) -> None:
+        try:
+            text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
+            rows = bulk.parse(text)
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"{file} cannot be read: {error}", returncode=2) from error
+        except ValueError as error:
+            raise CommandError(f"{file}: {error}", returncode=2) from error
+        bar = bulk.Bar(self.stderr, len(rows))
+        done = bulk.provision_all(
+            rows, per_minute=per_minute, dry_run=dry_run, who=history.COMMAND, tell=bar.step
+        )
+        bar.end()
+        failed = [row for row in done if row.error]
+        words = [f"line {row.line}: {row.name or '(no name)'}: {row.error}" for row in failed]
+        verb = "could be provisioned" if dry_run else "are provisioned"
+        words.append(f"{len(done) - len(failed)} of {len(done)} {verb}, {len(failed)} failed.")
+        if failed and not dry_run:
+            words.append("Mend those lines and run the same command again: it repeats nothing.")
+        self.say([row.as_dict() for row in done], "\n".join(words), as_json=json)
+        if failed:
+            raise CommandError(f"{len(failed)} of {len(done)} failed.", returncode=1)

@@ -2,20 +2,28 @@ import logging
 import signal
 import threading
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from typing import Any
+from collections import Counter
+from datetime import datetime
+from typing import Any, Protocol
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
-from webhooks.errands import errands
+from enterprises import errands
+from webhooks.chores import Chores
 from webhooks.inbox import apply_waiting
 
 logger = logging.getLogger(__name__)
 
 
+class Turn(Protocol):
+    def __call__(self, *, now: datetime) -> Counter[str]:
+        """Do a little of what is due, and say how many ended how; nothing when nothing was due."""
+
+
 class Command(BaseCommand):
-    help = """Apply webhook events as they come, and forget them in time, until SIGTERM or Ctrl-C.
+    help = """Apply webhook events, run errands and see to the chores, until SIGTERM or Ctrl-C.
 
 Run as many as you like: they share the work.
 
@@ -39,24 +47,51 @@ Run as many as you like: they share the work.
     def handle(self, *, interval: float, **options: Any) -> None:
         stop = threading.Event()
         for signum in (signal.SIGTERM, signal.SIGINT):
-            # The batch in hand is finished; nothing new is begun.
+            # What is in hand is finished; nothing new is begun.
             signal.signal(signum, lambda *_: stop.set())
         logger.info("Worker started")
-        others = errands()
+        threads = [
+            threading.Thread(target=_go_round, args=(name, turn, stop, interval), name=name)
+            for name, turn in TURNS.items()
+        ]
+        for thread in threads:
+            thread.start()
+        while not stop.wait(1):
+            if not all(thread.is_alive() for thread in threads):
+                break
+        broken = not stop.is_set()
+        stop.set()
+        for thread in threads:
+            thread.join()
+        if broken:
+            raise CommandError("The worker stopped by itself; see above.")
+        logger.info("Worker stopped")
+
+
+def _go_round(name: str, turn: Turn, stop: threading.Event, interval: float) -> None:
+    try:
         while not stop.is_set():
-            for errand in others:
-                errand.run_if_due(timezone.now())
             try:
-                outcomes = apply_waiting(now=timezone.now())
+                outcomes = turn(now=timezone.now())
             except (OperationalError, InterfaceError) as error:
-                logger.error("The database does not answer (%s); trying again", type(error).__name__)
+                logger.error(
+                    "%s: the database does not answer (%s); trying again", name, type(error).__name__
+                )
                 connection.close()
                 stop.wait(5)
                 continue
             if outcomes:
-                logger.info(
-                    "Events: %s", ", ".join(f"{n} {status}" for status, n in sorted(outcomes.items()))
-                )
+                told = ", ".join(f"{n} {outcome}" for outcome, n in sorted(outcomes.items()))
+                logger.info("%s: %s", name, told)
             else:
                 stop.wait(interval)
-        logger.info("Worker stopped")
+    finally:
+        connection.close()
+
+
+# What the worker does, each in a thread of its own: events do not wait for a WorkOS that does not answer.
+TURNS: dict[str, Turn] = {
+    "Events": apply_waiting,
+    "Errands": errands.run_due,
+    "Chores": Chores().run_due,
+}

@@ -1,0 +1,201 @@
+"""Who may open what: every address of the project, as everybody."""
+
+import ipaddress
+import uuid
+from datetime import timedelta
+from itertools import product
+from typing import Any
+
+import pytest
+import responses
+from django.test import Client, RequestFactory
+from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
+
+from enterprises.addresses import client_address
+from enterprises.models import Enterprise, Invitation, Membership, SetupLink
+from hostapp.models import User
+from tests.conftest import signed_in
+from tests.enterprises.test_gateway import API
+
+pytestmark = pytest.mark.django_db
+
+WHO = ("anonymous", "stranger", "member", "it_admin", "staff", "it_admin_of_birch")
+
+# Everything that leads to another page answers 302: after a deed, or to the sign-in.
+PUBLIC = (200,) * 6
+SIGNED_IN = (302, 200, 200, 200, 200, 200)
+MEMBERS = (302, 404, 200, 200, 404, 404)
+IT_ADMINS = (302, 404, 403, 200, 404, 404)
+IT_ADMINS_DO = (302, 404, 403, 302, 404, 404)
+STAFF = (302, 403, 403, 403, 200, 403)
+STAFF_DO = (302, 403, 403, 403, 302, 403)
+
+ACME: dict[str, object] = {"slug": "acme-inc"}
+
+# Name of the address → method, its arguments, the answers in the order of WHO.
+MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
+    "home": ("get", {}, (302, 200, 302, 302, 200, 302)),
+    "login": ("get", {}, PUBLIC),
+    "logout": ("post", {}, (302,) * 6),
+    "password_change": ("get", {}, SIGNED_IN),
+    "password_change_done": ("get", {}, SIGNED_IN),
+    "password_reset": ("get", {}, PUBLIC),
+    "password_reset_done": ("get", {}, PUBLIC),
+    "password_reset_confirm": ("get", {"uidb64": "MQ", "token": "no-token"}, PUBLIC),
+    "password_reset_complete": ("get", {}, PUBLIC),
+    "enterprise": ("get", ACME, MEMBERS),
+    "enterprise_status": ("get", ACME, MEMBERS),
+    "open_portal": ("post", ACME | {"intent": "sso"}, (302, 404, 403, 303, 404, 404)),
+    "portal_returned": ("get", ACME | {"nonce": uuid.UUID(int=1)}, (302, 404, 302, 302, 404, 404)),
+    "portal_finished": ("get", ACME | {"nonce": uuid.UUID(int=1)}, (302, 404, 302, 302, 404, 404)),
+    "check_now": ("post", ACME, IT_ADMINS_DO),
+    "setup_links": ("get", ACME, (302, 404, 403, 200, 200, 404)),
+    "setup_link_resend": ("post", ACME | {"pk": 1}, (302, 404, 403, 302, 302, 404)),
+    "setup_link_revoke": ("post", ACME | {"pk": 1}, (302, 404, 403, 302, 302, 404)),
+    "members": ("get", ACME, MEMBERS),
+    "invite": ("post", ACME, IT_ADMINS),
+    "resend_invitation": ("post", ACME | {"number": 1}, IT_ADMINS_DO),
+    "revoke_invitation": ("post", ACME | {"number": 1}, IT_ADMINS_DO),
+    "change_role": ("post", ACME | {"number": 1, "role": "it_admin"}, IT_ADMINS_DO),
+    "remove_member": ("post", ACME | {"number": 1}, IT_ADMINS_DO),
+    "history": ("get", ACME, IT_ADMINS),
+    "history_export": ("get", ACME, IT_ADMINS),
+    "join": ("get", {}, (404,) * 6),
+    "invitation": ("get", {"token": "no-token"}, (302,) * 6),
+    "staff_enterprises": ("get", {}, STAFF),
+    "staff_provision": ("get", {}, STAFF),
+    "staff_enterprise": ("get", ACME, STAFF),
+    "staff_provision_again": ("post", ACME, STAFF_DO),
+    "staff_deprovision": ("post", ACME | {"typed": "acme-inc"}, STAFF_DO),
+    "receive_webhook": ("post", {}, (400,) * 6),
+}
+
+
+def addresses(resolver: URLResolver, namespace: str = "") -> list[tuple[str, str]]:
+    """Namespace and name of everything below."""
+    found = []
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            found += addresses(entry, entry.namespace or namespace)
+        elif isinstance(entry, URLPattern):
+            found.append((namespace, entry.name or str(entry.pattern)))
+    return found
+
+
+@pytest.fixture
+def cast(
+    acme: Enterprise, birch: Enterprise, dan: User, ben: User, ada: User, sam: User, cleo: User
+) -> dict[str, Client]:
+    return {
+        "anonymous": Client(),
+        "stranger": signed_in(dan),
+        "member": signed_in(ben),
+        "it_admin": signed_in(ada),
+        "staff": signed_in(sam),
+        "it_admin_of_birch": signed_in(cleo),
+    }
+
+
+def test_no_address_is_missing_from_the_matrix() -> None:
+    names = {name for namespace, name in addresses(get_resolver()) if namespace != "admin"}
+
+    assert names == set(MATRIX)
+
+
+@pytest.mark.parametrize(("name", "who"), product(MATRIX, WHO))
+def test_everybody_gets_what_is_theirs(
+    name: str,
+    who: str,
+    cast: dict[str, Client],
+    acme: Enterprise,
+    ben: User,
+    workos_api: responses.RequestsMock,
+) -> None:
+    workos_api.post(f"{API}/portal/generate_link", json={"link": "https://setup.workos.com?token=t"})
+    method, arguments, answers = MATRIX[name]
+    arguments = dict(arguments)
+    data = {key: arguments.pop(key) for key in ("typed", "role") if key in arguments}
+    if "member" in name or name == "change_role":
+        arguments |= {"number": Membership.objects.get(user=ben).pk} if "number" in arguments else {}
+    if "invitation" in name and "number" in arguments:
+        invitation = Invitation.objects.create(
+            enterprise=acme,
+            email="eve@acme.example",
+            role="member",
+            token_hash="x",
+            invited_at=timezone.now(),
+            expires_at=timezone.now() + timedelta(days=1),
+        )
+        arguments["number"] = invitation.pk
+
+    if "pk" in arguments:
+        now = timezone.now()
+        link = SetupLink.objects.create(
+            enterprise=acme, email="x@x.example", intents=["sso"], asked_at=now, expires_at=now
+        )
+        arguments["pk"] = link.pk
+
+    response = getattr(cast[who], method)(reverse(name, kwargs=arguments), data)
+
+    assert response.status_code == answers[WHO.index(who)], response.headers.get("Location", "")
+    if who == "anonymous" and answers[0] == 302 and answers[1] != 302:
+        assert response["Location"].startswith("/account/login/")
+
+
+@pytest.mark.parametrize("who", [one for one in WHO if one != "staff"])
+def test_the_administration_is_the_staff_s(who: str, cast: dict[str, Client]) -> None:
+    names = [name for namespace, name in addresses(get_resolver()) if namespace == "admin"]
+    plain = 0
+    for name in names:
+        try:
+            path = reverse(f"admin:{name}")
+        except NoReverseMatch:
+            # Those of one object: its list is held above.
+            continue
+        plain += 1
+        if name in ("login", "logout"):
+            continue
+        response = cast[who].get(path)
+        assert (response.status_code, response["Location"].split("?")[0]) in (
+            (302, "/admin/login/"),
+            (302, "/account/login/"),
+        ), path
+    assert plain > 15
+
+
+def test_a_member_is_told_who_to_ask(cast: dict[str, Client]) -> None:
+    page = cast["member"].get("/enterprises/acme-inc/history/")
+
+    assert "Ada Adeyemi (ada@acme.example)" in page.text
+
+
+def test_a_deprovisioned_enterprise_is_open_to_nobody(cast: dict[str, Client], acme: Enterprise) -> None:
+    acme.deprovisioned_at = timezone.now()
+    acme.save()
+
+    assert cast["it_admin"].get("/enterprises/acme-inc/").status_code == 404
+    assert cast["it_admin"].get("/enterprises/acme-inc/members/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "peer", "proxies", "client"),
+    [
+        ("", "192.0.2.1", [], "192.0.2.1"),
+        # Nobody's proxy: what it says of others is not heard.
+        ("203.0.113.9", "192.0.2.1", [], "192.0.2.1"),
+        ("203.0.113.9", "10.0.0.1", ["10.0.0.0/8"], "203.0.113.9"),
+        # The leftmost was written by the client.
+        ("198.51.100.66, 203.0.113.9", "10.0.0.1", ["10.0.0.0/8"], "203.0.113.9"),
+        ("198.51.100.66, 203.0.113.9, 10.0.0.2", "10.0.0.1", ["10.0.0.0/8"], "203.0.113.9"),
+        ("nonsense", "10.0.0.1", ["10.0.0.0/8"], None),
+        ("", "", [], None),
+    ],
+)
+def test_an_address_is_believed_of_our_own_proxies_alone(
+    forwarded: str, peer: str, proxies: list[str], client: str | None, settings: Any, rf: RequestFactory
+) -> None:
+    settings.TRUSTED_PROXIES = [ipaddress.ip_network(one) for one in proxies]
+    headers = {"X-Forwarded-For": forwarded} if forwarded else {}
+
+    assert client_address(rf.get("/", headers=headers, REMOTE_ADDR=peer)) == client

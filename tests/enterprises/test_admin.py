@@ -1,0 +1,152 @@
+"""The administration for staff: as many queries for 200 rows as for two."""
+
+from datetime import timedelta
+
+import pytest
+import responses
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from enterprises import history
+from enterprises.models import (
+    Certificate,
+    Connection,
+    Directory,
+    Enterprise,
+    Errand,
+    Invitation,
+    Membership,
+    OrganizationDomain,
+)
+from hostapp.models import User
+from tests.conftest import signed_in
+from tests.enterprises.test_gateway import API
+
+pytestmark = pytest.mark.django_db
+
+LISTS = [
+    "enterprise",
+    "connection",
+    "directory",
+    "organizationdomain",
+    "certificate",
+    "errand",
+    "historyentry",
+    "invitation",
+    "membership",
+]
+
+
+@pytest.fixture
+def client(sam: User) -> Client:
+    sam.is_superuser = True
+    sam.save()
+    return signed_in(sam)
+
+
+def fill(first: int, last: int) -> None:
+    now = timezone.now()
+    for number in range(first, last):
+        enterprise = Enterprise.objects.create(
+            name=f"Company {number}", slug=f"company-{number}", organization_id=f"org_{number}"
+        )
+        user = User.objects.create(email=f"person{number}@acme.example")
+        Membership.objects.create(enterprise=enterprise, user=user, role="it_admin")
+        Connection.objects.create(enterprise=enterprise, connection_id=number, state="active", as_of=now)
+        Directory.objects.create(enterprise=enterprise, directory_id=number, state="active", as_of=now)
+        Certificate.objects.create(
+            enterprise=enterprise, connection_id=number, renewal_required=True, as_of=now
+        )
+        OrganizationDomain.objects.create(
+            enterprise=enterprise, domain_id=number, domain=f"{number}.example", state="verified", as_of=now
+        )
+        Errand.objects.record(Errand.Kind.RENAME, enterprise=enterprise)
+        Invitation.objects.create(
+            enterprise=enterprise,
+            email=f"guest{number}@acme.example",
+            role="member",
+            token_hash=number,
+            invited_at=now,
+            expires_at=now + timedelta(days=30),
+        )
+        history.record(enterprise, deed=history.Deed.RENAMED, who="somebody", at=now)
+
+
+def test_a_long_list_asks_no_more_than_a_short_one(client: Client) -> None:
+    def queries() -> dict[str, int]:
+        counts = {}
+        for name in (*(f"/admin/enterprises/{one}/" for one in LISTS), "/staff/enterprises/"):
+            with CaptureQueriesContext(
+                connection,
+            ) as captured:
+                assert client.get(name).status_code == 200
+            counts[name] = len(captured)
+        return counts
+
+    fill(0, 2)
+    few = queries()
+    fill(2, 200)
+
+    assert queries() == few
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_everything_is_searched_and_nothing_is_made_or_deleted_there(name: str, client: Client) -> None:
+    fill(0, 2)
+    address = f"/admin/enterprises/{name}/"
+
+    assert client.get(f"{address}?q=Company").status_code == 200
+    assert client.get(f"{address}add/").status_code == 403
+    ids = {one.pk for one in client.get(address).context["cl"].result_list}
+    assert client.get(f"{address}{min(ids)}/delete/").status_code == 403
+
+
+def test_enterprises_are_filtered_by_state(client: Client, acme: Enterprise) -> None:
+    Enterprise.objects.create(name="Broken", slug="broken", attention="A reason.")
+
+    page = client.get("/admin/enterprises/enterprise/?state=needs_attention")
+
+    assert "Broken" in page.text
+    assert "Acme Inc." not in page.text
+
+
+def test_what_workos_owns_cannot_be_changed_by_a_forged_form(client: Client, acme: Enterprise) -> None:
+    client.post(
+        f"/admin/enterprises/enterprise/{acme.pk}/change/",
+        {
+            "name": "Forged",
+            "organization_id": "org_forged",
+            "memberships-TOTAL_FORMS": 0,
+            "memberships-INITIAL_FORMS": 0,
+        },
+    )
+
+    acme.refresh_from_db()
+    assert (acme.name, acme.organization_id) != ("Forged", "org_forged")
+    assert acme.name == "Acme Inc."
+
+
+def test_provisioning_is_retried_by_an_action(client: Client, workos_api: responses.RequestsMock) -> None:
+    broken = Enterprise.objects.create(name="Broken", slug="broken", attention="A reason.")
+    workos_api.get(f"{API}/organizations/external_id/{broken.external_id}", status=401, json={})
+
+    page = client.post(
+        "/admin/enterprises/enterprise/", {"action": "retry", "_selected_action": [broken.pk]}, follow=True
+    )
+
+    assert "Broken: WorkOS does not accept our API key." in page.text
+
+
+def test_reconciling_compares_name_and_domains(client: Client, acme: Enterprise, birch: Enterprise) -> None:
+    Enterprise.objects.filter(pk=acme.pk).update(requested_domains=["acme.example"])
+
+    client.post(
+        "/admin/enterprises/enterprise/", {"action": "reconcile", "_selected_action": [acme.pk]}, follow=True
+    )
+
+    assert sorted(Errand.objects.values_list("enterprise__slug", "kind", "key")) == [
+        ("acme-inc", "push_domain", "acme.example"),
+        ("acme-inc", "rename", ""),
+    ]

@@ -1,0 +1,238 @@
+"""Killed, cut off, refused and raced, against the sandbox over the network: exactly one Organization."""
+
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from enterprises import errands, gateway, history, provisioning
+from enterprises.models import Enterprise, Errand, OrganizationDomain
+from sandbox.client import Sandbox
+from tests.processes import Manage, until
+from tests.webhooks.test_worker import someone_waits_for_a_lock
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LOOK_UP = {"method": "GET", "path": "/organizations/external_id/*"}
+CREATE = {"method": "POST", "path": "/organizations"}
+
+
+def enroll() -> Enterprise:
+    return provisioning.enroll(name="Acme Inc.", domains=["acme.example"])
+
+
+def the_worker_comes() -> None:
+    later = timezone.now()
+    for _ in range(4):
+        later += timedelta(minutes=10)
+        errands.run_due(now=later)
+
+
+def all_is_well(workos: Sandbox) -> None:
+    (organization,) = workos.organizations()
+    enterprise = Enterprise.objects.get()
+    assert organization["external_id"] == str(enterprise.external_id)
+    assert enterprise.organization_id == organization["id"]
+    assert enterprise.provisioning == Enterprise.Provisioning.READY
+    assert enterprise.environment == "test"
+    assert [entry.deed for entry in history.of(enterprise)].count("provisioned") == 1
+    assert OrganizationDomain.objects.get().domain == "acme.example"
+    assert not Errand.objects.exists()
+
+
+def fault_is_used(workos: Sandbox) -> bool:
+    return not workos.order("GET", "faults")["data"]
+
+
+@pytest.mark.parametrize("request_", [LOOK_UP, CREATE], ids=["the look-up", "the creation"])
+def test_killed_while_workos_is_asked(workos: Sandbox, manage: Manage, request_: dict[str, str]) -> None:
+    workos.fault("hang", seconds=0.5, **request_)
+    process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
+    until(lambda: fault_is_used(workos))
+
+    process.kill()
+    process.communicate()
+    # What was asked for is done all the same: the answer finds nobody.
+    time.sleep(0.8)
+    the_worker_comes()
+
+    all_is_well(workos)
+
+
+def test_killed_before_it_is_enrolled(workos: Sandbox, manage: Manage) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE enterprises_enterprise IN SHARE ROW EXCLUSIVE MODE")
+        process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
+        until(someone_waits_for_a_lock)
+        process.kill()
+        process.communicate()
+    assert not Enterprise.objects.exists()
+
+    process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
+    said, _ = process.communicate(timeout=20)
+
+    assert process.returncode == 0, said
+    the_worker_comes()
+    all_is_well(workos)
+
+
+def test_killed_before_it_is_written_down_that_we_ask(workos: Sandbox, manage: Manage) -> None:
+    enterprise = enroll()
+    with transaction.atomic():
+        Enterprise.objects.select_for_update().get(pk=enterprise.pk)
+        process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
+        until(someone_waits_for_a_lock)
+        process.kill()
+        process.communicate()
+    assert not workos.organizations()
+
+    the_worker_comes()
+
+    all_is_well(workos)
+
+
+def test_killed_between_the_creation_and_the_writing_down_of_its_id(workos: Sandbox, manage: Manage) -> None:
+    enterprise = enroll()
+    workos.fault("hang", seconds=0.5, **CREATE)
+    process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
+    until(lambda: fault_is_used(workos))
+    with transaction.atomic():
+        Enterprise.objects.select_for_update().get(pk=enterprise.pk)
+        until(someone_waits_for_a_lock)
+        assert len(workos.organizations()) == 1
+        process.kill()
+        process.communicate()
+    enterprise.refresh_from_db()
+    assert enterprise.organization_id is None
+
+    the_worker_comes()
+
+    all_is_well(workos)
+
+
+FAULTS: dict[str, tuple[str, dict[str, float]]] = {
+    "401": ("status", {"status": 401}),
+    "403": ("status", {"status": 403}),
+    "422": ("status", {"status": 422}),
+    "429": ("status", {"status": 429, "retry_after": 7}),
+    "500": ("status", {"status": 500}),
+    "a time-out": ("hang", {"seconds": 0.5}),
+    "a cut connection": ("cut", {}),
+    "an empty 200": ("empty", {}),
+}
+
+
+@pytest.mark.parametrize("request_", [LOOK_UP, CREATE], ids=["at the look-up", "at the creation"])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whatever_workos_answers(
+    workos: Sandbox, fault: str, request_: dict[str, str], settings: Any
+) -> None:
+    settings.WORKOS_TIMEOUT = 0.3
+    enterprise = enroll()
+    kind, values = FAULTS[fault]
+    workos.fault(kind, **request_, **values)
+
+    with pytest.raises(gateway.GatewayError):
+        provisioning.provision(enterprise)
+    enterprise.refresh_from_db()
+    # Nothing is half said, and there is a reason or a retry to be seen.
+    assert enterprise.organization_id is None
+    assert enterprise.provisioning in ("provisioning", "needs_attention")
+    assert Errand.objects.get().kind == Errand.Kind.PROVISION
+    if kind == "hang":
+        # It was created all the same, after we had stopped listening.
+        time.sleep(0.5)
+    settings.WORKOS_TIMEOUT = 8
+    the_worker_comes()
+
+    all_is_well(workos)
+
+
+def test_an_external_id_that_is_taken_by_our_own_earlier_try(workos: Sandbox, settings: Any) -> None:
+    enterprise = enroll()
+    gateway.create_organization(
+        name="Acme Inc.", external_id=str(enterprise.external_id), domains=["acme.example"]
+    )
+    # The look-up does not see it yet; the creation then says 400 external_id_already_used.
+    workos.fault("status", status=404, **LOOK_UP)
+
+    provisioning.provision(enterprise)
+
+    the_worker_comes()
+    all_is_well(workos)
+
+
+def test_a_domain_of_another_organization_is_shown_and_never_adopted(workos: Sandbox) -> None:
+    gateway.create_organization(name="Other", external_id="other", domains=["acme.example"])
+    enterprise = enroll()
+
+    with pytest.raises(gateway.Refused):
+        provisioning.provision(enterprise)
+    the_worker_comes()
+
+    enterprise.refresh_from_db()
+    assert enterprise.organization_id is None
+    assert "belongs to another organization" in enterprise.attention
+    assert [entry.deed for entry in history.of(enterprise)] == ["needs_attention"]
+    (other,) = workos.organizations()
+    assert other["external_id"] == "other"
+
+
+def test_callers_who_race(workos: Sandbox) -> None:
+    enterprise = enroll()
+    start = threading.Barrier(6)
+
+    def go() -> None:
+        start.wait()
+        provisioning.provision(Enterprise.objects.get(pk=enterprise.pk))
+        connection.close()
+
+    threads = [threading.Thread(target=go) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    the_worker_comes()
+    all_is_well(workos)
+
+
+def test_a_key_of_the_other_environment_is_refused_before_any_call(workos: Sandbox, settings: Any) -> None:
+    enterprise = provisioning.provision(enroll())
+    Errand.objects.all().delete()
+    settings.WORKOS_API_KEY = "sk_live_other"
+    Errand.objects.record(Errand.Kind.RENAME, enterprise=enterprise)
+    # A call would be seen by this fault.
+    workos.fault("cut")
+
+    errands.run_due(now=timezone.now())
+
+    assert "test environment" in Errand.objects.get().error
+    assert not fault_is_used(workos)
+    workos.clear_faults()
+
+
+def test_a_hook_of_the_host_runs_after_provisioning_until_it_returns(
+    workos: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def hook(enterprise: Enterprise) -> None:
+        seen.append(enterprise.slug)
+        if len(seen) == 1:
+            raise RuntimeError("the host's own trouble")
+
+    monkeypatch.setattr("enterprises.afterwards.import_string", lambda path: hook)
+    settings.ENTERPRISE_PROVISIONED_HOOK = "acme.tiers.make"
+
+    provisioning.provision(enroll())
+    errands.run_due(now=timezone.now())
+    assert "own trouble" in Errand.objects.get().error
+    the_worker_comes()
+
+    assert seen == ["acme-inc", "acme-inc"]
+    assert not Errand.objects.exists()
