@@ -47,10 +47,8 @@ def million(django_db_setup: None, django_db_blocker: Any) -> Iterator[Enterpris
             cursor.execute(_EVENTS, [ROWS])
             for _, definition in indexes:
                 cursor.execute(definition)
-            cursor.execute(
-                "INSERT INTO enterprises_enterprise (name, slug, external_id, organization_id,"
-                " requested_domains, attention, created_at) SELECT 'E', 'e' || n, gen_random_uuid(),"
-                " 'org_e' || n, '{}', '', now() FROM generate_series(1, 2000) n"
+            Enterprise.objects.bulk_create(
+                Enterprise(name="E", slug=f"e{n}", organization_id=f"org_e{n}") for n in range(2000)
             )
             cursor.execute(
                 "INSERT INTO enterprises_connection (connection_id, name, connection_type, state, as_of,"
