@@ -9,7 +9,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.browser import chromium
 
 
-@pytest.fixture(scope="session")
+# Not a session's: while Playwright's loop runs, Django lets nobody in this process use the database.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = chromium.find()
     if path is None:
