@@ -10,7 +10,8 @@ from tests.browser import chromium
 from tests.browser.app import App, empty, running
 
 
-@pytest.fixture(scope="session")
+# Not a session's: while Playwright's loop runs, Django lets nobody in this process use the database.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     path = chromium.needed()
     with sync_playwright() as playwright:
