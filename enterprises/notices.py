@@ -91,8 +91,7 @@ def remind(errand: Errand) -> None:
             "expires_at": expires_at.strftime("%-d %B %Y, %H:%M UTC") if expires_at else "",
         }
         about = f"{connection_id} certificate {expires_at.isoformat() if expires_at else '-'} {threshold}"
-        when = "has expired" if expires_at and expires_at <= now else f"expires in {days} days"
-        subject = f"The certificate of {enterprise} {when if days != 1 else 'expires within a day'}"
+        subject = f"The certificate of {enterprise} {_expires(expires_at, days, now)}"
         _tell(enterprise, about, subject, "certificate", context)
     if expires_at and (later := [known for known in THRESHOLDS if known < days]):
         Errand.objects.record(
@@ -101,6 +100,14 @@ def remind(errand: Errand) -> None:
             key=f"{connection_id} {expires_at:%Y-%m-%d} {max(later)}",
             due_at=expires_at - timedelta(days=max(later)),
         )
+
+
+def _expires(expires_at: datetime | None, days: int, now: datetime) -> str:
+    if expires_at is None:
+        return "must be renewed"
+    if expires_at <= now:
+        return "has expired"
+    return "expires within a day" if days == 1 else f"expires in {days} days"
 
 
 def tell(enterprise: Enterprise, *, about: str, subject: str, template: str, context: dict[str, Any]) -> None:

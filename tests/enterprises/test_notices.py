@@ -100,3 +100,13 @@ def test_a_renewed_certificate_is_not_reminded_of(ada: User) -> None:
 
     assert len(mail.outbox) == 1
     assert not Errand.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("days", "says"), [(0.5, "expires within a day"), (-2, "has expired"), (30, "expires in 30 days")]
+)
+def test_the_subject_says_how_long_is_left(ada: User, days: float, says: str) -> None:
+    remind(days)
+
+    assert mail.outbox[0].subject == f"The certificate of Acme Inc. {says}"
+    assert not (Errand.objects.exists() and days < 0)

@@ -1,4 +1,4 @@
-"""What cannot be taken back needs a young sign-in: the password is asked for, then straight on."""
+"""What cannot be taken back needs a young sign-in: the password is asked for, then it goes straight on."""
 
 from datetime import timedelta
 
