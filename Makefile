@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--custom-compile-command "make requirements"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo run test lint check requirements
+.PHONY: help setup browser demo run test bench contract screenshots lint check requirements
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ setup: .venv/.installed browser  ## Install what the project needs (fast when no
 	@touch $@
 
 browser: .venv/.installed
-	@$(BIN)/python -m tests.browser.chromium
+	@test -e .venv/.browser || $(BIN)/python -m tests.browser.chromium
 
 .env: .venv/.installed
 	@$(BIN)/python -c 'import secrets; text = open(".env.example").read(); open(".env", "x").write(text.replace("SECRET_KEY=\n", f"SECRET_KEY={secrets.token_urlsafe(48)}\n"))'
@@ -34,10 +34,20 @@ demo: setup  ## Walk the whole journey against the sandbox: no account, no netwo
 
 run: setup .env  ## Run web and worker with .env, against WorkOS
 	@$(MANAGE) migrate --verbosity 0
-	@$(MANAGE) worker & worker=$$!; trap "kill $$worker; wait $$worker" EXIT INT TERM; $(MANAGE) runserver
+	@$(MANAGE) worker & worker=$$!; trap "kill $$worker 2>/dev/null; wait $$worker" EXIT; $(MANAGE) runserver
 
 test: setup  ## Run the tests
 	@$(BIN)/pytest $(PYTEST)
+
+bench: setup  ## Measure receiving and applying webhooks on this machine
+	@$(BIN)/python -m bench.deliveries $(BENCH)
+
+contract: setup  ## Hold the sandbox against WorkOS's OpenAPI document and its Node SDK (needs Node 20)
+	cd tests/contract && npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	cd tests/contract && SANDBOX_PYTHON=$(abspath $(BIN))/python node --test
+
+screenshots: setup  ## Take the README's pictures again, by walking the demo
+	@$(BIN)/python -m tests.browser.screenshots
 
 lint: setup  ## Check style, types and who imports whom
 	$(BIN)/ruff check .
@@ -46,7 +56,9 @@ lint: setup  ## Check style, types and who imports whom
 	$(BIN)/lint-imports
 	$(BIN)/python -W error manage.py makemigrations --check --dry-run --settings tests.settings
 
-check: lint test  ## All that CI runs
+check: lint test  ## All that CI runs (and `make contract`, where Node is)
+	@if command -v node >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))'; \
+	then $(MAKE) --no-print-directory contract; else echo "No Node 20: make contract did not run."; fi
 
 requirements:  ## Compile requirements/*.txt from pyproject.toml (UPGRADE=1 takes newer versions)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/base.txt

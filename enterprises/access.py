@@ -74,3 +74,17 @@ def why_not(enterprise: Enterprise, intent: Intent) -> str:
     needed = COMES_WITH.get(intent, intent)
     comes_with = "" if needed == intent else f", with which {intent.label} comes"
     return f"{enterprise.name}’s plan does not include {needed.label}{comes_with}. Ask us to add it."
+
+
+def get_enterprise_to_onboard(user: AbstractBaseUser | AnonymousUser, slug: str) -> Enterprise:
+    """For those who may have somebody outside the app set it up: its IT admins, and staff."""
+    if getattr(user, "is_staff", False):
+        return get_object_or_404(Enterprise, slug=slug)
+    return get_membership_of_it_admin(user, slug).enterprise
+
+
+def signed_in(user: AbstractBaseUser | AnonymousUser) -> AbstractBaseUser:
+    """Narrows the type behind LoginRequiredMiddleware."""
+    if not isinstance(user, AbstractBaseUser):
+        raise PermissionDenied("Sign in first.")
+    return user

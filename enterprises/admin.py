@@ -21,6 +21,7 @@ from enterprises.models import (
     Invitation,
     Membership,
     OrganizationDomain,
+    SetupLink,
 )
 
 
@@ -202,6 +203,13 @@ class DirectoryAdmin(ToldByWorkOS):
 class OrganizationDomainAdmin(ToldByWorkOS):
     list_display = ["domain", "enterprise", "state", "reason", "as_of"]
     search_fields = ["domain", "domain_id", "enterprise__name"]
+
+
+@admin.register(SetupLink)
+class SetupLinkAdmin(ToldByWorkOS):
+    list_display = ["asked_at", "enterprise", "email", "state", "sent_by", "expires_at", "revoked_at"]
+    list_select_related = ["enterprise", "sent_by"]
+    search_fields = ["email", "enterprise__name"]
 
 
 @admin.register(Certificate)

@@ -14,7 +14,17 @@ from datetime import datetime, timedelta
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from enterprises import afterwards, changing, gateway, invitations, people, provisioning
+from enterprises import (
+    afterwards,
+    changing,
+    gateway,
+    invitations,
+    notices,
+    people,
+    provisioning,
+    refresh,
+    setup_links,
+)
 from enterprises.models import Errand
 
 logger = logging.getLogger(__name__)
@@ -82,6 +92,10 @@ def revoke_links(errand: Errand) -> None:
 
 ERRANDS: dict[str, Callable[[Errand], None]] = {
     Errand.Kind.PROVISION: provision,
+    Errand.Kind.REFRESH: refresh.run,
+    Errand.Kind.NOTICE: notices.run,
+    Errand.Kind.REMINDER: notices.remind,
+    Errand.Kind.REVOKE_SETUP_LINK: setup_links.run_revocation,
     Errand.Kind.AFTER_PROVISIONING: afterwards.run_hook,
     Errand.Kind.RENAME: changing.push_name,
     Errand.Kind.PUSH_DOMAIN: changing.push_domain,

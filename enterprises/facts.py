@@ -14,9 +14,10 @@ from typing import Any
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from enterprises import gateway, history
+from enterprises import gateway, history, notices
 from enterprises.models import (
     Certificate,
     Connection,
@@ -58,6 +59,8 @@ def record(told: Sequence[Told]) -> list[Result]:
             if enterprise is None:
                 continue
             fact.row.enterprise = enterprise
+            if not isinstance(fact.row, Certificate):
+                fact.row.since = fact.row.as_of
             if enterprise.organization_deleted_at and hasattr(fact.row, "state"):
                 # The organization took its children with it, also those we hear of only now.
                 fact.row.state = DELETED
@@ -67,6 +70,7 @@ def record(told: Sequence[Told]) -> list[Result]:
 
         before = _states(newest) if newest else {}
         written = _write(newest) if newest else set()
+        notices.ask(newest[key] for key in sorted(written))
         HistoryEntry.objects.bulk_create(_changes(newest, written, before))
 
     def result(fact: Told) -> Result:
@@ -90,9 +94,8 @@ def adopt_organization(
 
     Called with WorkOS's answer, and with organization.created: so it heals what a crash left undone.
     """
-    try:
-        ours = uuid.UUID(external_id)
-    except ValueError:
+    ours = _uuid(external_id)
+    if ours is None:
         return False
     with transaction.atomic():
         enterprise = Enterprise.objects.select_for_update(no_key=True).filter(external_id=ours).first()
@@ -111,25 +114,44 @@ def adopt_organization(
     return True
 
 
-def knows(organization_id: str) -> bool:
-    return Enterprise.objects.filter(organization_id=organization_id).exists()
-
-
-def close_organization(organization_id: str, *, at: datetime) -> Result:
-    """The Organization is gone at WorkOS, and its connections, directories and domains with it."""
-    with transaction.atomic():
-        enterprise = (
-            Enterprise.objects.select_for_update(no_key=True).filter(organization_id=organization_id).first()
+def known(organization_ids: Iterable[str]) -> set[str | None]:
+    """Those of them that belong to an enterprise."""
+    return set(
+        Enterprise.objects.filter(organization_id__in=organization_ids).values_list(
+            "organization_id", flat=True
         )
-        if enterprise is None:
-            return Result.UNKNOWN_ORGANIZATION
-        if enterprise.organization_deleted_at:
-            return Result.STALE
-        enterprise.organization_deleted_at = at
-        enterprise.save(update_fields=["organization_deleted_at"])
-        for model in (Connection, Directory, OrganizationDomain):
-            model._default_manager.filter(enterprise=enterprise).exclude(state=DELETED).update(state=DELETED)
-    return Result.APPLIED
+    )
+
+
+def close_organizations(deleted: Sequence[tuple[str, datetime]]) -> list[Result]:
+    """Organizations are gone at WorkOS, each since when, and what was theirs with them."""
+    results = []
+    with transaction.atomic():
+        # All at once and in the order of `_enterprises`, so that two workers cannot wait for each other.
+        held = {
+            enterprise.organization_id: enterprise
+            for enterprise in Enterprise.objects.select_for_update(no_key=True)
+            .filter(organization_id__in=[organization_id for organization_id, _ in deleted])
+            .order_by("id")
+        }
+        closed = []
+        for organization_id, at in deleted:
+            enterprise = held.get(organization_id)
+            if enterprise is None:
+                results.append(Result.UNKNOWN_ORGANIZATION)
+            elif enterprise.organization_deleted_at:
+                results.append(Result.STALE)
+            else:
+                enterprise.organization_deleted_at = at
+                closed.append(enterprise)
+                results.append(Result.APPLIED)
+        if closed:
+            Enterprise.objects.bulk_update(closed, ["organization_deleted_at"])
+            for model in (Connection, Directory, OrganizationDomain):
+                model._default_manager.filter(enterprise__in=closed).exclude(state=DELETED).update(
+                    state=DELETED
+                )
+    return results
 
 
 def _enterprises(organization_ids: Iterable[str]) -> dict[str, Enterprise]:
@@ -141,6 +163,14 @@ def _enterprises(organization_ids: Iterable[str]) -> dict[str, Enterprise]:
             [list(set(organization_ids))],
         )
     }
+
+
+def _new(column: str) -> str:
+    if column == "since":
+        # An event says that something became so; what was read from the API may be a new name only.
+        is_no_news = "held.state = EXCLUDED.state AND EXCLUDED.as_of_event = ''"
+        return f"CASE WHEN {is_no_news} THEN held.since ELSE EXCLUDED.since END"
+    return f"EXCLUDED.{column}"
 
 
 def _states(rows: dict[str, Row]) -> dict[str, str]:
@@ -201,7 +231,7 @@ def _write(rows: dict[str, Row]) -> set[str]:
         f"INSERT INTO {model._meta.db_table} AS held ({', '.join(columns)}) "  # noqa: S608
         f"VALUES {', '.join([one] * len(ordered))} "
         f"ON CONFLICT ({key}) DO UPDATE "
-        f"SET {', '.join(f'{column} = EXCLUDED.{column}' for column in columns if column != key)} "
+        f"SET {', '.join(f'{column} = {_new(column)}' for column in columns if column != key)} "
         f"WHERE {newer} RETURNING {key}"
     )
     parameters: list[Any] = [
@@ -210,3 +240,41 @@ def _write(rows: dict[str, Row]) -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return {returned for (returned,) in cursor.fetchall()}
+
+
+def describe(ids: Iterable[str]) -> dict[str, dict[str, str]]:
+    """What we hold of these WorkOS ids (and external ids), in words: `connection conn_1` → field → value.
+
+    An organization's id stands for all that is its own.
+    """
+    named = list(ids)
+    uuids = [found for one in named if (found := _uuid(one))]
+    held = {}
+    enterprises = Enterprise.objects.filter(Q(organization_id__in=named) | Q(external_id__in=uuids))
+    for enterprise in enterprises:
+        held[f"enterprise {enterprise.slug}"] = {
+            name: _in_words(getattr(enterprise, name))
+            for name in ("organization_id", "organization_deleted_at", "attention")
+        }
+    for model in (Connection, Directory, OrganizationDomain, Certificate):
+        theirs = Q(enterprise__in=enterprises) | Q(**{f"{model.KEY}__in": named})
+        for row in model._default_manager.filter(theirs):
+            held[f"{model._meta.verbose_name} {getattr(row, model.KEY)}"] = {
+                field.name: _in_words(getattr(row, field.attname))
+                for field in model._meta.concrete_fields
+                if field.name not in ("id", "enterprise", model.KEY)
+            }
+    return held
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _in_words(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)

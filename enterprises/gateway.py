@@ -117,14 +117,6 @@ def create_organization(*, name: str, external_id: str, domains: Sequence[str]) 
     return _organization(created)
 
 
-# https://workos.com/docs/reference/organization/get
-def get_organization(organization_id: str) -> Organization:
-    """Refused with `status=404` when there is none."""
-    with _call("get_organization"):
-        found = client().organizations.get_organization(organization_id, request_options=_options())
-    return _organization(found)
-
-
 # https://workos.com/docs/reference/organization/update
 def rename_organization(organization_id: str, *, name: str) -> None:
     with _call("rename_organization"):
@@ -198,6 +190,113 @@ def generate_portal_link(
             request_options=_options(),
         )
     return _trusted_link(getattr(answer, "link", None))
+
+
+# https://workos.com/docs/reference/organization/get
+def get_organization(organization_id: str) -> Organization:
+    """The Organization with its domains. Refused with `status=404` when WorkOS does not know it."""
+    with _call("get_organization"):
+        answer = client().request_raw("get", ("organizations", organization_id), request_options=_options())
+    if answer.get("id") != organization_id:
+        raise Unavailable("WorkOS gave an empty answer.")
+    domains = answer.get("domains")
+    return Organization(
+        organization_id=organization_id,
+        name=str(answer.get("name") or ""),
+        external_id=str(answer.get("external_id") or ""),
+        domains=[domain for domain in domains if isinstance(domain, dict)]
+        if isinstance(domains, list)
+        else [],
+    )
+
+
+# https://workos.com/docs/reference/sso/connection/list
+def list_connections(organization_id: str) -> list[dict[str, Any]]:
+    """All of them, as WorkOS sends them: one that the SDK cannot read must not hide the others."""
+    return _all("connections", organization_id)
+
+
+# https://workos.com/docs/reference/directory-sync/directory/list
+def list_directories(organization_id: str) -> list[dict[str, Any]]:
+    return _all("directories", organization_id)
+
+
+def is_gone(kind: str, object_id: str) -> bool:
+    """Whether WorkOS says 404 of it; `kind` is `connections`, `directories` or `organization_domains`."""
+    try:
+        with _call(f"get {kind}"):
+            client().request_raw("get", (kind, object_id), request_options=_options())
+    except Refused as refusal:
+        if refusal.status == 404:
+            return True
+        raise
+    return False
+
+
+_PAGES = 20
+
+
+def _all(kind: str, organization_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    params: dict[str, Any] = {"organization_id": organization_id, "limit": 100}
+    for _ in range(_PAGES):
+        with _call(f"list {kind}"):
+            answer = client().request_raw("get", (kind,), params=params, request_options=_options())
+            data = answer["data"]
+            after = (answer.get("list_metadata") or {}).get("after")
+        if not isinstance(data, list):
+            break
+        found += [item for item in data if isinstance(item, dict)]
+        if not after:
+            return found
+        params["after"] = after
+    raise Unavailable("WorkOS gave a list that does not end.")
+
+
+# https://workos.com/docs/reference/organization/it-contact
+def find_or_create_it_contact(organization_id: str, email: str) -> str:
+    """The id of the IT contact with this address; made if there is none."""
+    try:
+        with _call("create_it_contact"):
+            return (
+                client()
+                .organizations.create_it_contact(organization_id, email=email, request_options=_options())
+                .id
+            )
+    except Refused as refusal:
+        if refusal.status != 409:
+            raise
+    with _call("list_it_contacts"):
+        answer = client().organizations.list_it_contacts(organization_id, request_options=_options())
+        found = [contact.id for contact in answer.data if contact.email.lower() == email.lower()]
+    if not found:
+        raise Refused("WorkOS says that it knows this address, and does not list it.", status=409)
+    return found[0]
+
+
+# Where IT contacts are invited, one intent has another name.
+_INVITED = {"dsync": "directory_sync"}
+
+
+def invite_it_contact(organization_id: str, contact_id: str, *, intents: Sequence[str]) -> None:
+    """WorkOS mails a setup link, good for 30 days. Refused with `status=409` while another one is good."""
+    with _call("invite_it_contact"):
+        client().organizations.invite_it_contact(
+            organization_id,
+            contact_id,
+            intents=[_INVITED.get(intent, intent) for intent in intents],
+            request_options=_options(),
+        )
+
+
+def revoke_it_contact(organization_id: str, contact_id: str) -> None:
+    """End the contact's invitation, and what was opened with it. Repeating is harmless."""
+    try:
+        with _call("revoke_it_contact"):
+            client().organizations.revoke_it_contact(organization_id, contact_id, request_options=_options())
+    except Refused as refusal:
+        if refusal.status != 404:
+            raise
 
 
 # Printable ASCII without the backslash, which browsers read as a slash and parsers do not.

@@ -2,13 +2,15 @@
 
 Each function takes the object as WorkOS sends it (in an event's `data` or from the API), and when it was so.
 A `state` that is given is believed over the object's own: an event's name says more than the old state that
-rides along. Missing identifiers raise KeyError; everything else has a blank.
+rides along. Missing identifiers raise KeyError, a state that we do not know raises UnknownState; everything
+else has a blank.
 """
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db.models import TextChoices
 from django.utils.dateparse import parse_datetime
 
 from enterprises.facts import Told
@@ -17,6 +19,10 @@ from enterprises.models import Certificate, Connection, Directory, OrganizationD
 # The API says linked and unlinked where events say active and inactive.
 DIRECTORY_STATES = {"linked": Directory.State.ACTIVE, "unlinked": Directory.State.INACTIVE}
 DOMAIN_STATES = {"legacy_verified": OrganizationDomain.State.VERIFIED}
+
+
+class UnknownState(ValueError):
+    """WorkOS has a state that we have no word for. The object is kept out; what we hold stays."""
 
 
 def time(value: object) -> datetime | None:
@@ -35,7 +41,7 @@ def connection(data: Mapping[str, Any], *, as_of: datetime, as_of_event: str = "
         connection_id=data["id"],
         name=_text(data.get("name")),
         connection_type=_text(data.get("connection_type"))[:64],
-        state=Connection.State(state or data["state"]),
+        state=_state(Connection.State, state or data["state"]),
         as_of=as_of,
         as_of_event=as_of_event,
     )
@@ -48,7 +54,7 @@ def directory(data: Mapping[str, Any], *, as_of: datetime, as_of_event: str = ""
         directory_id=data["id"],
         name=_text(data.get("name")),
         directory_type=_text(data.get("type"))[:64],
-        state=DIRECTORY_STATES.get(told) or Directory.State(told),
+        state=DIRECTORY_STATES.get(told) or _state(Directory.State, told),
         as_of=as_of,
         as_of_event=as_of_event,
     )
@@ -62,7 +68,7 @@ def domain(
     row = OrganizationDomain(
         domain_id=data["id"],
         domain=data["domain"],
-        state=DOMAIN_STATES.get(told) or OrganizationDomain.State(told),
+        state=DOMAIN_STATES.get(told) or _state(OrganizationDomain.State, told),
         reason=reason,
         as_of=as_of,
         as_of_event=as_of_event,
@@ -83,6 +89,13 @@ def certificate(
         as_of_event=as_of_event,
     )
     return Told(_organization_id(data["connection"]), row)
+
+
+def _state(states: type[TextChoices], told: object) -> str:
+    try:
+        return str(states(str(told)))
+    except ValueError:
+        raise UnknownState(f"WorkOS says {told!r:.40}, a state that we do not know.") from None
 
 
 def _organization_id(data: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from enterprises import gateway, history
+from enterprises import gateway, history, setup_links
 from enterprises.environments import refuse_another
 from enterprises.history import Deed
 from enterprises.models import Enterprise, Errand, Membership
@@ -146,6 +146,7 @@ def revoke_links(enterprise: Enterprise, user: AbstractBaseUser, *, at: datetime
             arguments=arguments,
             due_at=due_at,
         )
+    setup_links.revoke_of_leaver(enterprise, user, now=at)
 
 
 def do_revoke_links(errand: Errand, *, at: datetime) -> None:

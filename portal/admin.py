@@ -6,10 +6,19 @@ from portal.models import PortalSession
 
 @admin.register(PortalSession)
 class PortalSessionAdmin(admin.ModelAdmin):
-    list_display = ["launched_at", "enterprise", "user", "intent", "outcome", "returned_at", "finished_at"]
+    list_display = [
+        "launched_at",
+        "enterprise",
+        "user",
+        "intent",
+        "outcome",
+        "reference",
+        "returned_at",
+        "finished_at",
+    ]
     list_filter = ["intent", "outcome"]
     list_select_related = ["enterprise", "user"]
-    search_fields = ["enterprise__name", "user__email"]
+    search_fields = ["enterprise__name", "user__email", "reference"]
     date_hierarchy = "launched_at"
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -1,50 +1,121 @@
 """A button becomes a five-minute link becomes a redirect."""
 
+import uuid
 from datetime import datetime
 
 from django.conf import settings
+from django.db import transaction
 from django.urls import reverse
 
-from enterprises import gateway
+from enterprises import gateway, history
 from enterprises.environments import organization_of
 from enterprises.intents import Intent
-from enterprises.models import Membership
+from enterprises.models import Enterprise, Membership
+from portal import limits
 from portal.models import PortalSession
+
+Outcome = PortalSession.Outcome
 
 
 def launch(
     membership: Membership,
     intent: Intent,
     *,
+    nonce: uuid.UUID,
+    reference: str,
     client_address: str | None,
     now: datetime,
 ) -> str:
     """Mint a Portal Link for this IT admin and write down the visit. Use the link at once; keep no copy.
 
-    Raises gateway.Refused or gateway.Unavailable; the visit then says so.
+    Raises limits.TooOften (nothing was asked), gateway.Refused or Unavailable (visit and history say so).
+    """
+    session = _begin(
+        membership, intent, nonce=nonce, reference=reference, client_address=client_address, now=now
+    )
+    try:
+        link = _mint(session)
+    except gateway.GatewayError as error:
+        kind = Outcome.REFUSED if isinstance(error, gateway.Refused) else Outcome.UNAVAILABLE
+        _end(session, kind, client_address, now)
+        raise
+    _end(session, Outcome.OPENED, client_address, now)
+    return link
+
+
+def _begin(
+    membership: Membership,
+    intent: Intent,
+    *,
+    nonce: uuid.UUID,
+    reference: str,
+    client_address: str | None,
+    now: datetime,
+) -> PortalSession:
+    """Write down the visit before WorkOS is asked.
+
+    `nonce` comes with the form: pressed twice without a script, the button begins the same visit again, and
+    the second link replaces the first, which the browser has thrown away.
     """
     enterprise, user = membership.enterprise, membership.user
-    session = PortalSession.objects.create(
-        enterprise=enterprise, user=user, intent=intent, client_address=client_address, launched_at=now
-    )
-    outcome = PortalSession.Outcome.OPENED
-    try:
-        return gateway.generate_portal_link(
-            organization_id=organization_of(enterprise),
-            intent=intent.value,
-            success_url=_address("portal_finished", session),
-            return_url=_address("portal_returned", session),
-            # What makes the link and the sessions opened with it revocable when this person leaves.
-            external_user_id=str(user.pk),
+    with transaction.atomic():
+        # Two at once would both pass the limit.
+        Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
+        again = PortalSession.objects.filter(
+            nonce=nonce, enterprise=enterprise, user=user, intent=intent, launched_at__gt=now - limits.WINDOW
+        ).first()
+        limits.check(
+            "opened the Admin Portal",
+            enterprise,
+            user.pk,
+            PortalSession.objects.filter(enterprise=enterprise, launched_at__gt=now - limits.WINDOW),
+            at="launched_at",
+            who="user_id",
+            times="presses",
+            now=now,
         )
-    except gateway.Refused:
-        outcome = PortalSession.Outcome.REFUSED
-        raise
-    except gateway.Unavailable:
-        outcome = PortalSession.Outcome.UNAVAILABLE
-        raise
-    finally:
-        PortalSession.objects.filter(pk=session.pk).update(outcome=outcome)
+        if again and again.returned_at is None and again.finished_at is None:
+            again.presses += 1
+            again.save(update_fields=["presses"])
+            return again
+        taken = PortalSession.objects.filter(nonce=nonce).exists()
+        return PortalSession.objects.create(
+            nonce=uuid.uuid4() if taken else nonce,
+            enterprise=enterprise,
+            user=user,
+            intent=intent,
+            reference=reference,
+            client_address=client_address,
+            launched_at=now,
+        )
+
+
+def _mint(session: PortalSession) -> str:
+    enterprise = session.enterprise
+    return gateway.generate_portal_link(
+        organization_id=organization_of(enterprise),
+        intent=session.intent,
+        success_url=_address("portal_finished", session),
+        return_url=_address("portal_returned", session),
+        # What makes the link and the sessions opened with it revocable when this person leaves.
+        external_user_id=str(session.user_id),
+    )
+
+
+def _end(session: PortalSession, outcome: Outcome, client_address: str | None, now: datetime) -> None:
+    reference = "" if outcome == Outcome.OPENED else f" ({session.reference})"
+    with transaction.atomic():
+        session.outcome = outcome
+        session.save(update_fields=["outcome"])
+        history.record(
+            session.enterprise,
+            deed=history.Deed.PORTAL_OPENED,
+            who=session.user or "",
+            at=now,
+            for_whom=session.get_intent_display(),
+            client_address=client_address,
+            outcome=f"{outcome.label}{reference}",
+        )
 
 
 def _address(name: str, session: PortalSession) -> str:

@@ -17,14 +17,17 @@ class PortalSession(models.Model):
         REFUSED = "refused", "Refused"
         UNAVAILABLE = "unavailable", "WorkOS not reachable"
 
-    # In the addresses that lead back. Says which visit came back, and proves nothing else.
+    # In the addresses that lead back, and in the form that opens: it says which visit, and proves nothing.
     nonce = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     enterprise = models.ForeignKey(Enterprise, on_delete=models.CASCADE)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
     intent = models.CharField(max_length=32, choices=Intent)
     outcome = models.CharField(max_length=16, choices=Outcome, default=Outcome.ASKED)
+    # What a person is told when it fails, and what finds it in the log.
+    reference = models.CharField(max_length=8, blank=True)
     client_address = models.GenericIPAddressField(null=True)
     launched_at = models.DateTimeField()
+    presses = models.PositiveSmallIntegerField(default=1, help_text="How often its button was pressed.")
     returned_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True, help_text="WorkOS sent them to the success address.")
 
@@ -36,8 +39,8 @@ class PortalSession(models.Model):
             ),
         ]
         indexes = [
-            # Serves the newest visit for each intent on the enterprise's page.
-            models.Index(fields=["enterprise", "intent", "-launched_at"], name="portal_session_newest"),
+            # Serves the newest visits on the enterprise's page, and the limits of all its people and of one.
+            models.Index(fields=["enterprise", "-launched_at"], name="portal_session_recent"),
         ]
 
     def __str__(self) -> str:

@@ -1,150 +1,230 @@
-"""What is known of an enterprise's set-up, in plain words."""
+"""The enterprise's page: for each intent its state, what happened last, and the one thing to do next."""
 
-from dataclasses import dataclass, field
+import uuid
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
 
 from enterprises.intents import Intent
 from enterprises.models import Certificate, Connection, Directory, Enterprise, OrganizationDomain
+from portal import lines, visits
+from portal.guides import GUIDES, Guide
+from portal.lines import Line
 from portal.models import PortalSession
+
+Row = Connection | Directory | OrganizationDomain
+
+# A removed object is explained for a while, then it is history.
+_REMOVED_SHOWN = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class Line:
-    """One object: `tone` is `good`, `wait`, `bad` or `off`, and goes with the word, never instead of it."""
+class Action:
+    """A button that opens the Admin Portal, and the words to say before it is pressed.
 
-    word: str
-    tone: str
-    text: str
-    since: datetime | None = None
-    note: str = ""
+    `visit` will be the visit's nonce: pressing the same button twice is one visit.
+    """
+
+    intent: Intent
+    label: str
+    guide: Guide
+    # What is set up and well needs nobody today.
+    is_primary: bool = True
+    visit: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
 @dataclass(frozen=True)
 class Section:
+    """`actions` is empty where the plan does not include it: then `reason` says so."""
+
     intent: Intent
-    action: str
-    explanation: str
-    lines: list[Line] = field(default_factory=list)
+    guide: Guide
+    lines: Sequence[Line]
+    actions: Sequence[Action] = ()
+    reason: str = ""
+    news: str = ""
+    is_watched: bool = False
 
     @property
-    def waiting(self) -> bool:
-        return any(line.word == WAITING for line in self.lines)
+    def is_left_out(self) -> bool:
+        """Not in the plan, and nothing is there that must be seen."""
+        return (
+            bool(self.reason)
+            and not self.actions
+            and list(self.lines) in ([lines.NOT_SET_UP], [lines.NOT_OPENED])
+        )
 
 
-WAITING = "Waiting for WorkOS"
-# Who changed nothing over there is not waited for for ever.
-_PATIENCE = timedelta(minutes=10)
+@dataclass(frozen=True)
+class Status:
+    sections: Sequence[Section]
+    # Seconds until the page looks again by itself, or None when no news is to come.
+    pause: int | None = None
+    news: Sequence[str] = field(default_factory=list)
 
-_TONES = {
-    "active": "good",
-    "verified": "good",
-    "validating": "wait",
-    "requires_type": "wait",
-    "draft": "wait",
-    "pending": "wait",
-    "inactive": "bad",
-    "invalid_credentials": "bad",
-    "failed": "bad",
-    "deleting": "off",
-    "deleted": "off",
-}
+    @property
+    def included(self) -> list[Section]:
+        return [section for section in self.sections if not section.is_left_out]
 
-_NOTES = {
-    "validating": "Becomes active with the first sign-in.",
-    "requires_type": "Set-up was begun and not finished. You can go on where it stopped.",
-    "draft": "Set-up was begun and not finished. You can go on where it stopped.",
-    "inactive": "People cannot use it now. Open the Admin Portal to see why.",
-    "invalid_credentials": "The directory refuses the credentials. Enter new ones in the Admin Portal.",
-}
+    @property
+    def not_included(self) -> list[Section]:
+        return [section for section in self.sections if section.is_left_out]
+
+    @property
+    def news_mark(self) -> str:
+        """Changes when the news does: the page is read aloud only then."""
+        return f"{zlib.crc32(' '.join(self.news).encode()):08x}"
 
 
-def sections(enterprise: Enterprise, *, now: datetime) -> list[Section]:
-    connections = list(Connection.objects.filter(enterprise=enterprise).order_by("-as_of"))
-    directories = list(Directory.objects.filter(enterprise=enterprise).order_by("-as_of"))
+def of(enterprise: Enterprise, *, reasons: Mapping[str, str], viewer_id: int, now: datetime) -> Status:
+    """`reasons` says for each intent that this enterprise may not use why that is so."""
+    newest = visits.newest(enterprise)
+    build = partial(_section, newest=newest, enterprise=enterprise, viewer_id=viewer_id, now=now)
+    shown = [
+        _without_reason_to_go(section, reasons)
+        for section in (
+            *_of_objects(enterprise, build, now=now),
+            *(
+                build(intent, rows=[], told_lines=[])
+                for intent in (Intent.AUDIT_LOGS, Intent.LOG_STREAMS, Intent.BRING_YOUR_OWN_KEY)
+            ),
+        )
+    ]
+    watched = [newest[section.intent] for section in shown if section.is_watched and section.intent in newest]
+    return Status(
+        shown,
+        visits.pause(watched, now=now) if watched else None,
+        [section.news for section in shown if section.news],
+    )
+
+
+def _of_objects(enterprise: Enterprise, build: "partial[Section]", *, now: datetime) -> list[Section]:
+    """Single Sign-On, Directory Sync and domains: those whose objects WorkOS tells us of."""
+    connections = _shown(Connection.objects.filter(enterprise=enterprise).order_by("-as_of"), now)
+    directories = _shown(Directory.objects.filter(enterprise=enterprise).order_by("-as_of"), now)
+    domains = _shown(OrganizationDomain.objects.filter(enterprise=enterprise).order_by("domain"), now)
     certificates = {
         certificate.connection_id: certificate
         for certificate in Certificate.objects.filter(enterprise=enterprise, renewal_required=True)
     }
+    verified = any(row.state == OrganizationDomain.State.VERIFIED for row in domains)
+    told = [
+        lines.connection(row, certificates.get(row.connection_id), has_verified_domain=verified, now=now)
+        for row in connections
+    ]
     return [
-        Section(
-            Intent.SSO,
-            "Configure SSO",
-            "People sign in with your identity provider, such as Okta or Entra ID.",
-            _with_visit(
-                enterprise,
-                Intent.SSO,
-                [
-                    _line(row, row.connection_type, _certificate_note(certificates.get(row.connection_id)))
-                    for row in connections
-                ],
-                [row.as_of for row in connections],
-                now,
-            ),
-        ),
-        Section(
-            Intent.DSYNC,
-            "Configure Directory Sync",
-            "People and groups come and go with your directory.",
-            _with_visit(
-                enterprise,
-                Intent.DSYNC,
-                [_line(row, row.directory_type) for row in directories],
-                [row.as_of for row in directories],
-                now,
-            ),
-        ),
+        build(Intent.SSO, rows=connections, told_lines=told),
+        build(Intent.DSYNC, rows=directories, told_lines=[lines.directory(row) for row in directories]),
+        build(Intent.DOMAIN_VERIFICATION, rows=domains, told_lines=[lines.domain(row) for row in domains]),
     ]
 
 
-def domains(enterprise: Enterprise) -> list[Line]:
-    known = OrganizationDomain.objects.filter(enterprise=enterprise).exclude(
-        state=OrganizationDomain.State.DELETED
+_R = TypeVar("_R", Connection, Directory, OrganizationDomain)
+
+
+def _shown(rows: Iterable[_R], now: datetime) -> list[_R]:
+    return [row for row in rows if row.state != "deleted" or row.told_at > now - _REMOVED_SHOWN]
+
+
+def _section(
+    intent: Intent,
+    *,
+    rows: Sequence[Row],
+    told_lines: Sequence[Line],
+    newest: Mapping[str, PortalSession],
+    enterprise: Enterprise,
+    viewer_id: int,
+    now: datetime,
+) -> Section:
+    guide = GUIDES[intent]
+    visit = newest.get(intent)
+    shown = list(told_lines)
+    news = ""
+    is_watched = can_continue = False
+    if intent == Intent.AUDIT_LOGS:
+        shown = [lines.opened(visit, now=now) if visit else lines.NOT_OPENED]
+    elif visit:
+        is_told = any(row.as_of >= visit.launched_at for row in rows)
+        is_settled = any(row.as_of >= visit.launched_at and row.state in _FINAL for row in rows)
+        back = visits.back_at(visit)
+        is_checked = bool(back and enterprise.checked_at and enterprise.checked_at >= back)
+        if intent in _TOLD:
+            is_recent = visits.is_recent(visit, now=now)
+            is_watched = is_recent and not is_settled and (not is_checked or is_told)
+            news = _news(guide, rows, visit, viewer_id, is_checked=is_checked) if is_recent else ""
+            if visit.finished_at and is_recent and not is_told and not is_checked:
+                shown.insert(0, lines.WAITING)
+        elif visit.finished_at:
+            shown.append(lines.finished(visit))
+        can_continue = visits.is_unfinished(visit, now=now) and not is_told
+        if can_continue:
+            shown.insert(0, lines.unfinished(visit, now=now))
+    return Section(
+        intent,
+        guide,
+        shown or [lines.NOT_SET_UP],
+        actions=_actions(intent, rows, told_lines, can_continue=can_continue),
+        news=news,
+        is_watched=is_watched,
     )
-    return [
-        Line(row.get_state_display(), _TONES[row.state], row.domain, note=row.reason.replace("_", " "))
-        for row in known.order_by("domain")
-    ]
 
 
-def _line(row: Connection | Directory, kind: str, note: str = "") -> Line:
-    return Line(
-        word="Needs attention" if note else row.get_state_display(),
-        tone="bad" if note else _TONES[row.state],
-        text=" · ".join(part for part in (kind, row.name) if part),
-        since=row.as_of,
-        note=note or _NOTES.get(row.state, ""),
-    )
+_TOLD = {Intent.SSO, Intent.DSYNC, Intent.DOMAIN_VERIFICATION}
+_FINAL = {"active", "inactive", "deleted", "verified", "failed", "invalid_credentials"}
 
 
-def _certificate_note(certificate: Certificate | None) -> str:
-    if certificate is None:
+def _actions(
+    intent: Intent, rows: Sequence[Row], told_lines: Sequence[Line], *, can_continue: bool
+) -> list[Action]:
+    guide = GUIDES[intent]
+    actions = []
+    if intent == Intent.SSO and any(line.needs_certificate for line in told_lines):
+        renewal = GUIDES[Intent.CERTIFICATE_RENEWAL]
+        actions.append(Action(Intent.CERTIFICATE_RENEWAL, renewal.begin, renewal))
+    if can_continue:
+        label = f"Continue: {guide.title}"
+    elif any(row.state != "deleted" for row in rows):
+        label = guide.manage
+    else:
+        label = guide.begin
+    is_well = any(line.tone == "good" for line in told_lines) and not can_continue
+    return [*actions, Action(intent, label, guide, is_primary=not actions and not is_well)]
+
+
+def _without_reason_to_go(section: Section, reasons: Mapping[str, str]) -> Section:
+    """The section without the buttons that the plan does not include."""
+    allowed = [action for action in section.actions if action.intent not in reasons]
+    reason = next((reasons[action.intent] for action in section.actions if action.intent in reasons), "")
+    return replace(section, actions=allowed, reason=reason)
+
+
+def _news(
+    guide: Guide, rows: Sequence[Row], visit: PortalSession, viewer_id: int, *, is_checked: bool
+) -> str:
+    """`Single Sign-On became active 8 seconds after you returned.`"""
+    back = visits.back_at(visit)
+    if back is None:
         return ""
-    if certificate.expires_at is None:
-        return "Its certificate must be renewed."
-    return f"Its certificate expires on {certificate.expires_at:%d %B %Y}. Renew it before then."
+    who = "you" if visit.user_id == viewer_id else (visit.user.get_full_name() if visit.user else "somebody")
+    for row in rows:
+        if row.as_of >= visit.launched_at and row.state in _BECAME:
+            seconds = round((row.told_at - back).total_seconds())
+            what = f"{row.domain} was verified" if isinstance(row, OrganizationDomain) else guide.title
+            verb = "" if isinstance(row, OrganizationDomain) else f" {_BECAME[row.state]}"
+            if seconds <= 0:
+                return f"{what}{verb} before {who} returned."
+            return f"{what}{verb} {seconds} {'second' if seconds == 1 else 'seconds'} after {who} returned."
+    if is_checked and not any(row.as_of >= visit.launched_at for row in rows):
+        return f"{guide.title}: WorkOS says that nothing has changed since {who} left."
+    return ""
 
 
-def _with_visit(
-    enterprise: Enterprise, intent: Intent, lines: list[Line], told: list[datetime], now: datetime
-) -> list[Line]:
-    """Say that we wait, when somebody came back and WorkOS has not spoken since they left."""
-    visit = (
-        PortalSession.objects.filter(
-            enterprise=enterprise,
-            intent=intent,
-            outcome=PortalSession.Outcome.OPENED,
-            finished_at__gt=now - _PATIENCE,
-        )
-        .order_by("-launched_at")
-        .first()
-    )
-    if visit and visit.finished_at and not any(as_of >= visit.launched_at for as_of in told):
-        waiting = Line(
-            WAITING,
-            "wait",
-            "",
-            visit.finished_at,
-            "You finished in the Admin Portal; its news is on the way.",
-        )
-        return [waiting, *lines]
-    return lines
+_BECAME = {
+    "active": "became active",
+    "verified": "was verified",
+    "inactive": "was deactivated",
+    "deleted": "was removed",
+}

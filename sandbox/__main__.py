@@ -42,6 +42,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     given = parser.parse_args(arguments)
     if given.webhook_secret and not given.webhook_url:
         parser.error("--webhook-secret needs --webhook-url")
+    if given.webhook_url and not given.webhook_secret:
+        given.webhook_secret = f"whsec_{secrets.token_hex(16)}"
     try:
         given.switches = dict(_switch(item) for item in given.switch)
     except ValueError as error:
@@ -80,35 +82,33 @@ async def serve(given: argparse.Namespace, listening: socket.socket) -> None:
         state_file=given.state,
         random_seed=given.random_seed,
     )
-    if given.freeze:
-        world.clock.freeze(milliseconds(given.freeze))
-    webhook = (
-        (given.webhook_url, given.webhook_secret or f"whsec_{secrets.token_hex(16)}")
-        if given.webhook_url
-        else None
+    beginning = control.Beginning(
+        switches=given.switches,
+        webhook=(given.webhook_url, given.webhook_secret) if given.webhook_url else None,
+        seed=seeds.read(given.seed) if given.seed else {},
+        frozen_at=milliseconds(given.freeze) if given.freeze else None,
     )
-    seed = seeds.read(given.seed) if given.seed else {}
-    application = app.build(world, switches=given.switches, webhook=webhook, seed=seed)
+    application = app.build(world, beginning)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
     await runner.setup()
     try:
         control.begin(application)
         await web.SockSite(runner, listening, shutdown_timeout=0.2).start()
-        announce(given, world, port, webhook)
+        announce(given, world, port)
         await stop.wait()
     finally:
         await runner.cleanup()
 
 
-def announce(given: argparse.Namespace, world: World, port: int, webhook: tuple[str, str] | None) -> None:
+def announce(given: argparse.Namespace, world: World, port: int) -> None:
     lines = [
         "This is a sandbox: a stand-in for WorkOS, for development and tests. It is not WorkOS.",
         f"  API           http://{given.host}:{port}   (any key that begins {app.KEY_PREFIX})",
         f"  Control room  {world.public_url}{app.CONTROL}/",
         f"  State         {given.state or 'in memory, gone when it stops'}",
     ]
-    if webhook:
-        lines.append(f"  Webhooks      {webhook[0]}   (secret {webhook[1]})")
+    if given.webhook_url:
+        lines.append(f"  Webhooks      {given.webhook_url}   (secret {given.webhook_secret})")
     if given.host not in LOOPBACK:
         lines.append(
             f"  WARNING       it listens on {given.host}: others on the network can reach and change it."

@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
@@ -14,7 +13,6 @@ from sandbox import (  # noqa: F401  (each registers its routes)
     connections,
     contacts,
     control,
-    control_pages,
     deletion,
     directories,
     domains,
@@ -26,6 +24,7 @@ from sandbox import (  # noqa: F401  (each registers its routes)
     people,
     portal,
 )
+from sandbox.control.room import refuse_other_sites
 from sandbox.deliveries import Dispatcher
 from sandbox.faults import Fault, Faults
 from sandbox.limits import Limits
@@ -50,7 +49,16 @@ def is_api(request: web.Request) -> bool:
 async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
     """A request id on every answer, and one line a request that shows the route and never an address."""
     began = time.perf_counter()
-    response = await handler(request)
+    try:
+        response = await handler(request)
+    except web.HTTPException as raised:
+        _sign_off(request, raised, began)
+        raise
+    _sign_off(request, response, began)
+    return response
+
+
+def _sign_off(request: web.Request, response: web.StreamResponse, began: float) -> None:
     response.headers["X-Request-ID"] = str(uuid.uuid4())
     resource = request.match_info.route.resource
     log.info(
@@ -60,7 +68,6 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         response.status,
         (time.perf_counter() - began) * 1000,
     )
-    return response
 
 
 @web.middleware
@@ -72,10 +79,10 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except web.HTTPException as error:
         if error.status < 400 or not is_api(request):
             raise
-        message = f"Cannot {request.method} {request.path}"
-        return web.json_response(
-            {"message": message, "error": error.reason, "statusCode": error.status}, status=error.status
-        )
+        # A method that a path does not take is as unknown to WorkOS as a path that it does not have.
+        status = 404 if error.status == 405 else error.status
+        message = f"Cannot {request.method} {request.path}" if status == 404 else error.reason
+        return web.json_response({"message": message, "statusCode": status}, status=status)
     except Exception:
         log.exception("The sandbox itself failed")
         return web.json_response({"message": "Internal server error."}, status=500)
@@ -85,28 +92,32 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 async def misbehave(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer as a fault orders; the control room itself is always sound."""
     if request.path.startswith(CONTROL):
+        refuse_other_sites(request)
         return await handler(request)
     fault = request.app[FAULTS].for_answer(request.method, request.path)
     if fault is None:
         return await handler(request)
     if fault.kind == "cut":
+        if fault.values["after"]:
+            await handler(request)
         if request.transport is not None:
             request.transport.abort()
         return web.Response(status=500)
     if fault.kind == "hang":
+        answer = await handler(request)
         await asyncio.sleep(fault.values["seconds"])
-        return await handler(request)
+        return answer
     if fault.kind == "empty":
         return web.Response(status=200)
-    return _ordered_status(fault)
+    return _ordered_status(fault, request.path)
 
 
-def _ordered_status(fault: Fault) -> web.Response:
+def _ordered_status(fault: Fault, path: str) -> web.Response:
     status = int(fault.values["status"])
     if status == 401:
         refusal = errors.unauthorized()
     elif status == 429:
-        refusal = errors.too_many(round(fault.values["retry_after"]))
+        refusal = errors.too_many(round(fault.values["retry_after"]), path)
     else:
         refusal = errors.Refusal(status, {"message": f"The sandbox was told to answer {status}."})
     return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
@@ -149,13 +160,7 @@ async def _run_dispatcher(app: web.Application) -> AsyncIterator[None]:
         journal.close()
 
 
-def build(
-    world: World,
-    *,
-    switches: dict[str, Any],
-    webhook: tuple[str, str] | None,
-    seed: dict[str, Any],
-) -> web.Application:
+def build(world: World, beginning: control.Beginning) -> web.Application:
     app = web.Application(
         middlewares=[identify, answer_errors, misbehave, admit, keep], client_max_size=64 * 2**20
     )
@@ -164,10 +169,9 @@ def build(
     app[FAULTS] = faults
     app[LIMITS] = Limits(world)
     app[DISPATCHER] = Dispatcher(world, faults)
-    control.prepare(app, switches=switches, webhook=webhook, seed=seed)
+    control.prepare(app, beginning)
     app.add_routes(routes)
     app.add_routes(control.routes)
-    app.add_routes(control_pages.routes)
     app.add_routes(portal.routes)
     app.router.add_get("/", lead_to_control)
     app.router.add_static(f"{CONTROL}/static/", Path(__file__).parent / "static")

@@ -1,6 +1,7 @@
 """Webhooks on their way: posted, retried with backoff, at least once, several at a time."""
 
 import asyncio
+import contextlib
 import heapq
 import json
 import logging
@@ -15,12 +16,13 @@ import aiohttp
 from sandbox import signature
 from sandbox.faults import Fault, Faults
 from sandbox.records import Delivery, Event, WebhookEndpoint
-from sandbox.state import Table, World
+from sandbox.state import World
 
 log = logging.getLogger("sandbox.deliveries")
 
 ANSWER_KEPT = 2000
-REORDER_WAITS_MS = 5000
+REORDER_WAITS = 5.0
+BETWEEN_REORDERED_MS = 50
 
 
 def body_of(event: Event, *, with_context: bool) -> bytes:
@@ -35,11 +37,10 @@ class Dispatcher:
     def __init__(self, world: World, faults: Faults) -> None:
         self.world = world
         self.faults = faults
-        self.log: Table[Delivery] = Table("deliveries", Delivery, world.journal)
         self._finished: deque[str] = deque()
         self._ready: deque[str] = deque()
         self._waiting: list[tuple[int, int, str]] = []
-        self._held: list[tuple[Fault, list[str]]] = []
+        self._held: dict[str, list[str]] = {}
         self._active: set[asyncio.Task[None]] = set()
         self._numbers = count()
         self._wake = asyncio.Event()
@@ -80,7 +81,7 @@ class Dispatcher:
         wait: float = 0,
         state: str = "pending",
     ) -> Delivery:
-        return self.log.put(
+        return self.world.deliveries.put(
             Delivery(
                 id=self.world.ids.new("delivery"),
                 event_id=event.id,
@@ -103,34 +104,20 @@ class Dispatcher:
 
     def _hold(self, fault: Fault, delivery: Delivery) -> None:
         """Keep it back until `size` are together, then let them go last first, a moment apart."""
-        for holder, ids in self._held:
-            if holder.event == fault.event and len(ids) < int(holder.values["size"]):
-                ids.append(delivery.id)
-                break
-        else:
-            self._held.append((fault, [delivery.id]))
+        held = self._held.setdefault(fault.id, [])
+        held.append(delivery.id)
+        if len(held) >= int(fault.values["size"]):
+            self._release(fault.id)
+        elif len(held) == 1:
             # A partner that never comes must not hold it for ever.
-            asyncio.get_running_loop().call_later(REORDER_WAITS_MS / 1000, self._release, fault)
-            if fault.times is not None and fault.times < int(fault.values["size"]) - 1:
-                self._keep_ordering(fault)
-        for holder, ids in list(self._held):
-            if len(ids) >= int(holder.values["size"]):
-                self._release(holder)
+            asyncio.get_running_loop().call_later(REORDER_WAITS, self._release, fault.id)
 
-    def _keep_ordering(self, fault: Fault) -> None:
-        """One order of a reordering takes `size` events; the first use has been counted already."""
-        more = replace(fault, times=int(fault.values["size"]) - 1)
-        self.faults.ordered.insert(0, more)
-
-    def _release(self, fault: Fault) -> None:
-        for holder, ids in list(self._held):
-            if holder is fault:
-                self._held.remove((holder, ids))
-                now = self.world.clock.now_ms()
-                for place, delivery_id in enumerate(reversed(ids)):
-                    delivery = self.log.get(delivery_id)
-                    if delivery is not None:
-                        self._queue(replace(delivery, due_ms=now + place * 50))
+    def _release(self, fault_id: str) -> None:
+        now = self.world.clock.now_ms()
+        for place, delivery_id in enumerate(reversed(self._held.pop(fault_id, []))):
+            delivery = self.world.deliveries.get(delivery_id)
+            if delivery is not None:
+                self._queue(replace(delivery, due_ms=now + place * BETWEEN_REORDERED_MS))
 
     def resend(self, delivery: Delivery) -> Delivery | None:
         """A new delivery of the same event to the same endpoint; None if either is gone."""
@@ -150,7 +137,7 @@ class Dispatcher:
             connector=aiohttp.TCPConnector(force_close=True, limit=0),
             auto_decompress=True,
         )
-        for delivery in self.log:
+        for delivery in self.world.deliveries:
             if delivery.state == "pending":
                 self._queue(delivery)
             else:
@@ -177,10 +164,10 @@ class Dispatcher:
             pause = None
             if self._waiting and not self.world.clock.frozen:
                 pause = max(0.0, (self._waiting[0][0] - now) / 1000)
-            try:
-                await asyncio.wait_for(self._wake.wait(), pause)
-            except TimeoutError:
-                continue
+            # Not wait_for: it loses a cancellation that comes in the same moment as the waking.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
 
     def _attempted(self, task: asyncio.Task[None]) -> None:
         self._active.discard(task)
@@ -189,7 +176,7 @@ class Dispatcher:
             log.error("A delivery broke off", exc_info=task.exception())
 
     async def _attempt(self, delivery_id: str) -> None:
-        delivery = self.log.get(delivery_id)
+        delivery = self.world.deliveries.get(delivery_id)
         if delivery is None:
             return
         event = self.world.events.get(delivery.event_id)
@@ -213,7 +200,7 @@ class Dispatcher:
             self._settle(replace(tried, state="delivered"))
         elif len(delivery.attempts) < len(delays):
             due = self.world.clock.now_ms() + round(delays[len(delivery.attempts)] * 1000)
-            self._queue(self.log.put(replace(tried, due_ms=due)))
+            self._queue(self.world.deliveries.put(replace(tried, due_ms=due)))
         else:
             self._settle(replace(tried, state="failed"))
 
@@ -277,19 +264,19 @@ class Dispatcher:
         return attempt
 
     def _settle(self, delivery: Delivery) -> None:
-        self._finish(self.log.put(delivery))
+        self._finish(self.world.deliveries.put(delivery))
         if self.world.journal:
             self.world.journal.flush()
 
     def _finish(self, delivery: Delivery) -> None:
         self._finished.append(delivery.id)
         while len(self._finished) > self.world.switches.delivery_log:
-            self.log.drop(self._finished.popleft())
+            self.world.deliveries.drop(self._finished.popleft())
 
     # Looking
 
     def pending(self) -> int:
-        held = sum(len(ids) for _fault, ids in self._held)
+        held = sum(len(ids) for ids in self._held.values())
         return len(self._ready) + len(self._waiting) + len(self._active) + held
 
     def backlog(self) -> int:
@@ -300,6 +287,5 @@ class Dispatcher:
         for task in self._active:
             task.cancel()
         await asyncio.gather(*self._active, return_exceptions=True)
-        self.log.clear()
         for queue in (self._finished, self._ready, self._waiting, self._held):
             queue.clear()

@@ -47,5 +47,7 @@ def invalid(field: str, code: str, message: str) -> Refusal:
     )
 
 
-def too_many(retry_after: int) -> Refusal:
-    return Refusal(429, {"message": "Rate limit exceeded."}, {"Retry-After": str(retry_after)})
+def too_many(retry_after: int, path: str) -> Refusal:
+    # The published schema has a bare text for this one list.
+    body: Any = "Ratelimited" if path == "/directory_users" else {"message": "Rate limit exceeded."}
+    return Refusal(429, body, {"Retry-After": str(retry_after)})

@@ -18,8 +18,8 @@ ON_DELIVERY = {
 }
 ON_ANSWER = {
     "status": "Answer `status` (401, 403, 409, 422, 429, 500 …)",
-    "hang": "Answer `seconds` later",
-    "cut": "Cut the connection without an answer",
+    "hang": "Do it, and answer `seconds` later",
+    "cut": "Cut the connection without an answer; with `after` 1, when the deed is done already",
     "empty": "Answer an empty 200",
 }
 DEFAULTS: dict[str, dict[str, float]] = {
@@ -29,6 +29,7 @@ DEFAULTS: dict[str, dict[str, float]] = {
     "old_timestamp": {"seconds": 600},
     "status": {"status": 500, "retry_after": 1},
     "hang": {"seconds": 120},
+    "cut": {"after": 0},
 }
 SCHEDULING = ("drop", "reorder", "duplicate", "delay")
 STATUSES = range(400, 600)
@@ -82,6 +83,9 @@ class Faults:
             numbers[name] = value
         if kind == "status" and numbers["status"] not in STATUSES:
             raise ValueError("status is from 400 to 599")
+        if kind == "reorder" and times is not None:
+            # One reordering takes `size` deliveries, and each of them uses the fault once.
+            times *= int(numbers["size"])
         fault = Fault(id=fault_id, kind=kind, times=times, values=numbers, **patterns)
         self.ordered.append(fault)
         return fault

@@ -25,11 +25,12 @@ class Limits:
         if now // _MINUTE_MS != self._minute:
             self._minute = now // _MINUTE_MS
             self._counts.clear()
-        self._spend(key, "requests", self._world.switches.requests_per_minute, now)
+        self._spend(key, "requests", self._world.switches.requests_per_minute, path)
         if method == "DELETE" and path.startswith("/organizations/") and path.count("/") == 2:
-            self._spend(key, "deletions", self._world.switches.deletions_per_minute, now)
+            self._spend(key, "deletions", self._world.switches.deletions_per_minute, path)
 
-    def _spend(self, key: str, what: str, allowed: int, now: int) -> None:
+    def _spend(self, key: str, what: str, allowed: int, path: str) -> None:
         self._counts[key, what] += 1
         if self._counts[key, what] > allowed:
-            raise errors.too_many(max(1, -(-(_MINUTE_MS - now % _MINUTE_MS) // 1000)))
+            left_ms = _MINUTE_MS - self._world.clock.now_ms() % _MINUTE_MS
+            raise errors.too_many(-(-left_ms // 1000), path)

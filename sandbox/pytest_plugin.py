@@ -3,11 +3,13 @@
 Switch it on with ``pytest_plugins = ["sandbox.pytest_plugin"]`` in the root conftest.
 """
 
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 import pytest
@@ -24,6 +26,8 @@ def running(*arguments: str) -> Iterator[Sandbox]:
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(  # noqa: S603  (this interpreter, our own module)
             [sys.executable, "-m", "sandbox", "--port", "0", "--quiet", *arguments],
+            # Wherever the tests are run from: the sandbox that runs is the one that was imported.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path())},
             stdout=subprocess.PIPE,
             stderr=said,
             text=True,
@@ -32,9 +36,19 @@ def running(*arguments: str) -> Iterator[Sandbox]:
             yield Sandbox(url=_address(process, said))
         finally:
             process.terminate()
-            process.wait(10)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
             if process.stdout:
                 process.stdout.close()
+
+
+def _import_path() -> list[str]:
+    known = os.environ.get("PYTHONPATH")
+    return [str(Path(__file__).parents[1]), *([known] if known else [])]
 
 
 def _address(process: "subprocess.Popen[str]", said: IO[str]) -> str:

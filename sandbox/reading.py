@@ -92,3 +92,25 @@ def metadata(values: dict[str, Any], name: str = "metadata") -> dict[str, str]:
             "Metadata takes up to 50 keys of 40 characters with text values of 600.", "invalid_metadata"
         )
     return cast("dict[str, str]", value)
+
+
+def number(values: dict[str, Any], name: str, *, default: float) -> float:
+    value = values.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise errors.invalid(name, "invalid", f"{name} must be a number.")
+    return float(value)
+
+
+def whole(values: dict[str, Any], name: str, *, default: int) -> int:
+    value = number(values, name, default=default)
+    if value != int(value):
+        raise errors.invalid(name, "invalid", f"{name} must be a whole number.")
+    return int(value)
+
+
+def counted(request: web.Request, name: str, *, default: int) -> int:
+    """A number of the query string."""
+    value = request.query.get(name, str(default))
+    if not value.isascii() or not value.isdigit():
+        raise errors.invalid(name, "invalid", f"{name} must be a whole number.")
+    return int(value)

@@ -1,7 +1,7 @@
 """What the sandbox remembers. A record is never changed, only replaced: an event keeps what it spoke of."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +13,12 @@ class Record:
     def as_row(self) -> dict[str, Any]:
         """The record as it is written to the state file."""
         return asdict(self)
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Self:
+        """The record as it was written; JSON has no tuples."""
+        tuples = {name: tuple(value) for name, value in row.items() if isinstance(value, list)}
+        return cls(**(row | tuples))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,15 +231,15 @@ class Event(Record):
         return self.data.as_json() if isinstance(self.data, DirectoryUser) else self.data
 
     def as_row(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "created_at": self.created_at,
-            "updated_at": self.updated_at,
-            "event": self.event,
-            "data": self.payload(),
-            "organization_id": self.organization_id,
-            "source": self.source,
-        }
+        row = asdict(self)
+        if isinstance(self.data, DirectoryUser):
+            row["user"] = row.pop("data")
+        return row
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Self:
+        user = row.pop("user", None)
+        return cls(**(row if user is None else row | {"data": DirectoryUser.from_row(user)}))
 
     def as_webhook(self) -> dict[str, Any]:
         # Real webhooks leave out `object` and `context`; the Events API has both.

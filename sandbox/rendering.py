@@ -15,8 +15,18 @@ _environment = Environment(
 )
 
 
-def page(template: str, *, status: int = 200, leads_to: str | None = None, **context: Any) -> web.Response:
-    """Render `template`. `leads_to` is an address that a form of the page may end at by redirect."""
+def page(
+    template: str,
+    *,
+    status: int = 200,
+    leads_to: str | None = None,
+    referrer: str = "no-referrer",
+    **context: Any,
+) -> web.Response:
+    """Render `template`. `leads_to` is an address that a form of the page may end at by redirect.
+
+    `referrer` is for pages without a token in their address: told nothing, a form's POST has no origin.
+    """
     # Browsers hold a redirect after a form to `form-action`, so the way out must be named.
     form_action = "'self'"
     if leads_to:
@@ -28,8 +38,7 @@ def page(template: str, *, status: int = 200, leads_to: str | None = None, **con
         status=status,
         headers={
             "Cache-Control": "no-store",
-            # The portal's pages have a token in their address.
-            "Referrer-Policy": "no-referrer",
+            "Referrer-Policy": referrer,
             "Content-Security-Policy": (
                 "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self';"
                 f" form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"

@@ -27,13 +27,21 @@ class BadSeed(ValueError):
 
 
 def read(path: Path) -> dict[str, Any]:
+    """Raises BadSeed."""
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, BadSeed) as error:
+        raise BadSeed(f"cannot read {path}: {error}") from error
+
+
+def parse(text: str) -> dict[str, Any]:
     """Raises BadSeed. JSON is YAML too."""
     try:
-        seed = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadSeed(f"cannot read {path}: {error}") from error
+        seed = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise BadSeed(f"neither YAML nor JSON: {error}") from error
     if not isinstance(seed, dict):
-        raise BadSeed(f"{path} is not a mapping")
+        raise BadSeed("a seed is a mapping")
     return seed
 
 
@@ -66,9 +74,6 @@ def _only(row: dict[str, Any], known: set[str], where: str) -> None:
 
 def _organization(world: World, row: dict[str, Any]) -> None:
     _only(row, _ORGANIZATION_KNOWN, "an organization")
-    if row.get("id") and world.organizations.get(row["id"]):
-        # A state file that already holds the seed is left as it is.
-        return
     domains = [
         {"domain": item, "state": "pending"} if isinstance(item, str) else item
         for item in row.get("domains") or []

@@ -11,6 +11,7 @@ from sandbox.clock import Clock
 from sandbox.ids import Ids
 from sandbox.records import (
     Connection,
+    Delivery,
     Destination,
     Directory,
     DirectoryGroup,
@@ -53,12 +54,13 @@ class Table(Generic[R]):
     def get(self, record_id: str) -> R | None:
         return self._rows.get(record_id)
 
-    def put(self, record: R) -> R:
+    def put(self, record: R, *, known: bool = False) -> R:
+        """`known`: it comes from the state file and need not be written there again."""
         if record.id not in self._rank:
             self._rank[record.id] = len(self._order)
             self._order.append(record.id)
         self._rows[record.id] = record
-        if self._journal:
+        if self._journal and not known:
             self._journal.wrote(self.name, record.id, record)
         return record
 
@@ -158,6 +160,7 @@ class World:
         self.destinations = Table("destinations", Destination, self.journal)
         self.mails = Table("mails", Mail, self.journal)
         self.events = Table("events", Event, self.journal)
+        self.deliveries = Table("deliveries", Delivery, self.journal)
         if self.journal:
             self._load(self.journal)
 
@@ -168,9 +171,7 @@ class World:
     def _load(self, journal: Journal) -> None:
         tables = self.tables
         for kind, row in journal.load():
-            lists = {key: tuple(value) for key, value in row.items() if isinstance(value, list)}
-            tables[kind].put(tables[kind].kind(**(row | lists)))
-        journal.flush()
+            tables[kind].put(tables[kind].kind.from_row(row), known=True)
 
     def born(self) -> dict[str, Any]:
         """The two stamps of a new record."""

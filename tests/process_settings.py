@@ -3,10 +3,10 @@
 import os
 
 from tests.settings import *  # noqa: F403
-from tests.settings import DATABASES
+from tests.settings import DATABASES, WORKOS_BASE_URL
 
 DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
-
 # A sandbox that the test has started.
-if _sandbox := os.environ.get("TEST_SANDBOX"):
-    WORKOS_BASE_URL = _sandbox
+WORKOS_BASE_URL = os.environ.get("TEST_SANDBOX", WORKOS_BASE_URL)
+# At once by default: what is written behind an answer would meet the end of the test.
+WORKOS_WEBHOOK_REFUSALS_INTERVAL = float(os.environ.get("TEST_REFUSALS_INTERVAL", "0"))

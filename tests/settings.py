@@ -3,6 +3,8 @@
 import os
 
 os.environ["ENV_FILE"] = ""
+# Playwright's loop runs in the tests' thread, and Django would refuse its database there.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 os.environ.update(
     DEBUG="on",
     SECRET_KEY="tests-only-not-a-secret",
@@ -17,6 +19,8 @@ from hostapp.settings import *  # noqa: F403
 from hostapp.settings import DATABASES
 
 DEBUG = False
+# Refusals are counted at once, in the test's own transaction.
+WORKOS_WEBHOOK_REFUSALS_INTERVAL = 0.0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # Static files come from the apps: nothing is collected first.

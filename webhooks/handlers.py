@@ -1,33 +1,17 @@
 """What happens on an event. `HANDLERS`, at the end, is the whole answer.
 
 A handler takes a batch of one kind of event and says of each, in order, what became of it. It writes through
-`enterprises.facts`, so it may be called in any order, twice, or by several workers at once.
+`enterprises.facts`, so it may be called in any order, twice, or by several workers at once. What is to happen
+outside our database (a mail) is an effect: see `webhooks.effects`. How to add either: docs/webhooks.md.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 from enterprises import facts, objects
 from enterprises.facts import Result
 from enterprises.models import Connection, Directory, OrganizationDomain
-
-
-@dataclass(frozen=True)
-class Event:
-    """An event as handlers see it: the same from a webhook, a replay or the Events API."""
-
-    event_id: str
-    event: str
-    data: dict[str, Any]
-    # The event's own time, or the delivery's where the event has none.
-    happened_at: datetime
-
-    def version(self, of: dict[str, Any] | None = None) -> dict[str, Any]:
-        """When the object in `data` (or the nested one given) was as it says, as `facts` compares it."""
-        told = objects.time((self.data if of is None else of).get("updated_at"))
-        return {"as_of": told or self.happened_at, "as_of_event": self.event_id}
+from webhooks.events import Event
 
 
 @dataclass(frozen=True)
@@ -107,33 +91,35 @@ def certificate_renewed(events: Sequence[Event]) -> Sequence[Outcome]:
 
 def organization_told(events: Sequence[Event]) -> Sequence[Outcome]:
     """Created or updated: heals what a crash left, and tells the domains."""
-    outcomes = []
-    for event in events:
-        organization_id = event.data["id"]
-        external_id = event.data.get("external_id")
-        adopted = isinstance(external_id, str) and facts.adopt_organization(
-            organization_id=organization_id, external_id=external_id
-        )
-        results = facts.record(
-            [
-                objects.domain({**domain, "organization_id": organization_id}, **event.version(domain))
-                for domain in event.data.get("domains") or []
-            ]
-        )
-        if adopted or Result.APPLIED in results:
-            outcomes.append(APPLIED)
-        elif facts.knows(organization_id):
-            outcomes.append(STALE)
-        else:
-            outcomes.append(_outcome(Result.UNKNOWN_ORGANIZATION, organization_id))
-    return outcomes
+    adopted = set()
+    # In one order in every worker, so that two of them cannot wait for each other.
+    for number, event in sorted(enumerate(events), key=lambda pair: pair[1].text("external_id")):
+        if facts.adopt_organization(
+            organization_id=event.required("id"), external_id=event.text("external_id")
+        ):
+            adopted.add(number)
+    told = [
+        (number, objects.domain({**domain, "organization_id": event.data["id"]}, **event.version(domain)))
+        for number, event in enumerate(events)
+        for domain in event.data.get("domains") or []
+    ]
+    # All in one call: one order of locks, whatever the order of the events.
+    results = facts.record([fact for _, fact in told])
+    news = {number for (number, _), result in zip(told, results, strict=True) if result is Result.APPLIED}
+    known = facts.known({event.data["id"] for event in events})
+    return [
+        APPLIED
+        if number in adopted | news
+        else STALE
+        if event.data["id"] in known
+        else _outcome(Result.UNKNOWN_ORGANIZATION, event.data["id"])
+        for number, event in enumerate(events)
+    ]
 
 
 def organization_deleted(events: Sequence[Event]) -> Sequence[Outcome]:
-    return [
-        _outcome(facts.close_organization(event.data["id"], at=event.happened_at), event.data["id"])
-        for event in events
-    ]
+    results = facts.close_organizations([(event.data["id"], event.happened_at) for event in events])
+    return [_outcome(result, event.data["id"]) for event, result in zip(events, results, strict=True)]
 
 
 HANDLERS: dict[str, Handler] = {

@@ -1,8 +1,7 @@
-"""Signed events, written down once and applied in their own time."""
+"""Signed events, written down once and applied in their own time; and what was refused."""
 
 import json
-from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.db import connection, models
@@ -10,6 +9,12 @@ from django.db.models import F, Q
 
 from enterprises.objects import time
 from webhooks.receiving import Received
+
+# A claimed event is another worker's again after this, doubled each time: the worker that had it is gone, or
+# stands between its two transactions for as long.
+_CLAIMED_FOR = timedelta(seconds=5)
+# Minutes that refusals are counted for: WorkOS repeats a delivery for three days.
+RING_MINUTES = 3 * 24 * 60
 
 
 class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
@@ -19,8 +24,9 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO webhooks_webhookevent (event_id, event, issued_at, created_at, received_at,"
-                " payload, status, error, attempts, due_at, organization_id)"
-                " VALUES (%s, %s, %s, %s, %s, %s::jsonb, 'waiting', '', 0, %s, '')"
+                " payload, secret_name, status, error, attempts, unfinished, due_at, organization_id,"
+                " effects_attempts, effects_error)"
+                " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, 'waiting', '', 0, 0, %s, '', 0, '')"
                 " ON CONFLICT (event_id) DO NOTHING",
                 [
                     received.event_id,
@@ -29,6 +35,7 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
                     time(received.payload.get("created_at")),
                     received_at,
                     json.dumps(received.payload),
+                    received.secret_name,
                     received_at,
                 ],
             )
@@ -36,14 +43,28 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
     def due(self, now: datetime) -> "WebhookEventQuerySet":
         return self.filter(due_at__lte=now).order_by("due_at", "id")
 
-    def claim(self, now: datetime, size: int) -> Sequence[int]:
-        """Count an attempt for up to `size` due events that nobody else is at, and say which.
+    def claim(self, now: datetime, size: int, *, suspect: bool = False) -> dict[int, int]:
+        """Count an attempt for up to `size` due events that nobody else is at: their keys and counts.
 
-        Committed before the work, so that an event that kills its worker is counted too.
+        Committed before the work, so that an event that kills its worker is counted too. A suspect is one
+        that was claimed before without an outcome: those are claimed on their own, one at a time.
         """
-        claimed = list(self.due(now).select_for_update(skip_locked=True).values_list("pk", flat=True)[:size])
-        self.filter(pk__in=claimed).update(attempts=F("attempts") + 1)
-        return claimed
+        due = self.due(now).select_for_update(skip_locked=True)
+        due = due.filter(unfinished__gt=0)[:1] if suspect else due.filter(unfinished=0)[:size]
+        claimed = list(due.values_list("pk", "attempts", "unfinished"))
+        if claimed:
+            self.filter(pk__in=[pk for pk, _, _ in claimed]).update(
+                attempts=F("attempts") + 1,
+                unfinished=F("unfinished") + 1,
+                due_at=now + _CLAIMED_FOR * 2 ** min(claimed[0][2], 10),
+            )
+        return {pk: attempts + 1 for pk, attempts, _ in claimed}
+
+    def claimed(self, claimed: dict[int, int]) -> list["WebhookEvent"]:
+        """Those of `claimed` that are still ours, locked until the transaction ends."""
+        # Not skipping what is locked: another worker's look at what is due may hold them for a moment.
+        rows = self.filter(pk__in=claimed, unfinished__gt=0).select_for_update()
+        return [event for event in rows.order_by("id") if event.attempts == claimed[event.pk]]
 
 
 class WebhookEvent(models.Model):
@@ -61,9 +82,18 @@ class WebhookEvent(models.Model):
     created_at = models.DateTimeField(null=True)
     received_at = models.DateTimeField()
     payload = models.JSONField()
+    secret_name = models.CharField(
+        max_length=32,
+        blank=True,
+        help_text="Which secret verified it; empty if it was read from the API.",
+    )
     status = models.CharField(max_length=16, choices=Status, default=Status.WAITING)
     error = models.TextField(blank=True, help_text="Why it failed, was ignored or still waits.")
     attempts = models.PositiveIntegerField(default=0)
+    unfinished = models.PositiveIntegerField(
+        default=0,
+        help_text="Attempts since the last outcome: a worker has it in hand, or ended with it.",
+    )
     due_at = models.DateTimeField(
         null=True, help_text="When the worker takes it next; empty when it will not."
     )
@@ -71,6 +101,13 @@ class WebhookEvent(models.Model):
         max_length=64, blank=True, help_text="The organization it waits for, which we do not know yet."
     )
     applied_at = models.DateTimeField(null=True)
+    # What is done after it was applied, outside: see webhooks.effects.
+    effects_due_at = models.DateTimeField(
+        null=True,
+        help_text="When its effects (such as a mail) are carried out; empty when none are left.",
+    )
+    effects_attempts = models.PositiveIntegerField(default=0)
+    effects_error = models.TextField(blank=True, help_text="Why an effect was not carried out.")
 
     objects: ClassVar = WebhookEventQuerySet.as_manager()
 
@@ -86,13 +123,102 @@ class WebhookEvent(models.Model):
             models.Index(
                 fields=["due_at", "id"], condition=Q(due_at__isnull=False), name="webhook_event_due"
             ),
+            # Serves claim() where a worker was killed: the suspects among the due ones.
+            models.Index(
+                fields=["due_at", "id"],
+                condition=Q(due_at__isnull=False, unfinished__gt=0),
+                name="webhook_event_suspect",
+            ),
             # Serves the release of events whose organization has become known.
             models.Index(
                 fields=["organization_id"], condition=~Q(organization_id=""), name="webhook_event_waits_for"
             ),
-            # Serves the admin's list, newest first.
-            models.Index(fields=["-received_at"], name="webhook_event_newest"),
+            # Serves the worker's look for effects to carry out.
+            models.Index(
+                fields=["effects_due_at"],
+                condition=Q(effects_due_at__isnull=False),
+                name="webhook_event_effects",
+            ),
+            # Serves inspect_webhooks: those whose effects were given up.
+            models.Index(fields=["id"], condition=~Q(effects_error=""), name="webhook_event_effects_left"),
+            # Serves the admin's filter, inspect_webhooks and replay --failed. Applied ones are not in it.
+            models.Index(
+                fields=["status", "id"], condition=~Q(status="applied"), name="webhook_event_status"
+            ),
+            # Serves the admin's filter by name and replay --event.
+            models.Index(fields=["event", "id"], name="webhook_event_event"),
+            # Serves pruning, replay --since and what inspect_webhooks says of the last days.
+            models.Index(fields=["received_at"], name="webhook_event_received"),
         ]
 
     def __str__(self) -> str:
         return f"{self.event} {self.event_id}"
+
+
+class Secret(models.Model):
+    """When a secret last verified a delivery. Its name only: the secret itself stays in the settings."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    last_used_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Reason(models.TextChoices):
+    """Why a delivery is refused: a bounded list. What to do about each is in `webhooks.refusals`."""
+
+    MISSING_HEADER = "missing_header", "the WorkOS-Signature header is missing"
+    MALFORMED_HEADER = "malformed_header", "the WorkOS-Signature header is malformed"
+    NO_SECRET_MATCHES = "no_secret_matches", "no secret matches the signature"
+    TOO_OLD = "too_old", "it was signed too long ago"
+    IN_THE_FUTURE = "in_the_future", "it was signed in the future"
+    TOO_LARGE = "too_large", "it is too large"
+    NOT_AN_EVENT = "not_an_event", "it is signed, and not an event"
+    CUT_OFF = "cut_off", "it broke off in the middle"
+    SOURCE_NOT_ALLOWED = "source_not_allowed", "its address is not allowed"
+
+
+class RefusalCount(models.Model):
+    """How many were refused for this reason in this minute. `slot` is the minute's place in the ring."""
+
+    reason = models.CharField(max_length=32, choices=Reason)
+    slot = models.PositiveSmallIntegerField()
+    minute = models.DateTimeField()
+    count = models.PositiveBigIntegerField()
+
+    class Meta:
+        # Nobody can fill this table: a reason of the list, a slot of the ring, and each pair once.
+        constraints = [
+            models.UniqueConstraint(fields=["reason", "slot"], name="refusal_count_once_per_reason_and_slot"),
+            models.CheckConstraint(
+                condition=Q(reason__in=Reason.values), name="refusal_count_reason_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(slot__gte=0, slot__lt=RING_MINUTES), name="refusal_count_slot_is_in_the_ring"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.count} × {self.reason} at {self.minute:%Y-%m-%d %H:%M}"
+
+
+class RefusalSample(models.Model):
+    """The newest refusal of each reason: lengths and times, nothing that was sent."""
+
+    reason = models.CharField(max_length=32, choices=Reason, primary_key=True)
+    refused_at = models.DateTimeField()
+    issued_at = models.DateTimeField(null=True, help_text="When it was signed, where the signature was good.")
+    header_length = models.PositiveIntegerField(null=True)
+    body_length = models.PositiveBigIntegerField(null=True, help_text="Bytes announced or read.")
+    detail = models.CharField(max_length=100, blank=True, help_text="What was wrong, in our words.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(reason__in=Reason.values), name="refusal_sample_reason_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.get_reason_display()

@@ -5,7 +5,7 @@ A Django view and any other server that calls `read` give the same answers.
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +25,8 @@ class Received:
     event: str
     payload: dict[str, Any]
     issued_at: datetime
+    # The name of the secret that signed it.
+    secret_name: str
 
 
 class Refused(Exception):
@@ -41,15 +43,23 @@ class NotAnEvent(Exception):
 
 
 def read(
-    header: bytes | None, body: bytes, *, secrets: Sequence[str], tolerance: timedelta, now: datetime
+    header: bytes | None, body: bytes, *, secrets: Mapping[str, str], tolerance: timedelta, now: datetime
 ) -> Received:
-    """Raises Refused or NotAnEvent."""
+    """`secrets` by name. Raises Refused or NotAnEvent."""
     try:
-        issued_at, _ = signature.verify(body, header, secrets=secrets, tolerance=tolerance, now=now)
+        issued_at, signer = signature.verify(
+            body, header, secrets=list(secrets.values()), tolerance=tolerance, now=now
+        )
     except signature.InvalidSignature as error:
         raise Refused(error.reason, error.issued_at) from error
     payload = _event(body)
-    return Received(event_id=payload["id"], event=payload["event"], payload=payload, issued_at=issued_at)
+    return Received(
+        event_id=payload["id"],
+        event=payload["event"],
+        payload=payload,
+        issued_at=issued_at,
+        secret_name=next(name for name, secret in secrets.items() if secret == signer),
+    )
 
 
 def _event(body: bytes) -> dict[str, Any]:

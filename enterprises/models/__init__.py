@@ -3,6 +3,8 @@
 from enterprises.models.customers import Enterprise, Invitation, Membership
 from enterprises.models.errand import Errand
 from enterprises.models.history import HistoryEntry
+from enterprises.models.notice import Notice
+from enterprises.models.setup_link import SetupLink
 from enterprises.models.told import Certificate, Connection, Directory, Fact, OrganizationDomain
 
 __all__ = [
@@ -15,5 +17,7 @@ __all__ = [
     "HistoryEntry",
     "Invitation",
     "Membership",
+    "Notice",
     "OrganizationDomain",
+    "SetupLink",
 ]

@@ -67,6 +67,8 @@ class Enterprise(models.Model):
     provisioning_since = models.DateTimeField(null=True, editable=False)
     deprovisioned_at = models.DateTimeField(null=True, editable=False)
     organization_deleted_at = models.DateTimeField(null=True, editable=False)
+    # When its connections, directories and domains were last read from the API.
+    checked_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = EnterpriseQuerySet.as_manager()

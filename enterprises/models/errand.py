@@ -78,6 +78,10 @@ class Errand(models.Model):
     class Kind(models.TextChoices):
         # Not the column's choices: a new kind needs no migration, and a test holds this and ERRANDS together.
         PROVISION = "provision", "Provision"
+        REFRESH = "refresh", "Read from WorkOS"
+        NOTICE = "notice", "Tell the IT admins"
+        REMINDER = "reminder", "Remind of a certificate"
+        REVOKE_SETUP_LINK = "revoke_setup_link", "Revoke a setup link"
         AFTER_PROVISIONING = "after_provisioning", "Run the hook after provisioning"
         RENAME = "rename", "Push the name"
         PUSH_DOMAIN = "push_domain", "Push a domain"

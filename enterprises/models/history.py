@@ -23,6 +23,8 @@ class Deed(models.TextChoices):
     PORTAL_OPENED = "portal_opened", "Admin Portal opened"
     PORTAL_FINISHED = "portal_finished", "Admin Portal finished"
     LINK_REVOKED = "link_revoked", "Portal links revoked"
+    SETUP_LINK_SENT = "setup_link_sent", "Setup link sent"
+    SETUP_LINK_REVOKED = "setup_link_revoked", "Setup link revoked"
     CONNECTION_ACTIVATED = "connection_activated", "Connection activated"
     CONNECTION_DEACTIVATED = "connection_deactivated", "Connection deactivated"
     CONNECTION_REMOVED = "connection_removed", "Connection removed"

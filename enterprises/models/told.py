@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.utils import timezone
 
 from enterprises.models.customers import Enterprise
 
@@ -14,12 +15,22 @@ class Fact(models.Model):
     # The object's own time, and the event that told it (empty when it was read from the API).
     as_of = models.DateTimeField()
     as_of_event = models.CharField(max_length=64, blank=True)
+    # When we heard of it.
+    told_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         abstract = True
 
 
-class Connection(Fact):
+class StatefulFact(Fact):
+    # Since when it is in its state: `as_of` moves on when only the name changes.
+    since = models.DateTimeField(null=True)
+
+    class Meta:
+        abstract = True
+
+
+class Connection(StatefulFact):
     """A Single Sign-On connection. A deleted one keeps its row, so that late news cannot revive it."""
 
     class State(models.TextChoices):
@@ -69,7 +80,7 @@ class Certificate(Fact):
         return f"Certificate of {self.connection_id}"
 
 
-class Directory(Fact):
+class Directory(StatefulFact):
     """A directory (SCIM and the like). A deleted one keeps its row."""
 
     class State(models.TextChoices):
@@ -105,7 +116,7 @@ class Directory(Fact):
         return f"{self.name or self.directory_id} ({self.get_state_display()})"
 
 
-class OrganizationDomain(Fact):
+class OrganizationDomain(StatefulFact):
     """A domain as WorkOS knows it. A deleted one keeps its row."""
 
     class State(models.TextChoices):

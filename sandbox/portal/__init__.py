@@ -8,6 +8,9 @@ from sandbox.portal import (  # noqa: F401  (each registers its pages)
     dsync,
     sso,
 )
-from sandbox.portal.visits import routes
+from sandbox.portal.visits import routes, unknown_page
+
+# Last, so that every page has been asked before it.
+routes.get("/portal/{tail:.*}")(unknown_page)
 
 __all__ = ["routes"]

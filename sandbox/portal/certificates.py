@@ -21,7 +21,9 @@ def _mine(request: web.Request, visit: Visit) -> Connection:
 
 
 def _days_left(visit: Visit, connection: Connection) -> int:
-    return (milliseconds(connection.certificate_expires_at or "") - visit.world.clock.now_ms()) // _DAY_MS
+    """Whole days begun; none or fewer when it has ended."""
+    left = milliseconds(connection.certificate_expires_at or "") - visit.world.clock.now_ms()
+    return -(-left // _DAY_MS)
 
 
 @routes.get("/portal/{token}/certificate_renewal")

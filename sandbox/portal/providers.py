@@ -77,7 +77,7 @@ def _oidc(type_: str, name: str, says: str, issuer: str) -> Provider:
 
 
 CONNECTION_PROVIDERS = (
-    _saml("OktaSAML", "Okta", "SAML 2.0", "https://acme.okta.com/app/exk1example/sso/saml/metadata"),
+    _saml("OktaSAML", "Okta", "SAML 2.0", "https://acme.okta.example/app/exk1example/sso/saml/metadata"),
     _saml(
         "AzureSAML",
         "Microsoft Entra ID",

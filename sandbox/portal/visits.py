@@ -184,6 +184,11 @@ async def finish(_request: web.Request, visit: Visit) -> web.StreamResponse:
     raise visit.to("done")
 
 
+async def unknown_page(_request: web.Request) -> web.StreamResponse:
+    """An address that no page of the portal has; also one that only takes a form, asked for by a reload."""
+    return closed_page(Closed("unknown"))
+
+
 async def answers(request: web.Request) -> dict[str, str]:
     """What the form said, trimmed."""
     return {name: value.strip() for name, value in (await request.post()).items() if isinstance(value, str)}

@@ -4,18 +4,21 @@ for (const holder of document.querySelectorAll(".copy")) {
   const field = holder.querySelector("input");
   const label = document.querySelector(`label[for="${field.id}"]`).textContent;
   const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = "Copy";
-  button.setAttribute("aria-label", `Copy ${label}`);
+  const word = document.createElement("span");
+  const what = document.createElement("span");
   const said = document.createElement("span");
-  said.className = "unseen";
+  button.type = "button";
+  word.textContent = "Copy";
+  what.textContent = ` ${label}`;
+  what.className = said.className = "unseen";
   said.setAttribute("role", "status");
+  button.append(word, what);
   button.addEventListener("click", async () => {
     field.select();
     await navigator.clipboard.writeText(field.value);
-    button.textContent = "Copied";
+    word.textContent = "Copied";
     said.textContent = `${label} copied`;
-    setTimeout(() => { button.textContent = "Copy"; said.textContent = ""; }, 2000);
+    setTimeout(() => { word.textContent = "Copy"; said.textContent = ""; }, 2000);
   });
   holder.append(button, said);
 }

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PLACES = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -30,7 +32,9 @@ ARGUMENTS = [
 
 
 def find() -> str | None:
-    """The path of a browser, or None."""
+    """The path of a browser that Playwright can drive here, or None."""
+    if not _driver_runs():
+        return None
     for name in _NAMES:
         if path := shutil.which(name):
             return path
@@ -38,6 +42,23 @@ def find() -> str | None:
         if Path(place).exists():
             return place
     return _playwrights_own()
+
+
+def needed() -> str:
+    """The same, in a test: without one the walk is reported as not run; in CI it fails."""
+    path = find()
+    if path is None:
+        missing = "NO BROWSER: the browser walks did not run. `make browser` says why."
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return path
+
+
+def _driver_runs() -> bool:
+    # Playwright brings a Node of its own, which needs a library that a bare Debian lacks.
+    command = [sys.executable, "-m", "playwright", "--version"]
+    return subprocess.run(command, capture_output=True).returncode == 0
 
 
 def _playwrights_own() -> str | None:
@@ -53,7 +74,8 @@ def install() -> None:
     if os.geteuid() == 0 and shutil.which("apt-get"):
         print("Installing Chromium for the browser walks …", flush=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for arguments in (["update"], ["install", "--yes", "--no-install-recommends", "chromium"]):
+        packages = ["install", "--yes", "--no-install-recommends", "chromium", "libatomic1"]
+        for arguments in (["update"], packages):
             subprocess.run(["apt-get", "-qq", *arguments], env=environment, stdout=subprocess.DEVNULL)
     if find() is None:
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], stdout=subprocess.DEVNULL)
@@ -65,6 +87,8 @@ def main() -> int:
     if find() is None:
         print("NO BROWSER: the browser walks will NOT run. Install Chromium to run them.", file=sys.stderr)
         return 1 if os.environ.get("CI") else 0
+    # Looked for once a checkout; where none was found, again each time.
+    (Path(sys.prefix) / ".browser").touch()
     return 0
 
 

@@ -1,20 +1,19 @@
 """A real Chromium. Where there is none the walks are reported aloud as not run; in CI that is a failure."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from sandbox.client import Sandbox
 from tests.browser import chromium
+from tests.browser.app import App, empty, running
 
 
-@pytest.fixture(scope="session")
+# Not a session's: while Playwright's loop runs, Django lets nobody in this process use the database.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = chromium.find()
-    if path is None:
-        missing = "NO BROWSER: the browser walks did not run. `make browser` says why."
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    path = chromium.needed()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
         yield browser
@@ -28,3 +27,24 @@ def page(browser: Browser) -> Iterator[Page]:
     page.set_default_timeout(10_000)
     yield page
     context.close()
+
+
+@pytest.fixture(scope="session")
+def app_process(
+    sandbox_process: Sandbox, django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[App]:
+    folder = tmp_path_factory.mktemp("app") / "mails"
+    folder.mkdir()
+    with running(sandbox_process.url, folder) as app:
+        yield app
+
+
+@pytest.fixture
+def app(app_process: App, sandbox: Sandbox, transactional_db: None) -> Iterator[App]:
+    """Web and worker, told of everything by an empty sandbox, with an empty database."""
+    empty(app_process.mail_folder)
+    sandbox.set_webhook(f"{app_process.url}/webhooks/workos/")
+    app_process.go_on()
+    yield app_process
+    sandbox.set_webhook(None)
+    app_process.pause()

@@ -13,7 +13,7 @@ from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, r
 from django.utils import timezone
 
 from enterprises.addresses import client_address
-from enterprises.models import Enterprise, Invitation, Membership
+from enterprises.models import Enterprise, Invitation, Membership, SetupLink
 from hostapp.models import User
 from tests.conftest import signed_in
 from tests.enterprises.test_gateway import API
@@ -49,6 +49,10 @@ MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
     "open_portal": ("post", ACME | {"intent": "sso"}, (302, 404, 403, 303, 404, 404)),
     "portal_returned": ("get", ACME | {"nonce": uuid.UUID(int=1)}, (302, 404, 302, 302, 404, 404)),
     "portal_finished": ("get", ACME | {"nonce": uuid.UUID(int=1)}, (302, 404, 302, 302, 404, 404)),
+    "check_now": ("post", ACME, IT_ADMINS_DO),
+    "setup_links": ("get", ACME, (302, 404, 403, 200, 200, 404)),
+    "setup_link_resend": ("post", ACME | {"pk": 1}, (302, 404, 403, 302, 302, 404)),
+    "setup_link_revoke": ("post", ACME | {"pk": 1}, (302, 404, 403, 302, 302, 404)),
     "members": ("get", ACME, MEMBERS),
     "invite": ("post", ACME, IT_ADMINS),
     "resend_invitation": ("post", ACME | {"number": 1}, IT_ADMINS_DO),
@@ -124,6 +128,13 @@ def test_everybody_gets_what_is_theirs(
             expires_at=timezone.now() + timedelta(days=1),
         )
         arguments["number"] = invitation.pk
+
+    if "pk" in arguments:
+        now = timezone.now()
+        link = SetupLink.objects.create(
+            enterprise=acme, email="x@x.example", intents=["sso"], asked_at=now, expires_at=now
+        )
+        arguments["pk"] = link.pk
 
     response = getattr(cast[who], method)(reverse(name, kwargs=arguments), data)
 

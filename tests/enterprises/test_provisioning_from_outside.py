@@ -124,7 +124,7 @@ FAULTS: dict[str, tuple[str, dict[str, float]]] = {
     "422": ("status", {"status": 422}),
     "429": ("status", {"status": 429, "retry_after": 7}),
     "500": ("status", {"status": 500}),
-    "a time-out": ("hang", {"seconds": 0.5}),
+    "a time-out": ("hang", {"seconds": 2}),
     "a cut connection": ("cut", {}),
     "an empty 200": ("empty", {}),
 }

@@ -95,6 +95,38 @@ def test_several_webhook_secrets_are_told_apart_by_commas() -> None:
     assert settings(environment, "WORKOS_WEBHOOK_SECRETS") == ["['whsec_new', 'whsec_old']"]
 
 
+def test_webhook_secrets_have_names_or_a_fingerprint_that_tells_nothing() -> None:
+    environment = {**PRODUCTION, "WORKOS_WEBHOOK_SECRET": "current:whsec_new,old:whsec_old,whsec_plain"}
+
+    secrets, names = settings(environment, "WORKOS_WEBHOOK_SECRETS", "WORKOS_WEBHOOK_SECRET_NAMES")
+
+    assert secrets == "['whsec_new', 'whsec_old', 'whsec_plain']"
+    assert re.fullmatch(r"\['current', 'old', 'secret-[0-9a-f]{6}'\]", names)
+
+
+def test_the_sources_of_webhooks_are_addresses_and_networks() -> None:
+    environment = {**PRODUCTION, "WORKOS_WEBHOOK_SOURCES": "203.0.113.7, 2001:db8::/32"}
+
+    assert "IPv6Network('2001:db8::/32')" in settings(environment, "WORKOS_WEBHOOK_SOURCES")[0]
+    assert settings(PRODUCTION, "WORKOS_WEBHOOK_SOURCES") == ["[]"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORKOS_WEBHOOK_SECRET", "a:whsec_1,a:whsec_2"),
+        ("WORKOS_WEBHOOK_SOURCES", "203.0.113.7,workos.example"),
+        ("WORKOS_WEBHOOK_TOKEN", "with/slash"),
+        ("WEBHOOK_EVENTS_KEPT_DAYS", "3"),
+    ],
+)
+def test_webhook_settings_that_make_no_sense_are_named(name: str, value: str) -> None:
+    said = complaint({**PRODUCTION, name: value})
+
+    assert name in said
+    assert "whsec" not in said
+
+
 def test_a_secret_is_taken_as_it_stands_also_with_a_dollar_in_front() -> None:
     assert settings({**PRODUCTION, "WORKOS_API_KEY": "$HOME"}, "WORKOS_API_KEY") == ["$HOME"]
 

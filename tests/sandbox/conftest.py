@@ -7,9 +7,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from playwright.sync_api import BrowserContext, Page, ViewportSize, sync_playwright
 from workos import WorkOSClient
 
 from sandbox.client import Sandbox
+from tests.browser.chromium import ARGUMENTS, needed
+from tests.sandbox.browsing import SCRIPTED
 
 
 @pytest.fixture
@@ -64,3 +67,29 @@ def receiver() -> Iterator[Receiver]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="session")
+def phones() -> Iterator[dict[bool, BrowserContext]]:
+    """A phone's browser with JavaScript and one without; no page of the sandbox leaves a trace in them."""
+    path = needed()
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        size: ViewportSize = {"width": 375, "height": 700}
+        yield {
+            scripted: launched.new_context(java_script_enabled=scripted, viewport=size)
+            for scripted in (True, False)
+        }
+        launched.close()
+
+
+@pytest.fixture
+def page(phones: dict[bool, BrowserContext], request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page on a phone; a test may ask for it without JavaScript."""
+    scripted = getattr(request, "param", True)
+    page = phones[scripted].new_page()
+    page.set_default_timeout(10_000)
+    setattr(page, SCRIPTED, scripted)
+    yield page
+    assert phones[scripted].cookies() == []
+    page.close()

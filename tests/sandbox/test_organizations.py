@@ -1,10 +1,13 @@
 """An organization in the sandbox…"""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from workos import BadRequestError, ConflictError, NotFoundError, UnprocessableEntityError, WorkOSClient
 from workos.organizations.models import OrganizationDomainData
 
 from sandbox.client import Sandbox
+from tests.sandbox.conftest import client_of
 
 
 def pending(domain: str) -> OrganizationDomainData:
@@ -134,3 +137,36 @@ def test_is_found_by_its_domain_and_by_part_of_its_name(workos: WorkOSClient) ->
 def test_is_not_listed_beyond_the_limits(workos: WorkOSClient, limit: int) -> None:
     with pytest.raises(UnprocessableEntityError):
         workos.organizations.list_organizations(limit=limit)
+
+
+def test_is_made_once_however_many_ask_at_the_same_time(sandbox: Sandbox) -> None:
+    def create(_number: int) -> str:
+        client = client_of(sandbox)
+        try:
+            client.organizations.create_organization(name="Acme", external_id="acme-1")
+        except BadRequestError as refusal:
+            return str(refusal.code)
+        finally:
+            client.close()
+        return "created"
+
+    with ThreadPoolExecutor(8) as several:
+        outcomes = sorted(several.map(create, range(8)))
+
+    assert outcomes == ["created"] + ["external_id_already_used"] * 7
+    assert len(sandbox.organizations()) == 1
+
+
+def test_is_listed_newest_first_with_cursors_turned_round_in_normal_order(workos: WorkOSClient) -> None:
+    created = [workos.organizations.create_organization(name=f"Acme {n}").id for n in range(5)]
+
+    newer = workos.organizations.list_organizations(order="normal", after=created[2])
+    older = workos.organizations.list_organizations(order="normal", before=created[2])
+
+    assert [row.id for row in newer.data] == [created[4], created[3]]
+    assert [row.id for row in older.data] == [created[1], created[0]]
+
+
+def test_is_not_listed_beyond_a_cursor_that_is_not_there(workos: WorkOSClient) -> None:
+    with pytest.raises(UnprocessableEntityError):
+        workos.organizations.list_organizations(after="org_01EHWNCE74X7JSDV0X3SZ3KJNY")

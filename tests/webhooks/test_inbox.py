@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from datetime import timedelta
 from io import StringIO
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
+from enterprises import facts, objects
 from enterprises.models import Connection, Enterprise
 from tests.deliveries import deliver
-from webhooks.handlers import APPLIED, HANDLERS, Event, Outcome
+from webhooks.events import Event
+from webhooks.handlers import APPLIED, HANDLERS, Outcome
 from webhooks.inbox import MAX_ATTEMPTS, apply_waiting, retry_delay
 from webhooks.models import WebhookEvent
 
@@ -159,6 +162,50 @@ def test_workers_share_the_work_and_apply_each_event_once(
 
     assert sorted(seen) == sorted(f"event_{number}" for number in range(40))
     assert WebhookEvent.objects.filter(status="applied").count() == 40
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_organization_closed_while_a_child_is_being_told_takes_it_along(acme: Enterprise) -> None:
+    deliver("organization.deleted", event_id="event_2")
+
+    def other() -> None:
+        apply_waiting(now=timezone.now())
+        connection.close()
+
+    with transaction.atomic():
+        facts.record(
+            [objects.connection({"id": "conn_1", "organization_id": acme.organization_id, "state": "active"},
+                                as_of=timezone.now())]
+        )  # fmt: skip
+        thread = Thread(target=other)
+        thread.start()
+        thread.join(0.5)
+        assert thread.is_alive(), "it waits for the one that tells"
+    thread.join(10)
+
+    assert Connection.objects.get().state == "deleted"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_that_close_the_same_organizations_do_not_wait_for_each_other_for_ever(
+    acme: Enterprise, birch: Enterprise
+) -> None:
+    ids = [str(acme.organization_id), str(birch.organization_id)]
+    results: list[Any] = []
+
+    def close(order: list[str]) -> None:
+        for _ in range(30):
+            Enterprise.objects.update(organization_deleted_at=None)
+            results.append(facts.close_organizations([(one, timezone.now()) for one in order]))
+        connection.close()
+
+    threads = [Thread(target=close, args=(order,)) for order in (ids, ids[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert len(results) == 60, "no deadlock ended either"
 
 
 @pytest.mark.django_db(transaction=True)

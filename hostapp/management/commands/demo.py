@@ -98,7 +98,7 @@ Starts from nothing each time, prints the addresses and sign-ins, and ends every
                 "web",
                 [
                     *(python, "-m", "gunicorn", "hostapp.wsgi", "--bind", f"127.0.0.1:{port}"),
-                    *("--threads", "8", "--log-level", "warning"),
+                    *("--log-level", "warning"),
                 ],
                 started,
             )

@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from enterprises import errands
+from webhooks.chores import Chores
 from webhooks.inbox import apply_waiting
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,9 @@ class Turn(Protocol):
 
 
 class Command(BaseCommand):
-    help = """Apply webhook events and run errands until SIGTERM or Ctrl-C. Run as many as you like.
+    help = """Apply webhook events, run errands and see to the chores, until SIGTERM or Ctrl-C.
+
+Run as many as you like: they share the work.
 
   manage.py worker
   manage.py worker --interval 0.2
@@ -90,4 +93,5 @@ def _go_round(name: str, turn: Turn, stop: threading.Event, interval: float) -> 
 TURNS: dict[str, Turn] = {
     "Events": apply_waiting,
     "Errands": errands.run_due,
+    "Chores": Chores().run_due,
 }

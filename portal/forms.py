@@ -1,0 +1,27 @@
+from django import forms
+from django.http import QueryDict
+
+from enterprises import setup_links
+from enterprises.models import Enterprise
+
+
+class SetupLinkForm(forms.Form):
+    email = forms.EmailField(
+        label="E-mail address of the IT contact",
+        help_text="Somebody who runs your identity provider and has no account here. WorkOS mails them.",
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+    intents = forms.MultipleChoiceField(
+        label="What they shall set up",
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one."},
+    )
+
+    def __init__(self, data: QueryDict | None, *, enterprise: Enterprise) -> None:
+        super().__init__(data, label_suffix="")
+        field = self.fields["intents"]
+        assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - narrows the type
+        field.choices = setup_links.choices(enterprise)
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).strip().lower()

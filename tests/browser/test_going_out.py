@@ -1,0 +1,173 @@
+"""Going out to the Admin Portal: once, with a young sign-in, without a script, and when WorkOS fails."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+from playwright.sync_api import Browser, Page, expect
+
+from enterprises.models import Enterprise, HistoryEntry
+from hostapp.models import User
+from portal.models import PortalSession
+from sandbox.client import Sandbox
+from tests.browser.app import App, look, organization, sign_in
+from tests.processes import until
+
+pytestmark = pytest.mark.browser
+
+PORTAL = re.compile(r"/portal/[^/]+/sso")
+
+
+@pytest.fixture
+def ready(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) -> Page:
+    organization(sandbox, acme)
+    sign_in(page, app, ada)
+    page.goto(f"{app.url}/enterprises/acme-inc/")
+    return page
+
+
+def grow_old(hours: int = 1) -> None:
+    """The session stays good; only the sign-in is not young any more."""
+    session = Session.objects.get()
+    data = session.get_decoded()
+    data["confirmed_at"] = (timezone.now() - timedelta(hours=hours)).isoformat()
+    session.session_data = Session.objects.encode(data)
+    session.save()
+
+
+def test_a_second_click_sends_nothing(ready: Page, sandbox: Sandbox) -> None:
+    sandbox.fault("hang", seconds=1, path="/portal/*")
+    ready.get_by_role("button", name="Configure SSO").dblclick(no_wait_after=True)
+    ready.wait_for_url(PORTAL)
+
+    assert PortalSession.objects.get().presses == 1
+
+
+def test_it_works_without_a_script_and_a_second_press_is_the_same_visit(
+    browser: Browser, app: App, sandbox: Sandbox, acme: Enterprise, ada: User
+) -> None:
+    organization(sandbox, acme)
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, app, ada)
+    page.goto(f"{app.url}/enterprises/acme-inc/")
+    sandbox.fault("hang", seconds=1, path="/portal/*")
+    page.get_by_role("button", name="Configure SSO").dblclick(no_wait_after=True)
+    page.wait_for_url(PORTAL)
+    page.get_by_role("link", name="Back to your app").click()
+
+    expect(page.get_by_role("region", name="Single Sign-On")).to_contain_text("Started")
+    until(lambda: page.reload() and "UTC" in page.get_by_role("main").inner_text())
+    assert PortalSession.objects.count() == 1
+    context.close()
+
+
+def test_an_old_sign_in_is_asked_for_the_password_and_goes_straight_on(ready: Page) -> None:
+    grow_old()
+    ready.get_by_role("button", name="Configure SSO").click()
+    password = ready.get_by_label("Password of ada@acme.example")
+    expect(password).to_be_focused()
+    look(ready, "password")
+
+    password.fill("not it")
+    ready.get_by_role("button", name="Continue").click()
+    expect(ready.get_by_text("That is not your password")).to_be_visible()
+    look(ready, "password-wrong")
+
+    ready.get_by_label("Password of ada@acme.example").fill("correct horse battery")
+    ready.get_by_role("button", name="Continue").click()
+    ready.wait_for_url(PORTAL)
+
+
+@pytest.mark.parametrize(
+    ("fault", "says", "outcome"),
+    [
+        ({"kind": "hang", "seconds": 5}, "WorkOS is not reachable.", "unavailable"),
+        ({"kind": "cut"}, "WorkOS is not reachable.", "unavailable"),
+        ({"kind": "empty"}, "WorkOS answered with an address that we do not trust", "refused"),
+        ({"kind": "status", "status": 401}, "WorkOS does not accept our API key.", "refused"),
+        ({"kind": "status", "status": 403}, "Our API key may not do this", "refused"),
+        ({"kind": "status", "status": 404}, "WorkOS does not know this organization.", "refused"),
+        ({"kind": "status", "status": 422}, "WorkOS did not accept what we sent.", "refused"),
+        ({"kind": "status", "status": 429}, "WorkOS asks us to slow down.", "unavailable"),
+        ({"kind": "status", "status": 500}, "WorkOS has a problem of its own.", "unavailable"),
+    ],
+    ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else "",
+)
+def test_when_workos_fails_the_page_says_what_happened_and_what_next(
+    ready: Page, sandbox: Sandbox, fault: dict[str, object], says: str, outcome: str
+) -> None:
+    values = dict(fault)
+    sandbox.fault(str(values.pop("kind")), path="/portal/generate_link", **values)
+    ready.get_by_role("button", name="Configure SSO").click()
+    message = ready.get_by_role("main").get_by_role("listitem").filter(has_text="Reference: ")
+
+    expect(message).to_contain_text(says)
+    expect(message).to_contain_text("Nothing was changed.")
+    expect(message).to_contain_text(
+        "Try again in a moment." if outcome == "unavailable" else "and quote the reference"
+    )
+    reference = message.inner_text().rpartition("Reference: ")[2]
+    session = PortalSession.objects.get()
+    assert (session.outcome, session.reference) == (outcome, reference)
+    assert reference in HistoryEntry.objects.get(deed="portal_opened").outcome
+    if fault["kind"] == "empty":
+        look(ready, "failed")
+
+
+def test_too_many_launches_are_refused_with_the_time_to_wait(
+    ready: Page, acme: Enterprise, ada: User
+) -> None:
+    now = timezone.now()
+    PortalSession.objects.bulk_create(
+        PortalSession(enterprise=acme, user=ada, intent="sso", launched_at=now - timedelta(minutes=4))
+        for _ in range(10)
+    )
+    ready.get_by_role("button", name="Configure SSO").click()
+
+    expect(ready.get_by_text("You have opened the Admin Portal 10 times in ten minutes")).to_be_visible()
+    expect(ready.get_by_text("Try again in 6 minutes.")).to_be_visible()
+    assert PortalSession.objects.count() == 10
+
+
+def test_a_revoked_link_s_way_back_leads_to_the_page(ready: Page, app: App, sandbox: Sandbox) -> None:
+    ready.get_by_role("button", name="Configure SSO").click()
+    ready.wait_for_url(PORTAL)
+    sandbox.revoke_links()
+    ready.reload()
+    ready.get_by_role("link", name="Go back to your app").click()
+
+    ready.wait_for_url(f"{app.url}/enterprises/acme-inc/")
+    expect(ready.get_by_role("region", name="Single Sign-On")).to_contain_text("Started")
+
+
+def test_access_logs_do_not_carry_the_way_back(ready: Page, app: App) -> None:
+    ready.get_by_role("button", name="Configure SSO").click()
+    ready.wait_for_url(PORTAL)
+    ready.get_by_role("link", name="Back to your app").click()
+    ready.wait_for_url(f"{app.url}/enterprises/acme-inc/")
+    nonce = str(PortalSession.objects.get().nonce)
+
+    until(lambda: "/portal/returned/…/" in app.said.read_text())
+    assert nonce not in app.said.read_text()
+
+
+def test_everything_can_be_reached_by_keyboard_and_focus_is_seen(ready: Page) -> None:
+    seen = []
+    for _ in range(25):
+        ready.keyboard.press("Tab")
+        focused = ready.evaluate(
+            "() => { const it = document.activeElement; const style = getComputedStyle(it);"
+            " return [it.innerText ?? '', style.outlineStyle, parseFloat(style.outlineWidth)]; }"
+        )
+        if focused[0] == "Check now":
+            seen.append(focused[0])
+            break
+        assert focused[1] == "solid"
+        assert focused[2] >= 2
+        seen.append(focused[0])
+
+    for name in ("Skip to content", "Setup links", "Configure SSO", "Configure Directory Sync", "Check now"):
+        assert name in seen

@@ -1,0 +1,274 @@
+"""Each state of the enterprise's page, reached as in life: by walking the portal, or by what WorkOS does."""
+
+import re
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from enterprises.models import Enterprise
+from hostapp.models import User
+from sandbox.client import Sandbox
+from tests.browser.app import App, look, organization, sign_in
+
+pytestmark = pytest.mark.browser
+
+
+@dataclass
+class Walk:
+    """Ada, signed in, on the page of Acme."""
+
+    page: Page
+    app: App
+    sandbox: Sandbox
+    organization_id: str
+
+    def open(self) -> None:
+        self.page.goto(f"{self.app.url}/enterprises/acme-inc/")
+
+    def section(self, name: str) -> Locator:
+        return self.page.get_by_role("region", name=name)
+
+    def launch(self, button: str) -> None:
+        self.page.get_by_role("button", name=button).click()
+        self.page.wait_for_url(re.compile("/portal/[^/]+/"))
+        expect(self.page.locator("body")).to_contain_text("Sandbox, not WorkOS")
+
+    def press(self, *names: str) -> None:
+        for name in names:
+            self.page.get_by_role("button", name=name, exact=True).click()
+
+    def choose_okta(self) -> None:
+        self.page.get_by_role("radio", name="Okta", exact=True).check()
+        self.press("Continue", "Continue")
+
+    def come_back(self) -> None:
+        self.page.get_by_role("link", name="Back to your app").click()
+        self.page.wait_for_url(f"{self.app.url}/enterprises/acme-inc/")
+
+    def check_now(self) -> None:
+        """Press "Check now" until the worker has looked."""
+        self.press("Check now")
+        self.reload_until("Last checked with WorkOS")
+
+    def reload_until(self, text: str, *, gone: bool = False) -> None:
+        self.sandbox.settle()
+        for _ in range(50):
+            self.open()
+            if (text in self.page.get_by_role("main").inner_text()) != gone:
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError(f"“{text}” did not change: {self.page.get_by_role('main').inner_text()}")
+
+
+@pytest.fixture
+def walk(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) -> Walk:
+    walk = Walk(page, app, sandbox, organization(sandbox, acme))
+    sign_in(page, app, ada)
+    walk.open()
+    return walk
+
+
+SSO, DSYNC, DOMAINS = "Single Sign-On", "Directory Sync", "Domains"
+
+
+def test_not_set_up_offers_one_button_and_says_what_it_takes(walk: Walk) -> None:
+    for name in (SSO, DSYNC):
+        section = walk.section(name)
+        expect(section).to_contain_text("Not set up")
+        expect(section.get_by_role("button")).to_have_count(1)
+    expect(walk.page.get_by_role("button", name="Configure SSO")).to_have_accessible_description(
+        "You need an administrator’s rights at your identity provider. Takes about ten minutes."
+    )
+    expect(walk.page.get_by_role("main")).to_contain_text("You can stop there at any time and come back")
+    look(walk.page, "not-set-up")
+
+
+def test_what_the_plan_does_not_include_says_so_and_whom_to_ask(walk: Walk) -> None:
+    section = walk.section("Not in your plan")
+
+    expect(section).to_contain_text("Audit logs")
+    expect(section).to_contain_text("Log streams")
+    expect(section.get_by_role("link", name="support@")).to_be_visible()
+    expect(section.get_by_role("button")).to_have_count(0)
+
+
+def test_what_the_plan_includes_can_be_opened(walk: Walk, acme: Enterprise) -> None:
+    Enterprise.objects.update(intents=["sso", "dsync", "audit_logs", "log_streams", "bring_your_own_key"])
+    walk.open()
+
+    for name in ("Audit logs", "Log streams", "Bring your own key"):
+        expect(walk.section(name).get_by_role("button")).to_have_count(1)
+    look(walk.page, "whole-plan")
+    walk.launch("Configure log streams")
+    walk.come_back()
+    expect(walk.section("Log streams")).to_contain_text("by Ada Adeyemi, not finished")
+    expect(walk.section("Audit logs")).to_contain_text("Not opened yet")
+    walk.launch("Open audit logs")
+    walk.come_back()
+    expect(walk.section("Audit logs")).to_contain_text("just now by Ada Adeyemi")
+
+
+def test_started_and_left_says_who_and_when_and_goes_on(walk: Walk) -> None:
+    walk.launch("Configure SSO")
+    walk.open()
+
+    expect(walk.section(SSO)).to_contain_text(re.compile(r"Started\s*just now by Ada Adeyemi, not finished"))
+    look(walk.page, "started")
+    walk.launch("Continue: Single Sign-On")
+
+
+def test_waiting_for_workos_while_the_news_is_on_the_way(walk: Walk) -> None:
+    walk.sandbox.fault("drop", event="connection.*", times=None)
+    walk.sandbox.fault("status", status=500, method="GET", path="/organizations/*", times=None)
+    walk.launch("Configure SSO")
+    walk.choose_okta()
+    walk.press("Test sign-in", "Finish")
+    walk.page.wait_for_url(f"{walk.app.url}/enterprises/acme-inc/")
+
+    expect(walk.section(SSO)).to_contain_text("Waiting for WorkOS")
+    expect(walk.page.get_by_text("This page is watching for news.")).to_be_visible()
+    look(walk.page, "waiting")
+
+    walk.sandbox.clear_faults()
+    expect(walk.section(SSO).get_by_text("Active", exact=True)).to_be_visible(timeout=20_000)
+    expect(walk.page.get_by_role("status")).to_contain_text(
+        re.compile(r"Single Sign-On became active \d+ seconds? after you returned\.")
+    )
+    expect(walk.page.get_by_text("This page is watching for news.")).to_have_count(0)
+    look(walk.page, "news")
+
+
+def test_validating_becomes_active_with_the_first_sign_in(walk: Walk) -> None:
+    walk.launch("Configure SSO")
+    walk.choose_okta()
+    walk.come_back()
+
+    expect(walk.section(SSO)).to_contain_text("Validating")
+    expect(walk.section(SSO)).to_contain_text("Becomes active with the first sign-in")
+    look(walk.page, "validating")
+
+
+def test_active_says_which_and_since_when(walk: Walk) -> None:
+    walk.sandbox.activate_connection(walk.organization_id)
+    walk.sandbox.verify_domain(walk.organization_id, "acme.example")
+    walk.sandbox.activate_directory(walk.organization_id, users=3)
+    walk.reload_until("Okta SAML")
+    walk.reload_until("Verified")
+    walk.reload_until("Okta SCIM")
+
+    expect(walk.section(SSO)).to_contain_text(
+        re.compile(r"Active\s+Okta SAML.*\s+since \d+ \w+ \d{4}", re.DOTALL)
+    )
+    expect(walk.section(SSO).get_by_role("button", name="Manage SSO")).to_be_visible()
+    expect(walk.section(SSO)).not_to_contain_text("None of your domains is verified")
+    expect(walk.section(DOMAINS)).to_contain_text("acme.example")
+    look(walk.page, "active")
+
+
+def test_active_without_a_verified_domain_says_what_that_means(walk: Walk) -> None:
+    walk.sandbox.activate_connection(walk.organization_id)
+    walk.reload_until("Okta SAML")
+
+    expect(walk.section(SSO)).to_contain_text("None of your domains is verified")
+    look(walk.page, "no-verified-domain")
+
+
+def test_an_expiring_certificate_needs_attention_until_it_is_renewed(walk: Walk) -> None:
+    connection = walk.sandbox.activate_connection(walk.organization_id)
+    walk.sandbox.change_connection(connection["id"], "expire_certificate", days=9)
+    walk.reload_until("certificate expires in 9 days")
+
+    section = walk.section(SSO)
+    expect(section).to_contain_text("Needs attention")
+    expect(section.get_by_role("button").first).to_have_text("Renew certificate")
+    look(walk.page, "certificate")
+
+    walk.sandbox.change_connection(connection["id"], "renew_certificate")
+    walk.reload_until("certificate", gone=True)
+    expect(section).to_contain_text("Active")
+
+
+@pytest.mark.parametrize(
+    ("deed", "word", "means"),
+    [
+        ("deactivate", "Deactivated", "nobody can sign in through it"),
+        ("delete", "Removed", "a new one can be set up"),
+    ],
+)
+def test_what_was_turned_off_or_removed_is_explained(walk: Walk, deed: str, word: str, means: str) -> None:
+    connection = walk.sandbox.activate_connection(walk.organization_id)
+    walk.sandbox.change_connection(connection["id"], deed)
+    walk.reload_until(word)
+
+    expect(walk.section(SSO)).to_contain_text(means)
+    look(walk.page, word.lower())
+
+
+def test_several_connections_are_all_shown(walk: Walk) -> None:
+    walk.sandbox.activate_connection(walk.organization_id)
+    other = walk.sandbox.activate_connection(walk.organization_id, type="AzureSAML")
+    walk.sandbox.change_connection(other["id"], "deactivate")
+    walk.reload_until("Deactivated")
+
+    expect(walk.section(SSO)).to_contain_text("Okta SAML")
+    expect(walk.section(SSO)).to_contain_text("Entra ID SAML")
+    look(walk.page, "several")
+
+
+@pytest.mark.parametrize(
+    ("deed", "word", "means"),
+    [
+        ("unlink", "Deactivated", "It is not linked now"),
+        ("refuse", "Needs attention", "Your directory refuses the credentials"),
+    ],
+)
+def test_what_no_event_says_of_a_directory_is_read_from_the_api(
+    walk: Walk, deed: str, word: str, means: str
+) -> None:
+    directory = walk.sandbox.activate_directory(walk.organization_id)
+    walk.reload_until("Okta SCIM")
+    walk.sandbox.change_directory(directory["id"], deed)
+    walk.check_now()
+
+    expect(walk.section(DSYNC)).to_contain_text(word)
+    expect(walk.section(DSYNC)).to_contain_text(means)
+    look(walk.page, f"directory-{deed}")
+
+
+def test_a_directory_walked_to_its_end_is_active(walk: Walk) -> None:
+    walk.launch("Configure Directory Sync")
+    walk.page.get_by_role("radio", name="Okta", exact=True).check()
+    walk.press("Continue", "Test connection", "Finish")
+    walk.page.wait_for_url(f"{walk.app.url}/enterprises/acme-inc/")
+
+    expect(walk.section(DSYNC).get_by_text("Active", exact=True)).to_be_visible()
+    expect(walk.page.get_by_role("status")).to_contain_text("Directory Sync became active")
+
+
+def test_a_failed_domain_says_why(walk: Walk) -> None:
+    walk.sandbox.fail_domain(walk.organization_id, "acme.example")
+    walk.reload_until("Verification failed")
+
+    expect(walk.section(DOMAINS)).to_contain_text("The DNS record was not found in the time given")
+    look(walk.page, "domain-failed")
+
+
+def test_an_enterprise_without_an_organization_waits(walk: Walk) -> None:
+    Enterprise.objects.update(organization_id=None)
+    walk.open()
+
+    expect(walk.page.get_by_role("main")).to_contain_text("not connected to WorkOS yet")
+    expect(walk.page.get_by_role("button", name="Configure SSO")).to_have_count(0)
+    look(walk.page, "not-provisioned")
+
+
+def test_a_member_sees_the_states_and_whom_to_ask(walk: Walk, ben: User) -> None:
+    walk.sandbox.activate_connection(walk.organization_id)
+    walk.page.context.clear_cookies()
+    sign_in(walk.page, walk.app, ben)
+    walk.reload_until("Okta SAML")
+
+    expect(walk.page.get_by_role("main")).to_contain_text("Ada Adeyemi")
+    expect(walk.page.get_by_role("main").get_by_role("button")).to_have_count(0)
+    look(walk.page, "member")

@@ -1,0 +1,186 @@
+"""The present is read from the API, and written only where it is news."""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import responses
+from django.utils import timezone
+
+from enterprises import errands, facts, gateway, objects, refresh
+from enterprises.models import Connection, Directory, Enterprise, Errand, OrganizationDomain
+from tests.conftest import ACME_ORGANIZATION
+from tests.enterprises.test_gateway import API
+
+pytestmark = pytest.mark.django_db
+
+NOW = timezone.now()
+
+
+def iso(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def connection(**fields: Any) -> dict[str, Any]:
+    return {
+        "object": "connection",
+        "id": "conn_1",
+        "connection_type": "OktaSAML",
+        "name": "Acme",
+        "state": "validating",
+        "updated_at": iso(NOW - timedelta(minutes=1)),
+    } | fields
+
+
+class WorkOS:
+    """What the API lists."""
+
+    def __init__(self, api: responses.RequestsMock) -> None:
+        self.api = api
+        self.connections: list[dict[str, Any]] = []
+        self.directories: list[dict[str, Any]] = []
+        self.domains: list[dict[str, Any]] = []
+        self.there: set[str] = set()
+        api.add_callback("GET", f"{API}/organizations/{ACME_ORGANIZATION}", self.organization)
+        api.add_callback("GET", f"{API}/connections", lambda _: self.listed(self.connections))
+        api.add_callback("GET", f"{API}/directories", lambda _: self.listed(self.directories))
+        api.add_callback("GET", f"{API}/connections/conn_1", lambda _: self.one("conn_1"))
+
+    def organization(self, _: object) -> tuple[int, dict[str, str], str]:
+        body = {"id": ACME_ORGANIZATION, "name": "Acme Inc.", "domains": self.domains}
+        return 200, {}, json.dumps(body)
+
+    def listed(self, rows: list[dict[str, Any]]) -> tuple[int, dict[str, str], str]:
+        return 200, {}, json.dumps({"data": rows, "list_metadata": {"after": None}})
+
+    def one(self, key: str) -> tuple[int, dict[str, str], str]:
+        return (200, {}, json.dumps({"id": key})) if key in self.there else (404, {}, "{}")
+
+
+@pytest.fixture
+def there(workos_api: responses.RequestsMock) -> WorkOS:
+    return WorkOS(workos_api)
+
+
+def test_what_no_event_says_is_read(there: WorkOS, acme: Enterprise) -> None:
+    there.connections = [connection()]
+    there.directories = [
+        {
+            "id": "directory_1",
+            "type": "okta scim v2.0",
+            "state": "invalid_credentials",
+            "updated_at": iso(NOW),
+        }
+    ]
+    there.domains = [{"id": "org_domain_1", "domain": "acme.example", "state": "verified"}]
+
+    refresh.refresh(acme, now=NOW)
+
+    assert Connection.objects.get().state == "validating"
+    assert Directory.objects.get().state == "invalid_credentials"
+    assert OrganizationDomain.objects.get().state == "verified"
+    acme.refresh_from_db()
+    assert acme.checked_at == NOW
+
+
+def test_an_older_state_does_not_replace_a_newer_one(there: WorkOS, acme: Enterprise) -> None:
+    facts.record(
+        [objects.connection(connection(organization_id=ACME_ORGANIZATION, state="active"), as_of=NOW)]
+    )
+    there.connections = [connection()]
+
+    refresh.refresh(acme, now=NOW + timedelta(seconds=1))
+
+    assert Connection.objects.get().state == "active"
+
+
+def test_a_state_that_we_do_not_know_is_kept_out_and_logged(
+    there: WorkOS, acme: Enterprise, caplog: pytest.LogCaptureFixture
+) -> None:
+    there.connections = [connection(id="conn_new", state="hibernating"), connection()]
+
+    refresh.refresh(acme, now=NOW)
+
+    assert [row.connection_id for row in Connection.objects.all()] == ["conn_1"]
+    assert "conn_new" in caplog.text
+    assert "hibernating" in caplog.text
+
+
+def test_a_new_name_is_no_new_state(there: WorkOS, acme: Enterprise) -> None:
+    there.connections = [connection()]
+    refresh.refresh(acme, now=NOW)
+    there.connections = [connection(name="Renamed", updated_at=iso(NOW))]
+    refresh.refresh(acme, now=NOW + timedelta(seconds=1))
+
+    row = Connection.objects.get()
+    assert row.name == "Renamed"
+    assert row.since is not None
+    assert row.since < row.as_of
+
+
+def test_what_is_gone_becomes_a_tombstone(there: WorkOS, acme: Enterprise, birch: Enterprise) -> None:
+    there.connections = [connection()]
+    refresh.refresh(acme, now=NOW)
+    Connection.objects.create(enterprise=birch, connection_id="conn_b", state="active", as_of=NOW)
+    there.connections = []
+    refresh.refresh(acme, now=NOW + timedelta(seconds=1))
+
+    assert Connection.objects.get(connection_id="conn_1").state == "deleted"
+    assert Connection.objects.get(connection_id="conn_b").state == "active"
+
+
+def test_what_a_list_left_out_and_is_still_there_stays(there: WorkOS, acme: Enterprise) -> None:
+    there.connections = [connection()]
+    refresh.refresh(acme, now=NOW)
+    there.connections, there.there = [], {"conn_1"}
+    refresh.refresh(acme, now=NOW + timedelta(seconds=1))
+
+    assert Connection.objects.get().state == "validating"
+
+
+@pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": {}}])
+def test_an_empty_answer_is_no_empty_list(
+    workos_api: responses.RequestsMock, acme: Enterprise, answer: dict[str, Any]
+) -> None:
+    Connection.objects.create(enterprise=acme, connection_id="conn_1", state="active", as_of=NOW)
+    workos_api.get(f"{API}/organizations/{ACME_ORGANIZATION}", json={"id": ACME_ORGANIZATION})
+    workos_api.get(f"{API}/connections", json=answer)
+    workos_api.get(f"{API}/directories", json=answer)
+
+    with pytest.raises(gateway.Unavailable):
+        refresh.refresh(acme, now=NOW)
+
+    assert Connection.objects.get().state == "active"
+    acme.refresh_from_db()
+    assert acme.checked_at is None
+
+
+def test_a_list_is_read_to_its_end(workos_api: responses.RequestsMock, acme: Enterprise) -> None:
+    first = [connection(id=f"conn_{number}") for number in range(100)]
+    workos_api.get(f"{API}/connections", json={"data": first, "list_metadata": {"after": "conn_99"}})
+    workos_api.get(f"{API}/connections", json={"data": [connection(id="conn_100")], "list_metadata": {}})
+
+    assert len(gateway.list_connections(ACME_ORGANIZATION)) == 101
+    assert "after=conn_99" in str(workos_api.calls[-1].request.url)
+
+
+def test_asked_for_twice_it_is_done_once(there: WorkOS, acme: Enterprise) -> None:
+    refresh.ask(acme)
+    refresh.ask(acme)
+
+    assert Errand.objects.count() == 1
+    assert errands.run_due(now=timezone.now())["done"] == 1
+    acme.refresh_from_db()
+    assert acme.checked_at is not None
+
+
+def test_an_enterprise_that_is_not_provisioned_asks_nothing(
+    workos_api: responses.RequestsMock, acme: Enterprise
+) -> None:
+    Enterprise.objects.update(organization_id=None)
+    acme.refresh_from_db()
+
+    refresh.refresh(acme, now=NOW)
+
+    assert not workos_api.calls

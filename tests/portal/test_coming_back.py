@@ -1,0 +1,144 @@
+"""Coming back from the Admin Portal: a hint to look, and no proof of anything."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import responses
+from django.utils import timezone
+
+from enterprises.models import Connection, Enterprise, Errand, HistoryEntry
+from hostapp.models import User
+from portal import visits
+from portal.models import PortalSession
+from tests.conftest import signed_in
+from tests.portal.test_page import PATH, connection, text
+
+pytestmark = pytest.mark.django_db
+
+
+def visit(enterprise: Enterprise, user: User, **fields: Any) -> PortalSession:
+    values = {"intent": "sso", "outcome": "opened", "launched_at": timezone.now() - timedelta(minutes=2)}
+    return PortalSession.objects.create(enterprise=enterprise, user=user, **(values | fields))
+
+
+@pytest.mark.parametrize("way", ["finished", "returned"])
+def test_it_has_the_worker_look_now_and_once_more(
+    workos_api: responses.RequestsMock, acme: Enterprise, ada: User, way: str
+) -> None:
+    client, session = signed_in(ada), visit(acme, ada)
+    client.get(f"{PATH}portal/{way}/{session.nonce}/")
+
+    assert sorted(Errand.objects.values_list("kind", "key")) == [("refresh", ""), ("refresh", "again")]
+    assert not workos_api.calls
+
+
+def test_opening_the_address_again_asks_for_nothing_more(acme: Enterprise, ada: User) -> None:
+    client, session = signed_in(ada), visit(acme, ada)
+    client.get(f"{PATH}portal/finished/{session.nonce}/")
+    Errand.objects.all().delete()
+    client.get(f"{PATH}portal/finished/{session.nonce}/")
+
+    assert not Errand.objects.exists()
+    assert HistoryEntry.objects.filter(deed="portal_finished").count() == 1
+
+
+def test_somebody_else_s_visit_or_none_asks_for_nothing(acme: Enterprise, ada: User, ben: User) -> None:
+    session = visit(acme, ada)
+    signed_in(ben).get(f"{PATH}portal/finished/{session.nonce}/")
+    signed_in(ada).get(f"{PATH}portal/finished/00000000-0000-0000-0000-000000000001/")
+
+    assert not Errand.objects.exists()
+
+
+def test_nothing_is_believed_from_a_query_string(acme: Enterprise, ada: User) -> None:
+    client, session = signed_in(ada), visit(acme, ada)
+    page = client.get(f"{PATH}portal/finished/{session.nonce}/?state=active&success=true", follow=True)
+
+    assert "Waiting for WorkOS" in page.text
+    assert not Connection.objects.exists()
+
+
+def test_a_page_view_never_asks_workos(
+    workos_api: responses.RequestsMock, acme: Enterprise, ada: User
+) -> None:
+    client = signed_in(ada)
+    for path in (PATH, f"{PATH}status/", f"{PATH}setup-links/"):
+        assert client.get(path).status_code == 200
+
+    assert not workos_api.calls
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [
+        (8, "Single Sign-On became active 8 seconds after you returned."),
+        (1, "Single Sign-On became active 1 second after you returned."),
+        (-5, "Single Sign-On became active before you returned."),
+    ],
+)
+def test_the_news_says_how_long_it_took(acme: Enterprise, ada: User, seconds: int, says: str) -> None:
+    back = timezone.now() - timedelta(minutes=1)
+    visit(acme, ada, returned_at=back)
+    connection(acme, "active", as_of=back, told_at=back + timedelta(seconds=seconds))
+
+    assert says in text(signed_in(ada).get(PATH).text)
+
+
+def test_somebody_else_is_told_who_returned(acme: Enterprise, ada: User, ben: User) -> None:
+    back = timezone.now()
+    visit(acme, ada, returned_at=back)
+    connection(acme, "active", as_of=back, told_at=back + timedelta(seconds=8))
+
+    assert "8 seconds after Ada Adeyemi returned." in text(signed_in(ben).get(PATH).text)
+
+
+def test_no_change_is_said_as_well(acme: Enterprise, ada: User) -> None:
+    visit(acme, ada, returned_at=timezone.now())
+    Enterprise.objects.update(checked_at=timezone.now())
+    page = signed_in(ada).get(PATH)
+
+    assert "WorkOS says that nothing has changed since you left." in text(page.text)
+    assert "hx-trigger" not in page.text
+
+
+def test_the_news_is_sent_again_only_when_it_changed(acme: Enterprise, ada: User) -> None:
+    back = timezone.now()
+    visit(acme, ada, returned_at=back)
+    client = signed_in(ada)
+    first = client.get(f"{PATH}status/").text
+    mark = first.split("?news=")[1][:8]
+
+    assert "hx-swap-oob" not in client.get(f"{PATH}status/?news={mark}").text
+    connection(acme, "active", as_of=back, told_at=back)
+    assert "hx-swap-oob" in client.get(f"{PATH}status/?news={mark}").text
+
+
+def test_the_page_asks_ever_more_rarely_and_then_no_more(acme: Enterprise, ada: User) -> None:
+    now = timezone.now()
+    session = visit(acme, ada, finished_at=now)
+    pauses = [
+        visits.pause([session], now=now + timedelta(seconds=waited)) for waited in (0, 29, 31, 119, 121, 301)
+    ]
+
+    assert pauses == [2, 2, 5, 5, 15, 30]
+    assert visits.is_recent(session, now=now + timedelta(minutes=9))
+    assert not visits.is_recent(session, now=now + timedelta(minutes=11))
+
+
+def test_checking_now_is_bounded(acme: Enterprise, ada: User) -> None:
+    client = signed_in(ada)
+    client.post(f"{PATH}check/")
+    client.post(f"{PATH}check/")
+    assert Errand.objects.count() == 1
+
+    Errand.objects.all().delete()
+    Enterprise.objects.update(checked_at=timezone.now())
+    client.post(f"{PATH}check/")
+    assert not Errand.objects.exists()
+
+
+def test_an_unfinished_visit_of_long_ago_is_not_gone_on_with(acme: Enterprise, ada: User) -> None:
+    visit(acme, ada, launched_at=timezone.now() - timedelta(days=15))
+
+    assert "not finished" not in signed_in(ada).get(PATH).text

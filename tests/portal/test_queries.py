@@ -1,0 +1,121 @@
+"""What a page asks of the database does not grow with what it shows."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from enterprises import history
+from enterprises.models import (
+    Certificate,
+    Connection,
+    Directory,
+    Enterprise,
+    HistoryEntry,
+    Membership,
+    OrganizationDomain,
+    SetupLink,
+)
+from hostapp.models import User
+from portal import limits, visits
+from portal.models import PortalSession
+from tests.conftest import signed_in
+
+pytestmark = pytest.mark.django_db
+
+PAGES = ["", "status/", "setup-links/", "members/", "history/"]
+
+
+def fill(enterprise: Enterprise, ada: User, *, many: bool) -> None:
+    now = timezone.now()
+    connections, people, entries = (50, 500, 10_000) if many else (1, 1, 1)
+    told = {"enterprise": enterprise, "as_of": now}
+    Connection.objects.bulk_create(
+        Connection(connection_id=f"conn_{n}", state="active", **told) for n in range(connections)
+    )
+    Certificate.objects.bulk_create(
+        Certificate(connection_id=f"conn_{n}", renewal_required=True, expires_at=now + timedelta(9), **told)
+        for n in range(connections)
+    )
+    Directory.objects.bulk_create(
+        Directory(directory_id=f"directory_{n}", state="active", **told) for n in range(connections)
+    )
+    OrganizationDomain.objects.bulk_create(
+        OrganizationDomain(domain_id=f"domain_{n}", domain=f"d{n}.example", state="verified", **told)
+        for n in range(connections)
+    )
+    users = User.objects.bulk_create(User(email=f"p{n}@acme.example", password="!") for n in range(people))
+    Membership.objects.bulk_create(
+        Membership(user=user, enterprise=enterprise, role="it_admin" if n % 10 == 0 else "member")
+        for n, user in enumerate(users)
+    )
+    PortalSession.objects.bulk_create(
+        PortalSession(enterprise=enterprise, user=user, intent="sso", outcome="opened", launched_at=now)
+        for user in users
+    )
+    SetupLink.objects.bulk_create(
+        SetupLink(
+            enterprise=enterprise,
+            email=user.email,
+            intents=["sso"],
+            sent_by=user,
+            asked_at=now,
+            expires_at=now,
+        )
+        for user in users
+    )
+    HistoryEntry.objects.bulk_create(
+        history.entry(enterprise, deed=history.Deed.PORTAL_OPENED, who=ada, at=now) for _ in range(entries)
+    )
+
+
+@pytest.fixture
+def asked(acme: Enterprise, ada: User) -> Callable[[str], int]:
+    client = signed_in(ada)
+
+    def count(page: str) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(f"/enterprises/acme-inc/{page}").status_code == 200
+        return len(queries)
+
+    return count
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_asks_as_much_for_many_as_for_one(
+    page: str, acme: Enterprise, ada: User, asked: Callable[[str], int]
+) -> None:
+    fill(acme, ada, many=False)
+    few = asked(page)
+    for model in (Certificate, Connection, Directory, OrganizationDomain, PortalSession, SetupLink):
+        model._default_manager.all().delete()
+    User.objects.exclude(pk=ada.pk).delete()
+
+    fill(acme, ada, many=True)
+
+    assert asked(page) == few
+    assert few <= 14
+
+
+def test_an_enterprise_s_visits_are_found_by_their_index(
+    acme: Enterprise, birch: Enterprise, ada: User
+) -> None:
+    now = timezone.now()
+    PortalSession.objects.bulk_create(
+        PortalSession(
+            enterprise=acme if n == 0 else birch,
+            user=ada,
+            intent="sso",
+            outcome="opened",
+            launched_at=now - timedelta(minutes=n),
+        )
+        for n in range(3000)
+    )
+    recent = PortalSession.objects.filter(enterprise=acme, launched_at__gt=now - limits.WINDOW)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE portal_portalsession")
+        for rows in (visits.query(acme), recent):
+            assert "portal_session_recent" in rows.explain()

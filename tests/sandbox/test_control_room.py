@@ -1,0 +1,144 @@
+"""The control room…"""
+
+import http.client
+import json
+
+import pytest
+from playwright.sync_api import Page, expect
+from workos import WorkOSClient
+
+from sandbox.client import Sandbox
+from tests.sandbox.browsing import sound
+from tests.sandbox.conftest import Receiver
+
+pytestmark = pytest.mark.browser
+
+
+def test_shows_the_world_and_opens_the_portal(sandbox: Sandbox, page: Page) -> None:
+    page.goto(f"{sandbox.url}/")
+    sound(page)
+    page.get_by_label("New organization").fill("Acme")
+    page.get_by_role("button", name="Add").click()
+    page.get_by_role("button", name="Connect Okta at once").click()
+    page.get_by_role("button", name="Connect an Okta directory at once").click()
+    sound(page)
+    assert [row["state"] for row in sandbox.connections()] == ["active"]
+    assert [row["state"] for row in sandbox.directories()] == ["linked"]
+
+    page.get_by_role("button", name="Domain verification").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Verify your domains")
+    page.get_by_role("button", name="Finish").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Acme")
+
+
+def test_shows_a_delivery_with_request_and_answer_and_sends_it_again(
+    sandbox: Sandbox, workos: WorkOSClient, page: Page, receiver: Receiver
+) -> None:
+    sandbox.set_webhook(receiver.url)
+    receiver.answers = [500]
+    workos.organizations.create_organization(name="Acme")
+    sandbox.settle()
+    page.goto(f"{sandbox.url}/_sandbox/room/deliveries")
+    sound(page)
+    page.get_by_role("link", name="organization.created").click()
+    sound(page)
+    expect(page.get_by_role("heading", name="Attempt 1: 500")).to_be_visible()
+    expect(page.get_by_role("region", name="Request of attempt 2")).to_contain_text("WorkOS-Signature: t=")
+
+    page.get_by_role("button", name="Send it again").click()
+    sandbox.settle()
+
+    assert [json.loads(body)["event"] for body in receiver.bodies()] == ["organization.created"] * 3
+
+
+def test_takes_orders_for_faults(sandbox: Sandbox, workos: WorkOSClient, page: Page) -> None:
+    page.goto(f"{sandbox.url}/_sandbox/room/faults")
+    page.get_by_label("Fault").first.select_option("delay")
+    page.get_by_label("Event").first.fill("organization.*")
+    page.get_by_label("Copies, size or seconds").fill("3")
+    page.get_by_label("Times").first.fill("always")
+    page.get_by_role("button", name="Order it").first.click()
+    page.get_by_label("Fault").nth(1).select_option("429")
+    page.get_by_label("Path").fill("/portal/*")
+    page.get_by_role("button", name="Order it").nth(1).click()
+    sound(page)
+
+    delay, status = sandbox.order("GET", "faults")["data"]
+    assert (delay["kind"], delay["event"], delay["seconds"], delay["times"]) == (
+        "delay",
+        "organization.*",
+        3,
+        None,
+    )
+    assert (status["kind"], status["status"], status["path"], status["times"]) == (
+        "status",
+        429,
+        "/portal/*",
+        1,
+    )
+    page.get_by_role("button", name="Cancel all").click()
+    assert sandbox.order("GET", "faults")["data"] == []
+
+
+def test_says_what_is_wrong_with_an_order(sandbox: Sandbox, page: Page) -> None:
+    page.goto(f"{sandbox.url}/_sandbox/room/faults")
+    page.get_by_label("Times").first.fill("often")
+    page.get_by_role("button", name="Order it").first.click()
+
+    sound(page)
+    expect(page.get_by_role("alert")).to_have_text("'often' is not a number")
+
+
+def test_plays_a_life_and_a_burst(sandbox: Sandbox, workos: WorkOSClient, page: Page) -> None:
+    acme = workos.organizations.create_organization(name="Acme")
+    sandbox.activate_directory(acme.id)
+    page.goto(f"{sandbox.url}/_sandbox/room/faults")
+    page.get_by_label("How many").fill("40")
+    page.get_by_role("button", name="Start the burst").click()
+    page.get_by_role("button", name="Play an organization's whole life").click()
+    sandbox.settle()
+
+    assert sandbox.state()["counts"]["users"] == 40
+    assert len(sandbox.events("organization.deleted")) == 1
+
+
+def test_turns_switches_and_sets_the_clock(sandbox: Sandbox, page: Page) -> None:
+    page.goto(f"{sandbox.url}/_sandbox/room/switches")
+    sound(page)
+    page.get_by_label("single_use_links").check()
+    page.get_by_label("retry_delays").fill("1, 2.5")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Freeze it").click()
+
+    switches = sandbox.order("GET", "switches")
+    assert switches["single_use_links"] is True
+    assert switches["retry_delays"] == [1, 2.5]
+    assert sandbox.order("GET", "health")["frozen"] is True
+    before = sandbox.order("GET", "health")["now"]
+    page.get_by_label("Seconds to go forward").fill("60")
+    page.get_by_role("button", name="Go forward").click()
+    assert sandbox.order("GET", "health")["now"] > before
+
+
+def test_shows_the_mail_of_it_contacts(sandbox: Sandbox, workos: WorkOSClient, page: Page) -> None:
+    acme = workos.organizations.create_organization(name="Acme")
+    contact = workos.organizations.create_it_contact(acme.id, email="it@acme.com")
+    workos.organizations.invite_it_contact(acme.id, contact.id, intents=["sso"])
+    page.goto(f"{sandbox.url}/_sandbox/room/mails")
+    sound(page)
+
+    page.get_by_role("link", name="Open the link").click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("Choose your identity provider")
+
+
+@pytest.mark.parametrize("header", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "same-site"}])
+def test_takes_no_orders_from_pages_of_other_sites(sandbox: Sandbox, header: dict[str, str]) -> None:
+    there = http.client.HTTPConnection("127.0.0.1", int(sandbox.url.rsplit(":", 1)[1]), timeout=10)
+    there.request("POST", "/_sandbox/reset", b"{}", header)
+
+    answer = there.getresponse()
+
+    assert answer.status == 403
+    there.close()

@@ -1,0 +1,49 @@
+"""The sandbox's handbook, docs/sandbox.md…"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sandbox.__main__ import parse
+from sandbox.control import routes
+from sandbox.faults import ON_ANSWER, ON_DELIVERY
+from sandbox.switches import SAYS, Switches
+
+HANDBOOK = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
+
+
+def test_tells_of_every_switch_with_its_default() -> None:
+    told = dict(re.findall(r"^\| `(\w+)` \| (.+?) \|", HANDBOOK, re.MULTILINE))
+    paired = re.findall(r"^\| `(\w+)` · `(\w+)` \| (\S+) · (\S+) \|", HANDBOOK, re.MULTILINE)
+    for first, second, one, other in paired:
+        told |= {first: one, second: other}
+
+    switches = Switches().as_json()
+    shown = {
+        name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in switches.items()
+    }
+    shown |= {name: str(value).lower() for name, value in switches.items() if isinstance(value, bool)}
+    shown["retry_delays"] = str([int(value) for value in Switches().retry_delays])
+    assert {name: told.get(name) for name in shown} == shown
+    assert set(SAYS) == set(switches)
+
+
+@pytest.mark.parametrize("kind", [*ON_DELIVERY, *ON_ANSWER])
+def test_tells_of_every_fault(kind: str) -> None:
+    assert f"`{kind}`" in HANDBOOK
+
+
+def test_tells_of_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--help"])
+    flags = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
+
+    assert {flag for flag in flags if f"`{flag}" not in HANDBOOK} == set()
+
+
+def test_tells_of_every_call_of_the_control_api() -> None:
+    paths = {route.path for route in routes if "/room/" not in route.path} - {"/_sandbox/"}  # type: ignore[attr-defined]
+    words = {part for path in paths for part in path.split("/")[2:] if not part.startswith("{")}
+
+    assert {word for word in words if not re.search(rf"\b{word}\b", HANDBOOK)} == set()

@@ -1,0 +1,124 @@
+"""Nothing that anybody can send makes a running server fail, redirect, set a cookie or write a row."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.webhooks.server import Server, answer, request, serving, status
+from webhooks.models import WebhookEvent
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+EXAMPLES, CASES = 500, 10
+
+# Method, path, WorkOS-Signature, other headers, body.
+Case = tuple[str, str, str | None, list[str], bytes]
+
+
+@pytest.fixture(scope="module")
+def server(django_db_setup: None, django_db_blocker: object) -> Iterator[Server]:
+    # One write, and then none while it runs.
+    with serving(TEST_REFUSALS_INTERVAL="3600") as server:
+        yield server
+
+
+# What a header line can carry: the rest ends the line, or the parser ends the request.
+_value = (
+    st.binary(max_size=120)
+    .map(lambda raw: re.sub(rb"[\r\n\0]", b"", raw).strip())
+    .map(lambda raw: raw.decode("latin-1"))
+)
+_stamp = st.one_of(
+    st.from_regex(r"[0-9]{0,20}", fullmatch=True), st.just("1768478400000"), st.just("9" * 400), _value
+)
+_signature = st.one_of(
+    st.from_regex(r"[0-9a-fA-F]{60,68}", fullmatch=True), st.just("é" * 64), st.just(""), _value
+)
+_header = st.one_of(
+    _value,
+    st.builds("t={}, v1={}".format, _stamp, _signature),
+    st.builds("t={},v1={},v1={}".format, _stamp, _signature, _signature),
+    st.builds("v1={};t={}".format, _signature, _stamp),
+)
+_other = st.one_of(
+    st.builds("Cookie: {}".format, _value),
+    st.builds("Cookie: csrftoken={}; sessionid={}".format, _value, _value),
+    st.builds("Content-Type: {}".format, _value),
+    st.builds("Content-Encoding: {}".format, st.sampled_from(["gzip", "br", "identity", "x"])),
+    st.builds("X-Forwarded-For: {}".format, _value),
+    st.builds("X-Forwarded-Proto: {}".format, st.sampled_from(["http", "https", "ftp"])),
+    st.builds("X-Forwarded-Host: {}".format, _value),
+    st.builds("Authorization: {}".format, _value),
+    st.builds("Origin: {}".format, _value),
+    st.builds("Accept-Language: {}".format, _value),
+    st.builds("X-HTTP-Method-Override: {}".format, st.sampled_from(["GET", "PUT", "x"])),
+)
+_body = st.one_of(
+    st.binary(max_size=400),
+    st.just(b'{"id":"event_1","event":"connection.activated","data":{}}'),
+    st.recursive(st.just(b"1"), lambda inner: inner.map(lambda raw: b"[" + raw + b"]"), max_leaves=50),
+)
+_path = st.one_of(
+    st.sampled_from(
+        [
+            *("/webhooks/workos/", "/webhooks/workos", "/webhooks/workos/x/", "/webhooks/workos//"),
+            *("/webhooks/", "/webhooks/../admin/", "/webhooks/workos/%00", "/webhooks/workos/%ff%fe"),
+            *(
+                "/webhooks/workos/?a=1&a=%",
+                "/webhooks/workos/;x",
+                "/webhooks/workos/%2e%2e/",
+                "/webhooks/" + "a" * 2000,
+            ),
+        ]
+    ),
+    st.from_regex(r"/webhooks/[!-~]{0,40}", fullmatch=True),
+)
+
+
+def _path_or_ours(number: int, path: str) -> str:
+    return "/webhooks/workos/" if number else path
+
+
+_case = st.tuples(
+    st.sampled_from(["POST"] * 8 + ["GET", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "PROPFIND"]),
+    # Mostly the right address, or little would be read at all.
+    st.tuples(st.integers(0, 5), _path).map(lambda drawn: _path_or_ours(*drawn)),
+    st.one_of(st.none(), _header),
+    st.lists(_other, max_size=3),
+    _body,
+)
+
+
+@settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(st.lists(_case, min_size=CASES, max_size=CASES))
+def _whatever_is_sent(
+    server: Server, counted: list[int], cases: list[tuple[str, str, str, list[str], bytes]]
+) -> None:
+    for method, path, header, others, body in cases:
+        lines = [] if header is None else [f"WorkOS-Signature: {header}"]
+        raw = request(b"", *lines, *others, path=path, method=method, length=False)
+        raw = raw[:-2].decode("utf-8", "surrogateescape").encode("latin-1", "replace")
+        with server.connect() as sock:
+            sock.sendall(raw + f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+            said = answer(sock)
+        head = said.partition(b"\r\n\r\n")[0].lower()
+        assert 400 <= status(said) < 500, (method, path, header, others, body, said[:200])
+        assert b"set-cookie" not in head
+        assert b"location" not in head
+        counted.append(status(said))
+
+
+def test_nothing_that_anybody_can_send_makes_it_fail(server: Server) -> None:
+    counted: list[int] = []
+
+    _whatever_is_sent(server, counted)
+
+    assert len(counted) >= 5000
+    # They went in deep enough: most were read and refused for want of a signature.
+    assert counted.count(400) > 2000
+    assert not WebhookEvent.objects.exists()

@@ -1,0 +1,303 @@
+"""Why was it refused? Counted and shown, without anybody being able to fill a table."""
+
+import json
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+from pytest_django import Settings
+
+from hostapp.models import User
+from tests.conftest import signed_in
+from tests.deliveries import deliver, payload, post, signed
+from webhooks.models import RING_MINUTES, Reason, RefusalCount, RefusalSample, Secret, WebhookEvent
+from webhooks.refusals import NEXT_STEP, Tally, how_far
+
+pytestmark = pytest.mark.django_db
+
+BODY = json.dumps(payload("connection.activated")).encode()
+HOUR = timedelta(hours=1)
+
+
+def inspected() -> tuple[dict[str, Any], int]:
+    """The report for a machine, and the exit code."""
+    out = StringIO()
+    try:
+        call_command("inspect_webhooks", "--json", stdout=out)
+    except SystemExit as end:
+        return json.loads(out.getvalue()), int(str(end.code))
+    return json.loads(out.getvalue()), 0
+
+
+def said() -> str:
+    out = StringIO()
+    # Its exit code is `inspected`'s business.
+    with suppress(SystemExit):
+        call_command("inspect_webhooks", stdout=out)
+    return out.getvalue()
+
+
+CASES: dict[Reason, tuple[bytes, str | None]] = {
+    Reason.MISSING_HEADER: (BODY, None),
+    Reason.MALFORMED_HEADER: (BODY, "t=1, v1=2"),
+    Reason.NO_SECRET_MATCHES: (BODY, signed(BODY, secret="whsec_of_somebody_else")),
+    Reason.TOO_OLD: (BODY, signed(BODY, at=time.time() - 43_200)),
+    Reason.IN_THE_FUTURE: (BODY, signed(BODY, at=time.time() + 3600)),
+    Reason.TOO_LARGE: (b"x" * (1024 * 1024 + 1), "t=1, v1=2"),
+    Reason.NOT_AN_EVENT: (b"[]", signed(b"[]")),
+}
+
+
+@pytest.mark.parametrize("reason", CASES)
+def test_each_reason_is_counted_sampled_and_shown_with_its_next_step(reason: Reason) -> None:
+    body, header = CASES[reason]
+
+    post(body, header)
+    post(body, header)
+
+    assert RefusalCount.objects.filter(reason=reason).count() in (1, 2)
+    sample = RefusalSample.objects.get()
+    assert (sample.reason, sample.body_length) == (reason, len(body))
+    assert sample.header_length == (None if header is None else len(header))
+    (shown,) = inspected()[0]["refusals"]
+    assert (shown["last_hour"], shown["last_days"]) == (2, 2)
+    assert shown["next_step"] == NEXT_STEP[reason]
+    assert reason.label in said()
+
+
+def test_every_reason_has_a_next_step() -> None:
+    assert set(NEXT_STEP) == set(Reason)
+
+
+def test_a_sample_holds_nothing_that_was_sent() -> None:
+    header = signed(BODY, secret="whsec_of_somebody_else")
+    post(BODY, header)
+
+    kept = json.dumps(list(RefusalSample.objects.values()), default=str)
+
+    assert header[-64:] not in kept
+    assert "Acme" not in kept
+
+
+def test_an_accepted_delivery_is_no_refusal() -> None:
+    deliver("connection.activated")
+
+    assert not RefusalCount.objects.exists()
+    assert not RefusalSample.objects.exists()
+
+
+def test_twelve_hours_too_old_and_forty_seconds_ahead_are_said_so(settings: Settings) -> None:
+    settings.WORKOS_WEBHOOK_TOLERANCE = 30
+    post(*CASES[Reason.TOO_OLD])
+    post(BODY, signed(BODY, at=time.time() + 40.5))
+
+    assert "12 h old" in said()
+    assert "40 s in the future: your clock?" in said()
+
+
+@pytest.mark.parametrize(
+    ("off", "words"),
+    [
+        (90, "90 s old"),
+        (600, "10 min old"),
+        (-40, "40 s in the future: your clock?"),
+        (864_000, "10 days old"),
+    ],
+)
+def test_how_far_off_is_said_in_fitting_units(off: int, words: str) -> None:
+    now = timezone.now()
+
+    assert how_far(now - timedelta(seconds=off), now) == words
+
+
+def sample(reason: Reason, at: datetime) -> RefusalSample:
+    return RefusalSample(reason=reason, refused_at=at)
+
+
+def test_a_month_s_flood_of_every_reason_stays_in_the_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webhooks.refusals.RING_MINUTES", 10)
+    tally = Tally(0)
+    start = datetime(2026, 1, 15, 12, tzinfo=UTC)
+
+    for minute in range(45):
+        for reason in Reason:
+            tally.add(sample(reason, start + timedelta(minutes=minute)))
+
+    assert RefusalCount.objects.count() == 10 * len(Reason)
+    assert RefusalSample.objects.count() == len(Reason)
+    assert set(RefusalCount.objects.values_list("count", flat=True)) == {1}, "old minutes began anew"
+    assert min(RefusalCount.objects.values_list("minute", flat=True)) == start + timedelta(minutes=35)
+
+
+@pytest.mark.parametrize(
+    ("reason", "slot"), [("of my own", 1), (Reason.TOO_OLD, RING_MINUTES), (Reason.TOO_OLD, 0)]
+)
+def test_the_database_itself_bounds_the_table(reason: str, slot: int) -> None:
+    RefusalCount.objects.create(reason=Reason.TOO_OLD, slot=0, minute=timezone.now(), count=1)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        RefusalCount.objects.create(reason=reason, slot=slot, minute=timezone.now(), count=1)
+
+
+def test_within_an_interval_nothing_is_written_and_nothing_grows(
+    django_assert_num_queries: Any,
+) -> None:
+    tally = Tally(3600)
+    now = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    tally.add(sample(Reason.TOO_OLD, now))
+    try:
+        with django_assert_num_queries(0):
+            for _ in range(10_000):
+                tally.add(sample(Reason.TOO_OLD, now))
+
+        assert len(tally._held) == 1
+        assert RefusalCount.objects.get().count == 1
+        tally.write()
+        assert RefusalCount.objects.get().count == 10_001
+    finally:
+        assert tally._timer is None
+
+
+def test_a_database_that_is_away_loses_no_count() -> None:
+    tally = Tally(0)
+    now = datetime(2026, 1, 15, 12, tzinfo=UTC)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE webhooks_refusalcount RENAME TO away")
+    tally.add(sample(Reason.TOO_OLD, now))
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE away RENAME TO webhooks_refusalcount")
+
+    tally.add(sample(Reason.TOO_OLD, now))
+
+    assert RefusalCount.objects.get().count == 2
+
+
+def test_the_event_remembers_the_name_of_its_secret(settings: Settings) -> None:
+    settings.WORKOS_WEBHOOK_SECRETS, settings.WORKOS_WEBHOOK_SECRET_NAMES = ["a", "b"], ["current", "old"]
+
+    post(BODY, signed(BODY, secret="b"))
+
+    assert WebhookEvent.objects.get().secret_name == "old"
+
+
+@pytest.mark.parametrize(
+    ("days", "advice"),
+    [({"current": 0, "old": 3.2}, "last used 3 days ago: safe to remove"),
+     ({"current": 0, "old": 1}, "in use"),
+     ({"current": 4, "old": 5}, "nothing was verified for three days: keep it"),
+     ({"current": 0}, "never used: new, or safe to remove")],
+)  # fmt: skip
+def test_an_old_secret_is_called_safe_to_remove_when_it_is(
+    settings: Settings, days: dict[str, float], advice: str
+) -> None:
+    settings.WORKOS_WEBHOOK_SECRETS, settings.WORKOS_WEBHOOK_SECRET_NAMES = ["a", "b"], ["current", "old"]
+    for name, ago in days.items():
+        Secret.objects.create(name=name, last_used_at=timezone.now() - timedelta(days=ago))
+
+    assert [secret["advice"] for secret in inspected()[0]["secrets"] if secret["name"] == "old"] == [advice]
+
+
+def test_the_worker_notes_when_a_secret_was_last_used() -> None:
+    deliver("connection.activated")
+    call_command("apply_events", stdout=StringIO())
+
+    used = Secret.objects.get()
+    assert used.last_used_at == WebhookEvent.objects.get().received_at
+    assert used.name == WebhookEvent.objects.get().secret_name
+
+
+@pytest.mark.parametrize(("off", "warned"), [(-2, False), (-100, True), (100, True)])
+def test_a_clock_that_drifts_is_warned_of_before_deliveries_are_refused(off: int, warned: bool) -> None:
+    for number in range(5):
+        body = json.dumps(payload("connection.activated", event_id=f"event_{number}")).encode()
+        assert post(body, signed(body, at=time.time() + off)).status_code == 200
+
+    found, code = inspected()
+
+    assert abs(found["clock_seconds"] + off) < 2
+    assert any("clock" in sentence for sentence in found["attention"]) is warned
+    assert code == int(warned)
+
+
+def test_nothing_to_tell_is_told() -> None:
+    found, code = inspected()
+
+    assert (found["attention"], found["refusals"], code) == ([], [], 0)
+    assert "No verified deliveries yet" in said()
+
+
+def test_what_is_left_for_a_person_is_said_with_the_next_step() -> None:
+    deliver("connection.activated")
+    WebhookEvent.objects.update(status="failed", due_at=None, error="KeyError: 'id'")
+
+    found, code = inspected()
+
+    assert code == 1
+    assert "replay_events --failed" in found["attention"][0]
+    assert found["outcomes"][0]["reason"] == "KeyError: 'id'"
+
+
+def test_a_worker_that_does_not_run_is_noticed() -> None:
+    deliver("connection.activated")
+    WebhookEvent.objects.update(due_at=timezone.now() - HOUR)
+
+    assert "manage.py worker" in inspected()[0]["attention"][0]
+
+
+def test_staff_see_it_in_the_admin(sam: User) -> None:
+    User.objects.filter(pk=sam.pk).update(is_superuser=True)
+    post(*CASES[Reason.TOO_OLD])
+    deliver("connection.activated")
+    admin = signed_in(sam)
+
+    page = admin.get("/admin/webhooks/refusalsample/").content.decode()
+    assert "12 h old" in page
+    assert NEXT_STEP[Reason.TOO_OLD].split("`")[0] in page
+    for model in ("webhookevent", "refusalcount", "secret"):
+        assert admin.get(f"/admin/webhooks/{model}/").status_code == 200
+
+
+def test_members_see_nothing_of_it(ada: User) -> None:
+    assert signed_in(ada).get("/admin/webhooks/refusalsample/").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("token", "path", "status"),
+    [("", "/webhooks/workos/x7Kq/", 404), ("x7Kq", "/webhooks/workos/x7Kq/", 200),
+     ("x7Kq", "/webhooks/workos/x7Kq", 200), ("x7Kq", "/webhooks/workos/", 404),
+     ("x7Kq", "/webhooks/workos/x7kq/", 404)],
+)  # fmt: skip
+def test_an_unguessable_part_of_the_address(settings: Settings, token: str, path: str, status: int) -> None:
+    settings.WORKOS_WEBHOOK_TOKEN = token
+
+    assert post(BODY, signed(BODY), path=path).status_code == status
+    assert WebhookEvent.objects.exists() is (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("sources", "proxy", "forwarded", "status"),
+    [([], False, "", 200), (["127.0.0.0/8"], False, "", 200), (["203.0.113.7"], False, "", 403),
+     (["203.0.113.7"], False, "203.0.113.7", 403),
+     (["203.0.113.0/24"], True, "198.51.100.1, 203.0.113.7", 200),
+     (["203.0.113.7"], True, "203.0.113.7, 198.51.100.1", 403), (["203.0.113.7"], True, "", 403),
+     (["::1"], True, "not an address", 403), (["203.0.113.7"], True, "::ffff:203.0.113.7", 200)],
+)  # fmt: skip
+def test_an_allow_list_of_addresses(
+    settings: Settings, sources: list[str], proxy: bool, forwarded: str, status: int
+) -> None:
+    from ipaddress import ip_network
+
+    from django.test import Client
+
+    settings.WORKOS_WEBHOOK_SOURCES = [ip_network(source) for source in sources]
+    settings.BEHIND_TLS_PROXY = proxy
+    client = Client(headers={"X-Forwarded-For": forwarded} if forwarded else {})
+
+    assert post(BODY, signed(BODY), client=client).status_code == status
+    assert RefusalSample.objects.filter(reason="source_not_allowed").exists() is (status == 403)

@@ -1,0 +1,229 @@
+"""Applying again: first what would change, then the change, and no mail twice."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from enterprises.models import Connection, Enterprise
+from hostapp.models import User
+from tests.conftest import BIRCH_ORGANIZATION, signed_in
+from tests.deliveries import deliver
+from webhooks import effects, inbox
+from webhooks.effects import EFFECTS
+from webhooks.events import Event
+from webhooks.handlers import HANDLERS, Outcome
+from webhooks.models import WebhookEvent
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def mails(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Ids of events whose effect was carried out."""
+    sent: list[str] = []
+    monkeypatch.setitem(EFFECTS, "connection.activated", (lambda event: sent.append(event.event_id),))
+    return sent
+
+
+@pytest.fixture
+def failed(acme: Enterprise, monkeypatch: pytest.MonkeyPatch) -> WebhookEvent:
+    """An event that failed eight times because of a defect that is mended now."""
+
+    def fails(events: Sequence[Event]) -> Sequence[Outcome]:
+        raise RuntimeError("out of paper")
+
+    with monkeypatch.context() as broken:
+        broken.setitem(HANDLERS, "connection.activated", fails)
+        deliver("connection.activated", event_id="event_1")
+        inbox.apply_waiting(now=timezone.now())
+    WebhookEvent.objects.update(due_at=None)
+    return WebhookEvent.objects.get()
+
+
+def replay(*arguments: str) -> str:
+    out = StringIO()
+    call_command("replay_events", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_a_dry_run_shows_what_would_change_and_changes_nothing(failed: WebhookEvent) -> None:
+    said = replay("--failed", "--dry-run")
+
+    assert "1 events would be applied again: failed → applied" in said
+    assert "connection conn_01EHWNCE74X7JSDV0X3SZ3KJNY: state – → active" in said
+    failed.refresh_from_db()
+    assert failed.status == "failed"
+    assert not Connection.objects.exists()
+
+
+def test_a_replay_applies_what_failed(failed: WebhookEvent) -> None:
+    said = replay("--failed", "--no-input")
+
+    assert said.index("would be") < said.index("were"), "it is shown before it is done"
+    failed.refresh_from_db()
+    assert (failed.status, failed.error) == ("applied", "")
+    assert Connection.objects.get().state == "active"
+
+
+def test_it_asks_and_takes_no_for_an_answer(failed: WebhookEvent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda question: "n")
+
+    assert "Nothing was changed" in replay("--failed")
+    assert not Connection.objects.exists()
+
+
+def test_mails_are_sent_when_it_was_applied_and_not_again_on_replay(
+    acme: Enterprise, mails: list[str]
+) -> None:
+    deliver("connection.activated", event_id="event_1")
+    inbox.apply_waiting(now=timezone.now())
+    effects.carry_out(now=timezone.now())
+    effects.carry_out(now=timezone.now())
+    assert mails == ["event_1"]
+
+    Connection.objects.all().delete()
+    replay("--id", "event_1", "--no-input")
+    effects.carry_out(now=timezone.now())
+
+    assert Connection.objects.get().state == "active"
+    assert mails == ["event_1"]
+
+
+def test_a_stale_event_has_no_effect(acme: Enterprise, mails: list[str]) -> None:
+    deliver("connection.deactivated", event_id="event_2", updated_at="2026-02-01T00:00:00.000Z")
+    deliver("connection.activated", event_id="event_1", updated_at="2026-01-01T00:00:00.000Z")
+    inbox.apply_waiting(now=timezone.now())
+    inbox.apply_waiting(now=timezone.now())
+    deliver("connection.activated", event_id="event_0", updated_at="2025-01-01T00:00:00.000Z")
+    inbox.apply_waiting(now=timezone.now())
+
+    effects.carry_out(now=timezone.now())
+
+    assert "event_0" not in mails
+
+
+def test_a_failing_effect_is_tried_again_and_its_writes_are_taken_back(
+    acme: Enterprise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(event: Event) -> None:
+        Enterprise.objects.update(name="half done")
+        raise RuntimeError("no mail server")
+
+    monkeypatch.setitem(EFFECTS, "connection.activated", (fails,))
+    deliver("connection.activated")
+    now = timezone.now()
+    inbox.apply_waiting(now=now)
+
+    for _ in range(effects.MAX_ATTEMPTS + 3):
+        effects.carry_out(now=now, size=1)
+        now += timedelta(hours=4)
+
+    event = WebhookEvent.objects.get()
+    assert (event.status, event.effects_error) == ("applied", "RuntimeError: no mail server")
+    assert (event.effects_attempts, event.effects_due_at) == (effects.MAX_ATTEMPTS, None)
+    acme.refresh_from_db()
+    assert acme.name == "Acme Inc."
+
+
+def test_an_applied_event_that_is_replayed_stays_applied_and_changes_nothing(acme: Enterprise) -> None:
+    deliver("connection.activated")
+    inbox.apply_waiting(now=timezone.now())
+
+    said = replay("--event", "connection.activated", "--no-input")
+
+    assert "Nothing that we hold changes" in said
+    assert WebhookEvent.objects.get().status == "applied"
+
+
+def test_only_those_chosen_are_applied(failed: WebhookEvent, birch: Enterprise) -> None:
+    deliver("connection.activated", event_id="event_2", id="conn_birch", organization_id=BIRCH_ORGANIZATION)
+    WebhookEvent.objects.filter(event_id="event_2").update(status="failed", due_at=None)
+
+    replay("--id", "event_1", "--no-input")
+
+    assert WebhookEvent.objects.get(event_id="event_2").status == "failed"
+    assert not Connection.objects.filter(enterprise=birch).exists()
+
+
+def test_a_replay_goes_in_the_events_own_order(acme: Enterprise, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def notes(events: Sequence[Event]) -> Sequence[Outcome]:
+        seen.extend(event.event_id for event in events)
+        return [Outcome("applied") for _ in events]
+
+    deliver("connection.activated", event_id="event_2", created_at="2026-01-16T00:00:00Z")
+    deliver("connection.activated", event_id="event_1", created_at="2026-01-15T00:00:00Z")
+    monkeypatch.setitem(HANDLERS, "connection.activated", notes)
+
+    replay("--since", "2026-01-01", "--dry-run")
+
+    assert seen == ["event_1", "event_2"]
+
+
+def test_what_fails_again_says_so_and_ends_with_1(
+    failed: WebhookEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(HANDLERS, "connection.activated", lambda events: 1 / 0)
+
+    with pytest.raises(CommandError) as end:
+        replay("--failed", "--no-input")
+
+    assert end.value.returncode == 1
+    failed.refresh_from_db()
+    assert failed.error == "ZeroDivisionError: division by zero"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [((), 2), (("--failed", "--json"), 2), (("--id", "event_nobody_knows"), 1), (("--failed",), 1)],
+)
+def test_what_makes_no_sense_is_said(db: None, arguments: tuple[str, ...], code: int) -> None:
+    with pytest.raises(CommandError) as end:
+        replay(*arguments)
+
+    assert end.value.returncode == code
+
+
+def test_json_for_a_machine(failed: WebhookEvent) -> None:
+    report: dict[str, Any] = json.loads(replay("--failed", "--dry-run", "--json"))
+
+    assert report["applied"] is False
+    assert report["events"][0]["after"] == "applied"
+
+
+@pytest.fixture
+def admin(sam: User) -> Any:
+    User.objects.filter(pk=sam.pk).update(is_superuser=True)
+    return signed_in(sam)
+
+
+def press(client: Any, event: WebhookEvent, **more: str) -> Any:
+    return client.post(
+        "/admin/webhooks/webhookevent/",
+        {"action": "apply_again", "_selected_action": [str(event.pk)], **more},
+        follow=True,
+    )
+
+
+def test_the_admin_shows_first_and_applies_when_confirmed(failed: WebhookEvent, admin: Any) -> None:
+    page = press(admin, failed).content.decode()
+    assert "failed → applied" in page
+    assert not Connection.objects.exists()
+
+    page = press(admin, failed, confirmed="yes").content.decode()
+
+    assert "Applied again" in page
+    assert Connection.objects.get().state == "active"
+
+
+def test_staff_without_the_permission_are_not_offered_it(failed: WebhookEvent, sam: User) -> None:
+    press(signed_in(sam), failed, confirmed="yes")
+
+    assert not Connection.objects.exists()
