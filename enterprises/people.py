@@ -15,6 +15,7 @@ from django.core.mail import send_mail
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
@@ -33,7 +34,9 @@ class LastITAdmin(Exception):
     """Nobody would be left to run the enterprise. The message says what to do instead."""
 
 
-def make_it_admin(enterprise: Enterprise, email: str) -> Membership:
+def make_it_admin(
+    enterprise: Enterprise, email: str, *, who: AbstractBaseUser | str = history.COMMAND
+) -> Membership:
     """Give the person with this address the IT admin's role. Repeating is harmless.
 
     Someone without a usable password gets a mail with a link to set one; again each time, until they have.
@@ -42,9 +45,20 @@ def make_it_admin(enterprise: Enterprise, email: str) -> Membership:
         user, _ = get_user_model().objects.get_or_create(
             email=email.strip().lower(), defaults={"password": make_password(None)}
         )
-        membership, _ = Membership.objects.update_or_create(
+        membership, new = Membership.objects.get_or_create(
             enterprise=enterprise, user=user, defaults={"role": Role.IT_ADMIN}
         )
+        if new or not membership.is_it_admin:
+            membership.role = Role.IT_ADMIN
+            membership.save(update_fields=["role"])
+            history.record(
+                enterprise,
+                deed=Deed.ROLE_CHANGED,
+                who=who,
+                for_whom=user,
+                at=timezone.now(),
+                outcome=f"→ {membership.get_role_display()}",
+            )
     if not user.has_usable_password():
         _send_password_link(user, enterprise)
     return membership

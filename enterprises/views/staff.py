@@ -35,7 +35,7 @@ def staff_provision(request: HttpRequest) -> HttpResponse:
             form.add_error("slug", str(error))
         else:
             if data["it_admin"]:
-                make_it_admin(enterprise, data["it_admin"])
+                make_it_admin(enterprise, data["it_admin"], who=_by(request)["who"])
             return _provision(request, enterprise)
     return render(request, "enterprises/staff_provision.html", {"form": form})
 

@@ -147,3 +147,18 @@ def test_workers_side_by_side_do_each_once(done: list[Errand], acme: Enterprise)
         worker.join()
 
     assert sorted(int(errand.key) for errand in done) == list(range(40))
+
+
+def test_the_planner_finds_what_is_due_by_its_index(acme: Enterprise) -> None:
+    with connection.cursor() as cursor:
+        # So few rows are read whole, whatever indexes there are.
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        cursor.execute(
+            "EXPLAIN SELECT id FROM enterprises_errand WHERE due_at <= now() "
+            "AND (claimed_until IS NULL OR claimed_until <= now()) "
+            "ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED"
+        )
+        plan = "\n".join(row for (row,) in cursor.fetchall())
+
+    assert "errand_due" in plan
+    assert "Sort" not in plan

@@ -206,3 +206,12 @@ def test_without_a_key_the_setting_is_named(settings: Any) -> None:
 
     with pytest.raises(gateway.Refused, match="WORKOS_API_KEY"):
         gateway.find_organization(EXTERNAL_ID)
+
+
+def test_how_long_workos_asks_us_to_wait_is_kept(workos_api: responses.RequestsMock) -> None:
+    workos_api.post(f"{API}/organizations", status=429, json={}, headers={"Retry-After": "7"})
+
+    with pytest.raises(gateway.Unavailable) as raised:
+        gateway.create_organization(name="Acme Inc.", external_id=EXTERNAL_ID, domains=[])
+
+    assert raised.value.retry_after == 7

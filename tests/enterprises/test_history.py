@@ -68,3 +68,12 @@ def test_it_is_read_newest_first_and_only_its_own(
     history.record(birch, deed=Deed.RENAMED, who=history.WORKOS, at=AT)
 
     assert [one.deed for one in history.of(acme)] == ["renamed", "invited"]
+
+
+def test_the_planner_reads_it_newest_first_by_its_index(acme: Enterprise) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+    plan = history.of(acme)[:50].explain()
+
+    assert "history_newest" in plan
+    assert "Sort" not in plan

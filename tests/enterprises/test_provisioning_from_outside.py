@@ -6,12 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 
-from enterprises import errands, gateway, history, provisioning
-from enterprises.models import Enterprise, Errand, OrganizationDomain
+from enterprises import errands, gateway, history, people, provisioning
+from enterprises.models import Enterprise, Errand, Membership, OrganizationDomain
+from hostapp.models import User
 from sandbox.client import Sandbox
+from tests.conftest import signed_in
 from tests.processes import Manage, until
 from tests.webhooks.test_worker import someone_waits_for_a_lock
 
@@ -236,3 +240,74 @@ def test_a_hook_of_the_host_runs_after_provisioning_until_it_returns(
 
     assert seen == ["acme-inc", "acme-inc"]
     assert not Errand.objects.exists()
+
+
+def test_a_worker_killed_in_the_middle_of_an_errand(workos: Sandbox, manage: Manage) -> None:
+    enterprise = enroll()
+    Errand.objects.record(Errand.Kind.PROVISION, enterprise=enterprise)
+    workos.fault("hang", seconds=0.5, **CREATE)
+    worker = manage("worker", "--interval", "0.05")
+    until(lambda: fault_is_used(workos))
+
+    worker.kill()
+    worker.communicate()
+    time.sleep(0.8)
+    # Until its lease ends it is nobody else's.
+    assert errands.run_due(now=timezone.now()) == {}
+    the_worker_comes()
+
+    all_is_well(workos)
+
+
+def test_the_worker_provisions_what_was_enrolled_and_left(workos: Sandbox, manage: Manage) -> None:
+    enroll()
+    Errand.objects.update(due_at=timezone.now())
+
+    worker = manage("worker", "--interval", "0.05")
+    until(lambda: not Errand.objects.exists())
+    worker.terminate()
+    said, _ = worker.communicate(timeout=10)
+
+    assert worker.returncode == 0, said
+    all_is_well(workos)
+
+
+def opens(link: str) -> bool:
+    """Whether this Portal Link still lets somebody in."""
+    answer = requests.get(link, timeout=5)
+    return answer.status_code == 200
+
+
+def test_a_link_that_is_being_minted_while_its_person_is_removed_dies_too(
+    workos: Sandbox, ada: User, ben: User, acme: Enterprise, settings: Any
+) -> None:
+    made = gateway.create_organization(name="Acme Inc.", external_id=str(acme.external_id), domains=[])
+    Enterprise.objects.filter(pk=acme.pk).update(organization_id=made.organization_id)
+    Membership.objects.filter(user=ben).update(role=Membership.Role.IT_ADMIN)
+    settings.WORKOS_LINK_ORIGINS = [workos.url, workos.url.replace("127.0.0.1", "localhost")]
+    address = "/enterprises/acme-inc/portal/sso/"
+    before = signed_in(ben).post(address)["Location"]
+    adas = signed_in(ada).post(address)["Location"]
+    workos.fault("hang", seconds=0.6, method="POST", path="/portal/generate_link")
+    minted: list[str] = []
+
+    def open_portal(client: Client) -> None:
+        minted.append(client.post(address)["Location"])
+        connection.close()
+
+    minting = threading.Thread(target=open_portal, args=(signed_in(ben),))
+    minting.start()
+    until(lambda: fault_is_used(workos))
+    removed_at = timezone.now()
+    people.remove(Membership.objects.get(user=ben), who=ada, at=removed_at)
+    assert errands.run_due(now=timezone.now()) == {"done": 1}
+    minting.join()
+    assert not opens(before)
+    # This one came too late to be revoked with the others.
+    assert opens(minted[0])
+
+    after_the_timeout = removed_at + timedelta(seconds=settings.WORKOS_TIMEOUT + 6)
+    assert errands.run_due(now=after_the_timeout) == {"done": 1}
+
+    assert not opens(minted[0])
+    assert opens(adas)
