@@ -98,15 +98,20 @@ async def misbehave(request: web.Request, handler: Handler) -> web.StreamRespons
     if fault is None:
         return await handler(request)
     if fault.kind == "cut":
-        if fault.values["after"]:
-            await handler(request)
-        if request.transport is not None:
-            request.transport.abort()
+        try:
+            if fault.values["after"]:
+                await handler(request)
+        finally:
+            # Nobody hears of a refusal either.
+            if request.transport is not None:
+                request.transport.abort()
         return web.Response(status=500)
     if fault.kind == "hang":
-        answer = await handler(request)
-        await asyncio.sleep(fault.values["seconds"])
-        return answer
+        try:
+            return await handler(request)
+        finally:
+            # A refusal is as late as an answer.
+            await asyncio.sleep(fault.values["seconds"])
     if fault.kind == "empty":
         return web.Response(status=200)
     return _ordered_status(fault, request.path)
