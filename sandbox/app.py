@@ -104,9 +104,11 @@ async def misbehave(request: web.Request, handler: Handler) -> web.StreamRespons
             request.transport.abort()
         return web.Response(status=500)
     if fault.kind == "hang":
-        answer = await handler(request)
-        await asyncio.sleep(fault.values["seconds"])
-        return answer
+        try:
+            return await handler(request)
+        finally:
+            # Also a refusal is late.
+            await asyncio.sleep(fault.values["seconds"])
     if fault.kind == "empty":
         return web.Response(status=200)
     return _ordered_status(fault, request.path)
