@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 
-from enterprises import gateway, provisioning
+from enterprises import gateway, provisioning, refresh
 from enterprises.addresses import client_address
 from enterprises.models import (
     Certificate,
@@ -124,6 +124,7 @@ class EnterpriseAdmin(admin.ModelAdmin):
     def reconcile(self, request: HttpRequest, queryset: QuerySet[Enterprise]) -> None:
         known = queryset.exclude(organization_id=None).filter(organization_deleted_at=None)
         for enterprise in known:
+            refresh.ask(enterprise)
             Errand.objects.record(Errand.Kind.RENAME, enterprise=enterprise)
             for domain in enterprise.requested_domains:
                 Errand.objects.record(Errand.Kind.PUSH_DOMAIN, enterprise=enterprise, key=domain)

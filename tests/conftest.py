@@ -8,11 +8,13 @@ import responses
 import workos
 from django.conf import settings
 from django.test import Client
+from playwright.sync_api import Browser, sync_playwright
 
 from enterprises import gateway
 from enterprises.models import Enterprise, Membership
 from hostapp.models import User
 from tests import processes
+from tests.browser import chromium
 from tests.edge import RequestsBackend
 from tests.processes import Manage
 
@@ -70,6 +72,16 @@ def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all walks: Playwright bears no second loop in a process."""
+    path = chromium.needed()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -1,23 +1,12 @@
-"""A real Chromium. Where there is none the walks are reported aloud as not run; in CI that is a failure."""
+"""The application as a person meets it: web, worker and sandbox as real processes, and a page of a browser."""
 
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from sandbox.client import Sandbox
-from tests.browser import chromium
 from tests.browser.app import App, empty, running
-
-
-# Not a session's: while Playwright's loop runs, Django lets nobody in this process use the database.
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = chromium.needed()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -139,7 +139,9 @@ def test_provisioning_is_retried_by_an_action(client: Client, workos_api: respon
     assert "Broken: WorkOS does not accept our API key." in page.text
 
 
-def test_reconciling_compares_name_and_domains(client: Client, acme: Enterprise, birch: Enterprise) -> None:
+def test_reconciling_reads_the_present_and_compares_name_and_domains(
+    client: Client, acme: Enterprise, birch: Enterprise
+) -> None:
     Enterprise.objects.filter(pk=acme.pk).update(requested_domains=["acme.example"])
 
     client.post(
@@ -148,5 +150,6 @@ def test_reconciling_compares_name_and_domains(client: Client, acme: Enterprise,
 
     assert sorted(Errand.objects.values_list("enterprise__slug", "kind", "key")) == [
         ("acme-inc", "push_domain", "acme.example"),
+        ("acme-inc", "refresh", ""),
         ("acme-inc", "rename", ""),
     ]

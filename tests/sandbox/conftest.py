@@ -7,11 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 from workos import WorkOSClient
 
 from sandbox.client import Sandbox
-from tests.browser.chromium import ARGUMENTS, needed
 from tests.sandbox.browsing import SCRIPTED
 
 
@@ -70,17 +69,16 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="session")
-def phones() -> Iterator[dict[bool, BrowserContext]]:
+def phones(browser: Browser) -> Iterator[dict[bool, BrowserContext]]:
     """A phone's browser with JavaScript and one without; no page of the sandbox leaves a trace in them."""
-    path = needed()
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        size: ViewportSize = {"width": 375, "height": 700}
-        yield {
-            scripted: launched.new_context(java_script_enabled=scripted, viewport=size)
-            for scripted in (True, False)
-        }
-        launched.close()
+    size: ViewportSize = {"width": 375, "height": 700}
+    contexts = {
+        scripted: browser.new_context(java_script_enabled=scripted, viewport=size)
+        for scripted in (True, False)
+    }
+    yield contexts
+    for context in contexts.values():
+        context.close()
 
 
 @pytest.fixture
