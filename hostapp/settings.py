@@ -263,7 +263,7 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
-        # The pages that lead to the Admin Portal say more: see docs/decisions/0080-form-action.md.
+        # The pages that lead to the Admin Portal say more: see docs/decisions/0004-form-action.md.
         "form-action": [SELF],
     }
 }

@@ -1,4 +1,4 @@
-"""The application as a person meets it: web, worker and sandbox as real processes, and a page of a browser."""
+"""The application as a person meets it: web, worker and sandbox are real processes."""
 
 from collections.abc import Iterator
 

@@ -52,7 +52,8 @@ def million(django_db_setup: None, django_db_blocker: Any) -> Iterator[Enterpris
             )
             cursor.execute(
                 "INSERT INTO enterprises_connection (connection_id, name, connection_type, state, as_of,"
-                " as_of_event, told_at, enterprise_id) SELECT 'conn_' || e.id || '_' || n, '', '', 'active', now(),"
+                " as_of_event, told_at, enterprise_id)"
+                " SELECT 'conn_' || e.id || '_' || n, '', '', 'active', now(),"
                 " '', now(), e.id FROM enterprises_enterprise e, generate_series(1, 10) n"
             )
             cursor.execute("ANALYZE webhooks_webhookevent, enterprises_enterprise, enterprises_connection")
