@@ -10,3 +10,5 @@ DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
 WORKOS_BASE_URL = os.environ.get("TEST_SANDBOX", WORKOS_BASE_URL)
 # At once by default: what is written behind an answer would meet the end of the test.
 WORKOS_WEBHOOK_REFUSALS_INTERVAL = float(os.environ.get("TEST_REFUSALS_INTERVAL", "0"))
+if os.environ.get("TEST_NO_SECRET"):
+    WORKOS_WEBHOOK_SECRETS = WORKOS_WEBHOOK_SECRET_NAMES = []

@@ -14,7 +14,7 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from enterprises.models import Certificate, Connection, Directory, Enterprise, OrganizationDomain
+from enterprises.models import Certificate, Connection, Directory, Enterprise, Errand, OrganizationDomain
 from tests.deliveries import deliver
 from tests.webhooks.histories import World, deeds
 from webhooks.inbox import apply_waiting
@@ -88,7 +88,7 @@ def what_is_true(world: World) -> dict[str, Any]:
 
 
 def clean() -> None:
-    for model in (WebhookEvent, Certificate, *KINDS.values(), Enterprise):
+    for model in (Errand, WebhookEvent, Certificate, *KINDS.values(), Enterprise):
         model._default_manager.all().delete()
 
 

@@ -53,6 +53,17 @@ def test_new_duplicate_and_unknown_are_an_empty_200(server: Server) -> None:
     assert WebhookEvent.objects.count() == 2
 
 
+def test_a_database_that_does_not_answer_is_a_503_so_that_it_comes_again(db: None) -> None:
+    with serving(TEST_DATABASE="gone") as broken:
+        assert status(broken.send(delivery(BODY))) == 503
+
+
+def test_without_a_secret_nothing_is_believed(db: None) -> None:
+    with serving(TEST_NO_SECRET="1") as unconfigured:
+        assert status(unconfigured.send(delivery(BODY))) == 503
+    assert not WebhookEvent.objects.exists()
+
+
 def test_the_table_of_answers(server: Server) -> None:
     other = signed(BODY, secret="whsec_of_somebody_else")
 
