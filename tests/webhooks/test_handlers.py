@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from enterprises import history
 from enterprises.models import Certificate, Connection, Directory, Enterprise, OrganizationDomain
 from tests.conftest import BIRCH_ORGANIZATION
 from tests.deliveries import deliver
@@ -238,3 +239,19 @@ def test_an_event_without_a_handler_is_ignored_with_that_reason(acme: Enterprise
 def test_every_event_of_the_first_issue_has_a_handler() -> None:
     for prefix in ("connection.", "dsync.activated", "dsync.deactivated", "dsync.deleted", "organization."):
         assert any(name.startswith(prefix) for name in HANDLERS)
+
+
+def test_a_change_of_state_stands_in_the_history_once_as_told_by_workos(
+    acme: Enterprise, birch: Enterprise
+) -> None:
+    told("connection.activated", 2, LATER)
+    told("connection.activated", 1)
+    told("connection.activated", 3, LATEST)
+    told("connection.deleted", 4)
+
+    entries = [(entry.deed, entry.who, entry.for_whom) for entry in history.of(acme)]
+    assert sorted(entries) == [
+        (history.Deed.CONNECTION_ACTIVATED, history.WORKOS, "Acme SSO"),
+        (history.Deed.CONNECTION_REMOVED, history.WORKOS, "Acme SSO"),
+    ]
+    assert not history.of(birch).exists()
