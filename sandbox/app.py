@@ -114,6 +114,8 @@ async def misbehave(request: web.Request, handler: Handler) -> web.StreamRespons
             await asyncio.sleep(fault.values["seconds"])
     if fault.kind == "empty":
         return web.Response(status=200)
+    if fault.kind == "link":
+        return web.json_response({"link": fault.values["link"]}, status=201)
     return _ordered_status(fault, request.path)
 
 

@@ -21,8 +21,9 @@ ON_ANSWER = {
     "hang": "Do it, and answer `seconds` later",
     "cut": "Cut the connection without an answer; with `after` 1, when the deed is done already",
     "empty": "Answer an empty 200",
+    "link": "Answer 201 with `link`, which leads to no portal",
 }
-DEFAULTS: dict[str, dict[str, float]] = {
+DEFAULTS: dict[str, dict[str, float | str]] = {
     "duplicate": {"copies": 1},
     "delay": {"seconds": 2},
     "reorder": {"size": 2},
@@ -30,6 +31,7 @@ DEFAULTS: dict[str, dict[str, float]] = {
     "status": {"status": 500, "retry_after": 1},
     "hang": {"seconds": 120},
     "cut": {"after": 0},
+    "link": {"link": "javascript:alert(1)"},
 }
 SCHEDULING = ("drop", "reorder", "duplicate", "delay")
 STATUSES = range(400, 600)
@@ -45,7 +47,7 @@ class Fault:
     method: str = "*"
     path: str = "*"
     times: int | None = 1
-    values: dict[str, float] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         where = (
@@ -74,19 +76,13 @@ class Faults:
             patterns[name] = values.pop(name, "*")
             if not isinstance(patterns[name], str):
                 raise ValueError(f"{name} is a text")  # noqa: TRY004  (one kind of error for the caller)
-        numbers = dict(DEFAULTS.get(kind, {}))
-        for name, value in values.items():
-            if name not in numbers:
-                raise ValueError(f"{kind} has no {name}; it has {', '.join(numbers) or 'no values'}")
-            if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-                raise ValueError(f"{name} is a number, zero or more")
-            numbers[name] = value
-        if kind == "status" and numbers["status"] not in STATUSES:
+        chosen = _chosen(kind, values)
+        if kind == "status" and chosen["status"] not in STATUSES:
             raise ValueError("status is from 400 to 599")
         if kind == "reorder" and times is not None:
             # One reordering takes `size` deliveries, and each of them uses the fault once.
-            times *= int(numbers["size"])
-        fault = Fault(id=fault_id, kind=kind, times=times, values=numbers, **patterns)
+            times *= int(chosen["size"])
+        fault = Fault(id=fault_id, kind=kind, times=times, values=chosen, **patterns)
         self.ordered.append(fault)
         return fault
 
@@ -126,3 +122,18 @@ class Faults:
                 fault.times -= 1
         self.ordered = [fault for fault in self.ordered if fault.times is None or fault.times > 0]
         return taken
+
+
+def _chosen(kind: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The values that the kind has, as ordered or by default."""
+    chosen: dict[str, Any] = dict(DEFAULTS.get(kind, {}))
+    for name, value in values.items():
+        if name not in chosen:
+            raise ValueError(f"{kind} has no {name}; it has {', '.join(chosen) or 'no values'}")
+        if isinstance(chosen[name], str):
+            if not isinstance(value, str):
+                raise ValueError(f"{name} is a text")  # noqa: TRY004  (one kind of error for the caller)
+        elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+            raise ValueError(f"{name} is a number, zero or more")
+        chosen[name] = value
+    return chosen

@@ -87,6 +87,7 @@ def test_an_old_sign_in_is_asked_for_the_password_and_goes_straight_on(ready: Pa
         ({"kind": "hang", "seconds": 5}, "WorkOS is not reachable.", "unavailable"),
         ({"kind": "cut"}, "WorkOS is not reachable.", "unavailable"),
         ({"kind": "empty"}, "WorkOS answered with an address that we do not trust", "refused"),
+        ({"kind": "link"}, "WorkOS answered with an address that we do not trust", "refused"),
         ({"kind": "status", "status": 401}, "WorkOS does not accept our API key.", "refused"),
         ({"kind": "status", "status": 403}, "Our API key may not do this", "refused"),
         ({"kind": "status", "status": 404}, "WorkOS does not know this organization.", "refused"),
@@ -113,8 +114,8 @@ def test_when_workos_fails_the_page_says_what_happened_and_what_next(
     session = PortalSession.objects.get()
     assert (session.outcome, session.reference) == (outcome, reference)
     assert reference in HistoryEntry.objects.get(deed="portal_opened").outcome
-    if fault["kind"] == "empty":
-        look(ready, "failed")
+    if fault["kind"] in ("link", "cut"):
+        look(ready, f"failed-{outcome}")
 
 
 def test_too_many_launches_are_refused_with_the_time_to_wait(

@@ -16,7 +16,7 @@ from workos import (
 )
 from workos._errors import WorkOSConnectionError, WorkOSTimeoutError
 
-from sandbox.client import Sandbox
+from sandbox.client import Sandbox, SandboxError
 
 
 @pytest.mark.parametrize(
@@ -91,6 +91,21 @@ def test_answers_an_empty_200(sandbox: Sandbox, workos: WorkOSClient) -> None:
     link = workos.admin_portal.generate_link(organization=acme.id, intent="sso")
 
     assert link is None
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", "https://portal.elsewhere.example/?token=t"])
+def test_answers_a_link_that_leads_to_no_portal(sandbox: Sandbox, workos: WorkOSClient, link: str) -> None:
+    acme = workos.organizations.create_organization(name="Acme")
+    sandbox.fault("link", link=link, path="/portal/*")
+
+    assert workos.admin_portal.generate_link(organization=acme.id, intent="sso").link == link
+    assert workos.admin_portal.generate_link(organization=acme.id, intent="sso").link != link
+
+
+@pytest.mark.parametrize("values", [{"link": 7}, {"seconds": 1}])
+def test_refuses_a_link_that_is_none(sandbox: Sandbox, values: dict[str, object]) -> None:
+    with pytest.raises(SandboxError, match="link"):
+        sandbox.fault("link", **values)
 
 
 def test_spares_paths_and_methods_that_are_not_named(sandbox: Sandbox, workos: WorkOSClient) -> None:
