@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse
 
 # The names under which addresses carry what is nobody else's business.
 _NAMES = {"token", "nonce"}
+# What hostapp.views.SetPasswordView puts where the token was, once that is in the session.
+NO_TOKEN = "set-password"  # noqa: S105
 # Long enough to be a secret, and made of what tokens are made of; slugs and file names are words.
 _TOKEN = re.compile(r"(?<=/)(?=[^/\s?]*\d)[A-Za-z0-9_:=-]{20,}(?=[/\s?\"]|$)")
 _QUERY = re.compile(r"(?<=\?)[^\s\"]+")
@@ -16,7 +18,8 @@ _QUERY = re.compile(r"(?<=\?)[^\s\"]+")
 class NoReferrer:
     """Middleware. What leads on from an address with a token says nothing of it.
 
-    A page with a form has to say where it comes from, or its POST fails CSRF: it names the host only.
+    Without a referrer a form's POST fails CSRF, so such an address shows no form: it takes its token into
+    the session, or notes what it stands for, and leads on to a page that has none in its address.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -25,9 +28,8 @@ class NoReferrer:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         match = request.resolver_match
-        if match and _NAMES & match.kwargs.keys():
-            is_page = response.status_code == 200
-            response.headers.setdefault("Referrer-Policy", "strict-origin" if is_page else "no-referrer")
+        if match and any(name in _NAMES and value != NO_TOKEN for name, value in match.kwargs.items()):
+            response["Referrer-Policy"] = "no-referrer"
         return response
 
 

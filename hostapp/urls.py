@@ -16,6 +16,11 @@ urlpatterns = [
         PasswordResetView.as_view(extra_email_context={"site_url": settings.SITE_URL}),
         name="password_reset",
     ),
+    path(
+        "account/reset/<uidb64>/<token>/",
+        views.SetPasswordView.as_view(),
+        name="password_reset_confirm",
+    ),
     path("account/login/", LoginView.as_view(authentication_form=SignInForm), name="login"),
     path("account/", include("django.contrib.auth.urls")),
     path("", include("portal.urls")),

@@ -4,12 +4,14 @@ import pytest
 from django.contrib.auth.tokens import default_token_generator
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from enterprises.models import Enterprise
 from hostapp.models import User
 from hostapp.tokens import hide
+from portal.models import PortalSession
 from tests.conftest import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -71,15 +73,69 @@ def test_the_page_with_the_buttons_lets_its_forms_lead_to_https(everybody: Clien
     assert allowed == ["'self'", "https:"]
 
 
-def test_an_address_with_a_token_is_told_to_nobody(ada: User) -> None:
-    uid, token = urlsafe_base64_encode(force_bytes(ada.pk)), default_token_generator.make_token(ada)
-    response = Client().get(f"/account/reset/{uid}/{token}/")
+@pytest.fixture
+def reset(ada: User) -> str:
+    return f"/account/reset/{urlsafe_base64_encode(force_bytes(ada.pk))}"
 
-    assert response["Referrer-Policy"] == "no-referrer"
+
+@pytest.fixture
+def tokens(acme: Enterprise, ada: User, reset: str) -> dict[str, str]:
+    """An address of each kind that carries a token."""
+    visit = PortalSession.objects.create(
+        enterprise=acme, user=ada, intent="sso", outcome="opened", launched_at=timezone.now()
+    )
+    back = f"/enterprises/acme-inc/portal/returned/{visit.nonce}/"
+    return {
+        "set a password": f"{reset}/{default_token_generator.make_token(ada)}/",
+        "a password link that works no longer": f"{reset}/c9f0f8-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/",
+        "an invitation": "/invitations/0f3a8c6d2e4b5a697887969594/",
+        "the way back": back,
+        "the way back of a stranger": back,
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "set a password",
+        "a password link that works no longer",
+        "an invitation",
+        "the way back",
+        "the way back of a stranger",
+    ],
+)
+def test_an_address_with_a_token_shows_no_page_and_is_told_to_nobody(
+    tokens: dict[str, str], ada: User, cleo: User, name: str
+) -> None:
+    client = signed_in(cleo if "stranger" in name else ada)
+    response = client.get(tokens[name])
+
+    assert (response.status_code, response["Referrer-Policy"]) == (302, "no-referrer")
     assert "no-store" in response["Cache-Control"]
-    page = Client().get(f"/account/reset/{uid}/{token}/", follow=True)
-    # It has a form, which needs its origin; the token is not in its address.
-    assert page["Referrer-Policy"] == "strict-origin"
+    secret = tokens[name].rstrip("/").rpartition("/")[2]
+    page = client.get(tokens[name], follow=True)
+    assert secret not in page.redirect_chain[-1][0]
+    # A form there needs its origin, or its POST would fail CSRF.
+    assert page["Referrer-Policy"] == "same-origin"
+
+
+def test_a_password_is_set_though_the_token_is_gone_from_the_address(
+    tokens: dict[str, str], ada: User, reset: str
+) -> None:
+    client = Client(enforce_csrf_checks=True)
+    page = client.get(tokens["set a password"], follow=True)
+    csrf = str(page.context["csrf_token"])
+    new = {"new_password1": "a very good battery", "new_password2": "a very good battery"}
+    client.post(f"{reset}/set-password/", {**new, "csrfmiddlewaretoken": csrf})
+
+    ada.refresh_from_db()
+    assert ada.check_password("a very good battery")
+
+
+def test_a_link_that_works_no_longer_says_so(tokens: dict[str, str]) -> None:
+    page = Client().get(tokens["a password link that works no longer"], follow=True)
+
+    assert "This link no longer works" in page.text
 
 
 def test_every_address_with_a_token_is_known_to_the_middleware() -> None:
