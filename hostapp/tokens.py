@@ -18,8 +18,8 @@ _QUERY = re.compile(r"(?<=\?)[^\s\"]+")
 class NoReferrer:
     """Middleware. What leads on from an address with a token says nothing of it.
 
-    Without a referrer a form's POST fails CSRF, so such an address shows no form: it takes its token into
-    the session, or notes what it stands for, and leads on to a page that has none in its address.
+    Without a referrer a form's POST fails CSRF, so such an address shows no form. It takes its token into
+    the session, or notes what it stands for, and leads on; or it is not there.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

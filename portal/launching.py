@@ -1,7 +1,8 @@
 """A button becomes a five-minute link becomes a redirect."""
 
 import uuid
-from datetime import datetime
+from collections import Counter
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -28,11 +29,15 @@ def launch(
 ) -> str:
     """Mint a Portal Link for this IT admin and write down the visit. Use the link at once; keep no copy.
 
-    Raises limits.TooOften (nothing was asked), gateway.Refused or Unavailable (visit and history say so).
+    Raises limits.TooOften (nothing was asked), gateway.Refused or Unavailable. The history says each.
     """
-    session = _begin(
-        membership, intent, nonce=nonce, reference=reference, client_address=client_address, now=now
-    )
+    try:
+        session = _begin(
+            membership, intent, nonce=nonce, reference=reference, client_address=client_address, now=now
+        )
+    except limits.TooOften:
+        _tell_of_too_many(membership, intent, client_address=client_address, now=now)
+        raise
     try:
         link = _mint(session)
     except gateway.GatewayError as error:
@@ -116,6 +121,47 @@ def _end(session: PortalSession, outcome: Outcome, client_address: str | None, n
             client_address=client_address,
             outcome=f"{outcome.label}{reference}",
         )
+
+
+_TOO_OFTEN = "Refused: too often"
+
+
+def _tell_of_too_many(
+    membership: Membership, intent: Intent, *, client_address: str | None, now: datetime
+) -> None:
+    """Once for a person in the limits' time: nobody can fill the history, which is never emptied."""
+    told = history.of(membership.enterprise).filter(
+        at__gt=now - limits.WINDOW, who=history.named(membership.user), outcome=_TOO_OFTEN
+    )
+    if not told.exists():
+        history.record(
+            membership.enterprise,
+            deed=history.Deed.PORTAL_OPENED,
+            who=membership.user,
+            at=now,
+            for_whom=intent.label,
+            client_address=client_address,
+            outcome=_TOO_OFTEN,
+        )
+
+
+# Beyond the gateway's time-out, by when every launch has ended that still can.
+_MARGIN = timedelta(seconds=30)
+
+
+def end_cut_off(*, now: datetime, size: int = 100) -> Counter[str]:
+    """Say in the history what became of launches whose process was killed; for the worker, often."""
+    before = now - timedelta(seconds=settings.WORKOS_TIMEOUT) - _MARGIN
+    with transaction.atomic():
+        cut_off = list(
+            PortalSession.objects.select_for_update(of=("self",), skip_locked=True)
+            .filter(outcome=Outcome.ASKED, launched_at__lt=before)
+            .select_related("enterprise", "user")
+            .order_by("launched_at")[:size]
+        )
+        for session in cut_off:
+            _end(session, Outcome.CUT_OFF, session.client_address, session.launched_at)
+    return +Counter({"launches cut off": len(cut_off)})
 
 
 def _address(name: str, session: PortalSession) -> str:

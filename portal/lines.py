@@ -1,6 +1,7 @@
 """One line for each object that WorkOS told us of: its state as a word, and what that means."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,7 +26,6 @@ class Line:
 
 NOT_SET_UP = Line("Not set up", "off")
 NOT_OPENED = Line("Not opened yet", "off")
-WAITING = Line("Waiting for WorkOS", "wait", note="You finished in the Admin Portal; its news is on the way.")
 
 _TONES = {
     "active": "good",
@@ -41,7 +41,7 @@ _TONES = {
     "deleted": "off",
 }
 
-_BEGUN = "Set-up was begun and not finished. You can go on where it stopped."
+_BEGUN = "Set-up was begun and not finished. It goes on where it stopped."
 _NOTES = {
     "requires_type": _BEGUN,
     "draft": _BEGUN,
@@ -98,12 +98,25 @@ def domain(row: OrganizationDomain) -> Line:
     return Line(row.get_state_display(), _TONES[row.state], row.domain, row.since or row.as_of, note)
 
 
-def unfinished(visit: PortalSession, *, now: datetime) -> Line:
+# More than these are counted.
+_NAMED = 3
+
+
+def unfinished(visits: Sequence[PortalSession], *, now: datetime) -> list[Line]:
+    """One for each visit, so that colleagues see who is at it."""
+    told = [
+        Line("Started", "wait", f"{ago(visit.launched_at, now=now)} by {_who(visit)}, not finished")
+        for visit in visits[:_NAMED]
+    ]
+    if (more := len(visits) - _NAMED) > 0:
+        told.append(Line("Started", "wait", f"by {more} more, not finished"))
+    return told
+
+
+def waiting(visit: PortalSession, *, viewer_id: int) -> Line:
+    who = "You" if visit.user_id == viewer_id else _who(visit)
     return Line(
-        "Started",
-        "wait",
-        f"{ago(visit.launched_at, now=now)} by {_who(visit)}, not finished",
-        note="Go on where it stopped.",
+        "Waiting for WorkOS", "wait", note=f"{who} finished in the Admin Portal; its news is on the way."
     )
 
 

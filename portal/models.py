@@ -11,8 +11,10 @@ from enterprises.models import Enterprise
 
 class PortalSession(models.Model):
     class Outcome(models.TextChoices):
-        # Written before WorkOS is asked: what stays so was cut off.
+        # Written before WorkOS is asked.
         ASKED = "asked", "Asked WorkOS"
+        # What stayed so: the process was killed meanwhile, and nobody knows whether a link was minted.
+        CUT_OFF = "cut_off", "Cut off before WorkOS had answered"
         OPENED = "opened", "Opened"
         REFUSED = "refused", "Refused"
         UNAVAILABLE = "unavailable", "WorkOS not reachable"
@@ -34,13 +36,17 @@ class PortalSession(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(outcome__in=["asked", "opened", "refused", "unavailable"]),
+                condition=models.Q(outcome__in=["asked", "cut_off", "opened", "refused", "unavailable"]),
                 name="portal_session_outcome_is_known",
             ),
         ]
         indexes = [
             # Serves the newest visits on the enterprise's page, and the limits of all its people and of one.
             models.Index(fields=["enterprise", "-launched_at"], name="portal_session_recent"),
+            # Serves launching.end_cut_off, which looks often.
+            models.Index(
+                fields=["launched_at"], condition=models.Q(outcome="asked"), name="portal_session_asked"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -46,7 +46,8 @@ class Section:
     actions: Sequence[Action] = ()
     reason: str = ""
     news: str = ""
-    is_watched: bool = False
+    # Visits of which news may still come.
+    watched: Sequence[PortalSession] = ()
 
     @property
     def is_left_out(self) -> bool:
@@ -81,8 +82,8 @@ class Status:
 
 def of(enterprise: Enterprise, *, reasons: Mapping[str, str], viewer_id: int, now: datetime) -> Status:
     """`reasons` says for each intent that this enterprise may not use why that is so."""
-    newest = visits.newest(enterprise)
-    build = partial(_section, newest=newest, enterprise=enterprise, viewer_id=viewer_id, now=now)
+    visited = visits.of(enterprise)
+    build = partial(_section, visited=visited, enterprise=enterprise, viewer_id=viewer_id, now=now)
     shown = [
         _without_reason_to_go(section, reasons)
         for section in (
@@ -93,7 +94,7 @@ def of(enterprise: Enterprise, *, reasons: Mapping[str, str], viewer_id: int, no
             ),
         )
     ]
-    watched = [newest[section.intent] for section in shown if section.is_watched and section.intent in newest]
+    watched = [visit for section in shown for visit in section.watched]
     return Status(
         shown,
         visits.pause(watched, now=now) if watched else None,
@@ -134,42 +135,54 @@ def _section(
     *,
     rows: Sequence[Row],
     told_lines: Sequence[Line],
-    newest: Mapping[str, PortalSession],
+    visited: Mapping[str, Sequence[PortalSession]],
     enterprise: Enterprise,
     viewer_id: int,
     now: datetime,
 ) -> Section:
-    guide = GUIDES[intent]
-    visit = newest.get(intent)
+    guide, theirs = GUIDES[intent], visited.get(intent, [])
     shown = list(told_lines)
-    news = ""
-    is_watched = can_continue = False
+    news, watched, begun = "", [], []
     if intent == Intent.AUDIT_LOGS:
-        shown = [lines.opened(visit, now=now) if visit else lines.NOT_OPENED]
-    elif visit:
-        is_told = any(row.as_of >= visit.launched_at for row in rows)
-        is_settled = any(row.as_of >= visit.launched_at and row.state in _FINAL for row in rows)
-        back = visits.back_at(visit)
-        is_checked = bool(back and enterprise.checked_at and enterprise.checked_at >= back)
+        shown = [lines.opened(theirs[0], now=now) if theirs else lines.NOT_OPENED]
+    else:
         if intent in _TOLD:
-            is_recent = visits.is_recent(visit, now=now)
-            is_watched = is_recent and not is_settled and (not is_checked or is_told)
-            news = _news(guide, rows, visit, viewer_id, is_checked=is_checked) if is_recent else ""
-            if visit.finished_at and is_recent and not is_told and not is_checked:
-                shown.insert(0, lines.WAITING)
-        elif visit.finished_at:
-            shown.append(lines.finished(visit))
-        can_continue = visits.is_unfinished(visit, now=now) and not is_told
-        if can_continue:
-            shown.insert(0, lines.unfinished(visit, now=now))
+            back = visits.recent(theirs, now=now)
+            watched = [visit for visit in back if _may_bring_news(visit, rows, enterprise)]
+            news = next(
+                filter(None, (_news(guide, rows, visit, viewer_id, enterprise) for visit in back)), ""
+            )
+            for visit in watched:
+                if visit.finished_at and not _told_since(visit, rows):
+                    shown.insert(0, lines.waiting(visit, viewer_id=viewer_id))
+                    break
+        elif finished := next((visit for visit in theirs if visit.finished_at), None):
+            shown.append(lines.finished(finished))
+        begun = [visit for visit in visits.unfinished(theirs, now=now) if not _told_since(visit, rows)]
+        shown = [*lines.unfinished(begun, now=now), *shown]
     return Section(
         intent,
         guide,
         shown or [lines.NOT_SET_UP],
-        actions=_actions(intent, rows, told_lines, can_continue=can_continue),
+        actions=_actions(intent, rows, told_lines, can_continue=bool(begun)),
         news=news,
-        is_watched=is_watched,
+        watched=watched,
     )
+
+
+def _told_since(visit: PortalSession, rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row.as_of >= visit.launched_at]
+
+
+def _is_checked(visit: PortalSession, enterprise: Enterprise) -> bool:
+    back = visits.back_at(visit)
+    return bool(back and enterprise.checked_at and enterprise.checked_at >= back)
+
+
+def _may_bring_news(visit: PortalSession, rows: Sequence[Row], enterprise: Enterprise) -> bool:
+    """Nothing is told yet and the API was not asked since; or something is, and it is not the last word."""
+    told = _told_since(visit, rows)
+    return not any(row.state in _FINAL for row in told) if told else not _is_checked(visit, enterprise)
 
 
 _TOLD = {Intent.SSO, Intent.DSYNC, Intent.DOMAIN_VERIFICATION}
@@ -202,22 +215,23 @@ def _without_reason_to_go(section: Section, reasons: Mapping[str, str]) -> Secti
 
 
 def _news(
-    guide: Guide, rows: Sequence[Row], visit: PortalSession, viewer_id: int, *, is_checked: bool
+    guide: Guide, rows: Sequence[Row], visit: PortalSession, viewer_id: int, enterprise: Enterprise
 ) -> str:
     """`Single Sign-On became active 8 seconds after you returned.`"""
     back = visits.back_at(visit)
     if back is None:
         return ""
     who = "you" if visit.user_id == viewer_id else (visit.user.get_full_name() if visit.user else "somebody")
-    for row in rows:
-        if row.as_of >= visit.launched_at and row.state in _BECAME:
+    told = _told_since(visit, rows)
+    for row in told:
+        if row.state in _BECAME:
             seconds = round((row.told_at - back).total_seconds())
             what = f"{row.domain} was verified" if isinstance(row, OrganizationDomain) else guide.title
             verb = "" if isinstance(row, OrganizationDomain) else f" {_BECAME[row.state]}"
             if seconds <= 0:
                 return f"{what}{verb} before {who} returned."
             return f"{what}{verb} {seconds} {'second' if seconds == 1 else 'seconds'} after {who} returned."
-    if is_checked and not any(row.as_of >= visit.launched_at for row in rows):
+    if _is_checked(visit, enterprise) and not told:
         return f"{guide.title}: WorkOS says that nothing has changed since {who} left."
     return ""
 

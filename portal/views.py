@@ -141,14 +141,9 @@ def portal_finished(request: HttpRequest, slug: str, nonce: uuid.UUID) -> HttpRe
 def _back(request: HttpRequest, slug: str, nonce: uuid.UUID, field: str) -> HttpResponse:
     """Note that somebody came back, and ask the worker to look: the address proves nothing.
 
-    Once a visit: opening it again and again asks nothing of WorkOS. Strangers are led on as well, to a page
-    that is not there for them: no page has the nonce in its address.
+    Once a visit: opening it again and again asks nothing of WorkOS.
     """
-    response = redirect("enterprise", slug)
-    response["Referrer-Policy"] = "no-referrer"
-    membership = access.memberships(request.user).filter(enterprise__slug=slug).first()
-    if membership is None:
-        return response
+    membership = access.get_membership(request.user, slug)
     now = timezone.now()
     with transaction.atomic():
         session = (
@@ -169,7 +164,7 @@ def _back(request: HttpRequest, slug: str, nonce: uuid.UUID, field: str) -> Http
                     for_whom=GUIDES[Intent(session.intent)].title,
                     client_address=client_address(request),
                 )
-    return response
+    return redirect(membership.enterprise)
 
 
 def _page(membership: Membership) -> dict[str, Any]:

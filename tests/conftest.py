@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import responses
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 from enterprises import gateway
 from enterprises.models import Enterprise, Membership
 from hostapp.models import User
+from sandbox.client import Sandbox
 from tests import processes
 from tests.browser import chromium
 from tests.edge import RequestsBackend
@@ -112,3 +114,15 @@ def workos_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMo
     monkeypatch.setattr(gateway, "client", lambda: client)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield mock
+
+
+@pytest.fixture
+def workos_sandbox(sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """The sandbox in WorkOS's place, for us and for the processes that we start."""
+    settings.WORKOS_BASE_URL = sandbox.url
+    monkeypatch.setenv("TEST_SANDBOX", sandbox.url)
+    gateway.client.cache_clear()
+    gateway.client()
+    yield sandbox
+    gateway.client().close()
+    gateway.client.cache_clear()

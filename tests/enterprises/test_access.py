@@ -42,7 +42,7 @@ MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
     "password_change_done": ("get", {}, SIGNED_IN),
     "password_reset": ("get", {}, PUBLIC),
     "password_reset_done": ("get", {}, PUBLIC),
-    "password_reset_confirm": ("get", {"uidb64": "MQ", "token": "no-token"}, PUBLIC),
+    "password_reset_confirm": ("get", {"uidb64": "MQ", "token": "no-token"}, (302,) * 6),
     "password_reset_complete": ("get", {}, PUBLIC),
     "enterprise": ("get", ACME, MEMBERS),
     "enterprise_status": ("get", ACME, MEMBERS),

@@ -18,7 +18,7 @@ PAGE = "/staff/enterprises/acme-inc/"
 
 
 @pytest.fixture
-def acme(workos: Sandbox, db: None) -> Enterprise:
+def acme(workos_sandbox: Sandbox, db: None) -> Enterprise:
     made = provisioning.provision(provisioning.enroll(name="Acme Inc.", domains=["acme.example"]))
     errands.run_due(now=timezone.now())
     return made
@@ -31,13 +31,13 @@ def the_worker_comes(*, times: int = 3) -> None:
         errands.run_due(now=later)
 
 
-def domains_of(workos: Sandbox) -> list[str]:
-    (organization,) = workos.organizations()
+def domains_of(workos_sandbox: Sandbox) -> list[str]:
+    (organization,) = workos_sandbox.organizations()
     return sorted(one["domain"] for one in gateway.get_organization(organization["id"]).domains)
 
 
 def test_staff_rename_change_domains_and_the_plan_on_one_page(
-    workos: Sandbox, acme: Enterprise, sam: User
+    workos_sandbox: Sandbox, acme: Enterprise, sam: User
 ) -> None:
     page = signed_in(sam).post(
         PAGE,
@@ -48,8 +48,8 @@ def test_staff_rename_change_domains_and_the_plan_on_one_page(
 
     acme.refresh_from_db()
     assert (acme.name, acme.slug, acme.intents) == ("Acme Holding", "acme-inc", ["sso", "audit_logs"])
-    assert workos.organizations()[0]["name"] == "Acme Holding"
-    assert domains_of(workos) == ["new.example"]
+    assert workos_sandbox.organizations()[0]["name"] == "Acme Holding"
+    assert domains_of(workos_sandbox) == ["new.example"]
     assert not Errand.objects.exists()
     assert {entry.deed for entry in history.of(acme)} >= {
         "renamed", "domain_added", "domain_removed", "plan_changed",
@@ -60,30 +60,32 @@ def test_staff_rename_change_domains_and_the_plan_on_one_page(
 @pytest.mark.parametrize("kind", ["cut", "empty", "status"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
 def test_a_call_that_fails_is_repeated(
-    workos: Sandbox, acme: Enterprise, sam: User, kind: str, method: str
+    workos_sandbox: Sandbox, acme: Enterprise, sam: User, kind: str, method: str
 ) -> None:
-    workos.fault(kind, method=method, path="/organization*")
+    workos_sandbox.fault(kind, method=method, path="/organization*")
 
     changing.rename(acme, "Acme Holding", who=sam, at=timezone.now())
     changing.change_domains(acme, ["new.example"], who=sam, at=timezone.now())
     the_worker_comes()
 
-    assert workos.organizations()[0]["name"] == "Acme Holding"
-    assert domains_of(workos) == ["new.example"]
+    assert workos_sandbox.organizations()[0]["name"] == "Acme Holding"
+    assert domains_of(workos_sandbox) == ["new.example"]
     assert not Errand.objects.exists()
 
 
-def test_what_an_it_admin_added_at_workos_is_left_alone(workos: Sandbox, acme: Enterprise, sam: User) -> None:
+def test_what_an_it_admin_added_at_workos_is_left_alone(
+    workos_sandbox: Sandbox, acme: Enterprise, sam: User
+) -> None:
     gateway.add_domain(str(acme.organization_id), "theirs.example")
 
     changing.change_domains(acme, ["new.example"], who=sam, at=timezone.now())
     the_worker_comes()
 
-    assert domains_of(workos) == ["new.example", "theirs.example"]
+    assert domains_of(workos_sandbox) == ["new.example", "theirs.example"]
 
 
 def test_a_domain_of_somebody_else_is_shown_and_stays_theirs(
-    workos: Sandbox, acme: Enterprise, sam: User
+    workos_sandbox: Sandbox, acme: Enterprise, sam: User
 ) -> None:
     gateway.create_organization(name="Other", external_id="other", domains=["other.example"])
 
@@ -93,17 +95,17 @@ def test_a_domain_of_somebody_else_is_shown_and_stays_theirs(
     assert "belongs to another organization" in signed_in(sam).get(PAGE).text
 
 
-def test_the_newest_name_wins(workos: Sandbox, acme: Enterprise, sam: User) -> None:
+def test_the_newest_name_wins(workos_sandbox: Sandbox, acme: Enterprise, sam: User) -> None:
     for name in ("One", "Two", "Three"):
         changing.rename(acme, name, who=sam, at=timezone.now())
 
     assert Errand.objects.count() == 1
     the_worker_comes()
-    assert workos.organizations()[0]["name"] == "Three"
+    assert workos_sandbox.organizations()[0]["name"] == "Three"
 
 
 def test_saving_without_a_change_says_nothing_to_anybody(
-    workos: Sandbox, acme: Enterprise, sam: User
+    workos_sandbox: Sandbox, acme: Enterprise, sam: User
 ) -> None:
     before = history.of(acme).count()
 
@@ -113,7 +115,9 @@ def test_saving_without_a_change_says_nothing_to_anybody(
     assert not Errand.objects.exists()
 
 
-def test_deprovisioning_takes_the_slug_typed_again(workos: Sandbox, acme: Enterprise, sam: User) -> None:
+def test_deprovisioning_takes_the_slug_typed_again(
+    workos_sandbox: Sandbox, acme: Enterprise, sam: User
+) -> None:
     page = signed_in(sam).post(f"{PAGE}deprovision/", {"typed": "acme"})
 
     acme.refresh_from_db()
@@ -123,7 +127,7 @@ def test_deprovisioning_takes_the_slug_typed_again(workos: Sandbox, acme: Enterp
 
 @pytest.mark.parametrize("kind", ["cut", "status", "empty", None])
 def test_deprovisioning_ends_access_deletes_the_organization_and_keeps_the_history(
-    workos: Sandbox, acme: Enterprise, birch: Enterprise, ada: User, sam: User, kind: str | None
+    workos_sandbox: Sandbox, acme: Enterprise, birch: Enterprise, ada: User, sam: User, kind: str | None
 ) -> None:
     now = timezone.now()
     for enterprise, name in ((acme, "conn_1"), (birch, "conn_2")):
@@ -138,13 +142,13 @@ def test_deprovisioning_ends_access_deletes_the_organization_and_keeps_the_histo
     )
     assert signed_in(ada).get("/enterprises/acme-inc/").status_code == 200
     if kind:
-        workos.fault(kind, method="DELETE")
+        workos_sandbox.fault(kind, method="DELETE")
 
     signed_in(sam).post(f"{PAGE}deprovision/", {"typed": "acme-inc"})
 
     assert signed_in(ada).get("/enterprises/acme-inc/").status_code == 404
     the_worker_comes()
-    assert not workos.organizations()
+    assert not workos_sandbox.organizations()
     assert Connection.objects.get(connection_id="conn_1").state == "deleted"
     assert Connection.objects.get(connection_id="conn_2").state == "active"
     assert not Invitation.objects.exists()
@@ -154,13 +158,15 @@ def test_deprovisioning_ends_access_deletes_the_organization_and_keeps_the_histo
     assert Membership.objects.filter(enterprise=acme).exists()
 
 
-def test_an_organization_created_while_somebody_deprovisions_is_deleted(workos: Sandbox, db: None) -> None:
+def test_an_organization_created_while_somebody_deprovisions_is_deleted(
+    workos_sandbox: Sandbox, db: None
+) -> None:
     enterprise = provisioning.enroll(name="Acme Inc.")
     changing.deprovision(enterprise, who="staff", at=timezone.now())
     the_worker_comes()
     # The answer of a creation that was under way comes now.
     gateway.create_organization(name="Acme Inc.", external_id=str(enterprise.external_id), domains=[])
-    (organization,) = workos.organizations()
+    (organization,) = workos_sandbox.organizations()
 
     from enterprises import facts
 
@@ -170,18 +176,18 @@ def test_an_organization_created_while_somebody_deprovisions_is_deleted(workos: 
     the_worker_comes()
 
     assert not adopted
-    assert not workos.organizations()
+    assert not workos_sandbox.organizations()
 
 
 def test_a_deprovisioned_enterprise_is_not_provisioned_again(
-    workos: Sandbox, acme: Enterprise, sam: User
+    workos_sandbox: Sandbox, acme: Enterprise, sam: User
 ) -> None:
     changing.deprovision(acme, who=sam, at=timezone.now())
     the_worker_comes()
 
     with pytest.raises(gateway.Refused):
         provisioning.provision(acme)
-    assert not workos.organizations()
+    assert not workos_sandbox.organizations()
 
 
 def test_a_verified_domain_has_one_owner_and_a_pending_one_claims_nothing(

@@ -58,7 +58,7 @@ def test_a_name_or_a_file_and_not_both() -> None:
     assert refused("provision_enterprise", "--csv", "no-such-file.csv").returncode == 2
 
 
-def test_provisioning_is_reported_as_json_and_tried_dry(workos: Sandbox) -> None:
+def test_provisioning_is_reported_as_json_and_tried_dry(workos_sandbox: Sandbox) -> None:
     dry = run_json("provision_enterprise", "Acme Inc.", "--domain", "acme.example", "--dry-run")
     assert (dry["slug"], dry["domains"]) == ("acme-inc", ["acme.example"])
     assert not Enterprise.objects.exists()
@@ -66,7 +66,7 @@ def test_provisioning_is_reported_as_json_and_tried_dry(workos: Sandbox) -> None
     report = run_json("provision_enterprise", "Acme Inc.")
 
     assert report["state"] == "ready"
-    assert report["organization_id"] == workos.organizations()[0]["id"]
+    assert report["organization_id"] == workos_sandbox.organizations()[0]["id"]
 
 
 CSV = """name,slug,domains,it_admin
@@ -79,7 +79,7 @@ Acme Inc.,,,
 
 
 def test_many_are_provisioned_and_the_report_says_what_failed_and_why(
-    workos: Sandbox, tmp_path: Path
+    workos_sandbox: Sandbox, tmp_path: Path
 ) -> None:
     file = tmp_path / "enterprises.csv"
     file.write_text(CSV)
@@ -95,16 +95,16 @@ def test_many_are_provisioned_and_the_report_says_what_failed_and_why(
     assert "line 4: Bad Mail: gmail.com is a public mail provider" in out.getvalue()
     assert "line 5: Acme Inc.: “acme-inc” stands in line 2 already" in out.getvalue()
     assert "5/5, 3 failed" in err.getvalue()
-    assert sorted(one["name"] for one in workos.organizations()) == ["Acme Inc.", "Birch Ltd"]
+    assert sorted(one["name"] for one in workos_sandbox.organizations()) == ["Acme Inc.", "Birch Ltd"]
     assert Membership.objects.get().role == "it_admin"
 
     # Again, with the lines mended.
     file.write_text(CSV.split("Bad Mail", maxsplit=1)[0])
     assert "2 of 2 are provisioned, 0 failed." in run("provision_enterprise", "--csv", str(file))
-    assert len(workos.organizations()) == 2
+    assert len(workos_sandbox.organizations()) == 2
 
 
-def test_a_dry_run_of_many_checks_them_and_does_nothing(workos: Sandbox, tmp_path: Path) -> None:
+def test_a_dry_run_of_many_checks_them_and_does_nothing(workos_sandbox: Sandbox, tmp_path: Path) -> None:
     file = tmp_path / "enterprises.csv"
     file.write_text("name\nAcme Inc.\n")
 
@@ -120,23 +120,23 @@ def test_a_file_with_other_columns_is_refused(tmp_path: Path) -> None:
 
 
 def test_many_wait_as_long_as_workos_asks(
-    workos: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workos_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
     monkeypatch.setattr("enterprises.bulk.time.sleep", slept.append)
     file = tmp_path / "enterprises.csv"
     file.write_text("name\nAcme Inc.\nBirch Ltd\n")
-    workos.fault("status", status=429, retry_after=9)
+    workos_sandbox.fault("status", status=429, retry_after=9)
 
     run("provision_enterprise", "--csv", str(file), "--per-minute", "60")
 
     assert 9 in slept
     assert [one for one in slept if 0.5 < one <= 1]
-    assert len(workos.organizations()) == 2
+    assert len(workos_sandbox.organizations()) == 2
 
 
 @pytest.fixture
-def dashboard(workos: Sandbox) -> Callable[..., str]:
+def dashboard(workos_sandbox: Sandbox) -> Callable[..., str]:
     """An organization that was made in the WorkOS Dashboard."""
 
     def make(name: str = "Acme at WorkOS", external_id: str | None = None) -> str:
@@ -147,7 +147,7 @@ def dashboard(workos: Sandbox) -> Callable[..., str]:
 
 
 def test_an_organization_of_the_dashboard_is_linked_knowingly(
-    workos: Sandbox, dashboard: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    workos_sandbox: Sandbox, dashboard: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     organization_id = dashboard()
     asked: list[str] = []
@@ -166,14 +166,14 @@ def test_an_organization_of_the_dashboard_is_linked_knowingly(
     assert "Acme at WorkOS" in asked[0]
     enterprise = Enterprise.objects.get()
     assert (enterprise.organization_id, enterprise.environment) == (organization_id, "test")
-    assert workos.organizations()[0]["external_id"] == str(enterprise.external_id)
+    assert workos_sandbox.organizations()[0]["external_id"] == str(enterprise.external_id)
     assert history.of(enterprise).get().deed == "linked"
     # And again, without harm.
     assert run_json(*arguments, "--yes")["organization_id"] == organization_id
 
 
 def test_what_cannot_be_linked_is_refused_with_the_reason(
-    workos: Sandbox, dashboard: Callable[..., str], birch: Enterprise
+    workos_sandbox: Sandbox, dashboard: Callable[..., str], birch: Enterprise
 ) -> None:
     somebodys = dashboard(external_id="somebody")
 
@@ -187,7 +187,7 @@ def test_what_cannot_be_linked_is_refused_with_the_reason(
     assert not Enterprise.objects.filter(slug="acme-inc").exists()
 
 
-def test_deprovisioning_wants_the_slug_again(workos: Sandbox) -> None:
+def test_deprovisioning_wants_the_slug_again(workos_sandbox: Sandbox) -> None:
     run("provision_enterprise", "Acme Inc.")
     assert run_json("deprovision_enterprise", "acme-inc", "--dry-run")["state"] == "ready"
     assert refused("deprovision_enterprise", "acme-inc", "--confirm", "other").returncode == 1
@@ -197,7 +197,7 @@ def test_deprovisioning_wants_the_slug_again(workos: Sandbox) -> None:
     errands.run_due(now=timezone.now())
 
     assert report["state"] == "deprovisioned"
-    assert not workos.organizations()
+    assert not workos_sandbox.organizations()
 
 
 def test_lists_and_shows(acme: Enterprise, birch: Enterprise, ada: User) -> None:

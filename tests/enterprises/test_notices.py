@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core import mail
 from django.utils import timezone
 
@@ -91,6 +92,47 @@ def test_the_next_threshold_is_told_when_it_is_reached(ada: User) -> None:
     errands.run_due(now=timezone.now() + timedelta(days=6))
 
     assert len(mail.outbox) == 1
+
+
+def test_until_it_is_renewed_a_certificate_is_reminded_of_at_every_threshold_to_the_end(ada: User) -> None:
+    start = timezone.now()
+    heard = []
+    # Nine weeks and a half, three looks of the worker a day.
+    for step in range(3 * 67):
+        with time_machine.travel(start + timedelta(hours=8 * step), tick=False):
+            if step == 0:
+                remind(65)
+            errands.run_due(now=timezone.now())
+            heard += [
+                (step // 3, message.subject.removeprefix("The certificate of Acme Inc. "))
+                for message in mail.outbox
+            ]
+            mail.outbox.clear()
+
+    assert heard == [
+        (5, "expires in 60 days"),
+        (35, "expires in 30 days"),
+        (51, "expires in 14 days"),
+        (58, "expires in 7 days"),
+        (64, "expires within a day"),
+        (65, "has expired"),
+    ]
+    assert not Errand.objects.exists()
+
+
+def test_a_certificate_that_is_renewed_late_is_left_alone_from_then_on(ada: User) -> None:
+    start = timezone.now()
+    for day in range(40):
+        with time_machine.travel(start + timedelta(days=day, minutes=1), tick=False):
+            if day == 0:
+                remind(35)
+            if day == 30:
+                tell("connection.saml_certificate_renewed", created_at=timezone.now().isoformat())
+            errands.run_due(now=timezone.now())
+
+    assert [message.subject.rpartition("expires ")[2] for message in mail.outbox] == [
+        "in 35 days", "in 30 days", "in 14 days", "in 7 days",
+    ]  # fmt: skip
 
 
 def test_a_renewed_certificate_is_not_reminded_of(ada: User) -> None:

@@ -36,8 +36,8 @@ def the_worker_comes() -> None:
         errands.run_due(now=later)
 
 
-def all_is_well(workos: Sandbox) -> None:
-    (organization,) = workos.organizations()
+def all_is_well(workos_sandbox: Sandbox) -> None:
+    (organization,) = workos_sandbox.organizations()
     enterprise = Enterprise.objects.get()
     assert organization["external_id"] == str(enterprise.external_id)
     assert enterprise.organization_id == organization["id"]
@@ -48,15 +48,17 @@ def all_is_well(workos: Sandbox) -> None:
     assert not Errand.objects.exists()
 
 
-def fault_is_used(workos: Sandbox) -> bool:
-    return not workos.order("GET", "faults")["data"]
+def fault_is_used(workos_sandbox: Sandbox) -> bool:
+    return not workos_sandbox.order("GET", "faults")["data"]
 
 
 @pytest.mark.parametrize("request_", [LOOK_UP, CREATE], ids=["the look-up", "the creation"])
-def test_killed_while_workos_is_asked(workos: Sandbox, manage: Manage, request_: dict[str, str]) -> None:
-    workos.fault("hang", seconds=0.5, **request_)
+def test_killed_while_workos_is_asked(
+    workos_sandbox: Sandbox, manage: Manage, request_: dict[str, str]
+) -> None:
+    workos_sandbox.fault("hang", seconds=0.5, **request_)
     process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-    until(lambda: fault_is_used(workos))
+    until(lambda: fault_is_used(workos_sandbox))
 
     process.kill()
     process.communicate()
@@ -64,10 +66,10 @@ def test_killed_while_workos_is_asked(workos: Sandbox, manage: Manage, request_:
     time.sleep(0.8)
     the_worker_comes()
 
-    all_is_well(workos)
+    all_is_well(workos_sandbox)
 
 
-def test_killed_before_it_is_enrolled(workos: Sandbox, manage: Manage) -> None:
+def test_killed_before_it_is_enrolled(workos_sandbox: Sandbox, manage: Manage) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE enterprises_enterprise IN SHARE ROW EXCLUSIVE MODE")
         process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
@@ -81,10 +83,10 @@ def test_killed_before_it_is_enrolled(workos: Sandbox, manage: Manage) -> None:
 
     assert process.returncode == 0, said
     the_worker_comes()
-    all_is_well(workos)
+    all_is_well(workos_sandbox)
 
 
-def test_killed_before_it_is_written_down_that_we_ask(workos: Sandbox, manage: Manage) -> None:
+def test_killed_before_it_is_written_down_that_we_ask(workos_sandbox: Sandbox, manage: Manage) -> None:
     enterprise = enroll()
     with transaction.atomic():
         Enterprise.objects.select_for_update().get(pk=enterprise.pk)
@@ -92,22 +94,24 @@ def test_killed_before_it_is_written_down_that_we_ask(workos: Sandbox, manage: M
         until(someone_waits_for_a_lock)
         process.kill()
         process.communicate()
-    assert not workos.organizations()
+    assert not workos_sandbox.organizations()
 
     the_worker_comes()
 
-    all_is_well(workos)
+    all_is_well(workos_sandbox)
 
 
-def test_killed_between_the_creation_and_the_writing_down_of_its_id(workos: Sandbox, manage: Manage) -> None:
+def test_killed_between_the_creation_and_the_writing_down_of_its_id(
+    workos_sandbox: Sandbox, manage: Manage
+) -> None:
     enterprise = enroll()
-    workos.fault("hang", seconds=0.5, **CREATE)
+    workos_sandbox.fault("hang", seconds=0.5, **CREATE)
     process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-    until(lambda: fault_is_used(workos))
+    until(lambda: fault_is_used(workos_sandbox))
     with transaction.atomic():
         Enterprise.objects.select_for_update().get(pk=enterprise.pk)
         until(someone_waits_for_a_lock)
-        assert len(workos.organizations()) == 1
+        assert len(workos_sandbox.organizations()) == 1
         process.kill()
         process.communicate()
     enterprise.refresh_from_db()
@@ -115,7 +119,7 @@ def test_killed_between_the_creation_and_the_writing_down_of_its_id(workos: Sand
 
     the_worker_comes()
 
-    all_is_well(workos)
+    all_is_well(workos_sandbox)
 
 
 FAULTS: dict[str, tuple[str, dict[str, float]]] = {
@@ -133,12 +137,12 @@ FAULTS: dict[str, tuple[str, dict[str, float]]] = {
 @pytest.mark.parametrize("request_", [LOOK_UP, CREATE], ids=["at the look-up", "at the creation"])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_whatever_workos_answers(
-    workos: Sandbox, fault: str, request_: dict[str, str], settings: Any
+    workos_sandbox: Sandbox, fault: str, request_: dict[str, str], settings: Any
 ) -> None:
     settings.WORKOS_TIMEOUT = 0.3
     enterprise = enroll()
     kind, values = FAULTS[fault]
-    workos.fault(kind, **request_, **values)
+    workos_sandbox.fault(kind, **request_, **values)
 
     with pytest.raises(gateway.GatewayError):
         provisioning.provision(enterprise)
@@ -153,24 +157,24 @@ def test_whatever_workos_answers(
     settings.WORKOS_TIMEOUT = 8
     the_worker_comes()
 
-    all_is_well(workos)
+    all_is_well(workos_sandbox)
 
 
-def test_an_external_id_that_is_taken_by_our_own_earlier_try(workos: Sandbox, settings: Any) -> None:
+def test_an_external_id_that_is_taken_by_our_own_earlier_try(workos_sandbox: Sandbox, settings: Any) -> None:
     enterprise = enroll()
     gateway.create_organization(
         name="Acme Inc.", external_id=str(enterprise.external_id), domains=["acme.example"]
     )
     # The look-up does not see it yet; the creation then says 400 external_id_already_used.
-    workos.fault("status", status=404, **LOOK_UP)
+    workos_sandbox.fault("status", status=404, **LOOK_UP)
 
     provisioning.provision(enterprise)
 
     the_worker_comes()
-    all_is_well(workos)
+    all_is_well(workos_sandbox)
 
 
-def test_a_domain_of_another_organization_is_shown_and_never_adopted(workos: Sandbox) -> None:
+def test_a_domain_of_another_organization_is_shown_and_never_adopted(workos_sandbox: Sandbox) -> None:
     gateway.create_organization(name="Other", external_id="other", domains=["acme.example"])
     enterprise = enroll()
 
@@ -182,11 +186,11 @@ def test_a_domain_of_another_organization_is_shown_and_never_adopted(workos: San
     assert enterprise.organization_id is None
     assert "belongs to another organization" in enterprise.attention
     assert [entry.deed for entry in history.of(enterprise)] == ["needs_attention"]
-    (other,) = workos.organizations()
+    (other,) = workos_sandbox.organizations()
     assert other["external_id"] == "other"
 
 
-def test_callers_who_race(workos: Sandbox) -> None:
+def test_callers_who_race(workos_sandbox: Sandbox) -> None:
     enterprise = enroll()
     start = threading.Barrier(6)
 
@@ -202,26 +206,28 @@ def test_callers_who_race(workos: Sandbox) -> None:
         thread.join()
 
     the_worker_comes()
-    all_is_well(workos)
+    all_is_well(workos_sandbox)
 
 
-def test_a_key_of_the_other_environment_is_refused_before_any_call(workos: Sandbox, settings: Any) -> None:
+def test_a_key_of_the_other_environment_is_refused_before_any_call(
+    workos_sandbox: Sandbox, settings: Any
+) -> None:
     enterprise = provisioning.provision(enroll())
     Errand.objects.all().delete()
     settings.WORKOS_API_KEY = "sk_live_other"
     Errand.objects.record(Errand.Kind.RENAME, enterprise=enterprise)
     # A call would be seen by this fault.
-    workos.fault("cut")
+    workos_sandbox.fault("cut")
 
     errands.run_due(now=timezone.now())
 
     assert "test environment" in Errand.objects.get().error
-    assert not fault_is_used(workos)
-    workos.clear_faults()
+    assert not fault_is_used(workos_sandbox)
+    workos_sandbox.clear_faults()
 
 
 def test_a_hook_of_the_host_runs_after_provisioning_until_it_returns(
-    workos: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch
+    workos_sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
 
@@ -242,12 +248,12 @@ def test_a_hook_of_the_host_runs_after_provisioning_until_it_returns(
     assert not Errand.objects.exists()
 
 
-def test_a_worker_killed_in_the_middle_of_an_errand(workos: Sandbox, manage: Manage) -> None:
+def test_a_worker_killed_in_the_middle_of_an_errand(workos_sandbox: Sandbox, manage: Manage) -> None:
     enterprise = enroll()
     Errand.objects.record(Errand.Kind.PROVISION, enterprise=enterprise)
-    workos.fault("hang", seconds=0.5, **CREATE)
+    workos_sandbox.fault("hang", seconds=0.5, **CREATE)
     worker = manage("worker", "--interval", "0.05")
-    until(lambda: fault_is_used(workos))
+    until(lambda: fault_is_used(workos_sandbox))
 
     worker.kill()
     worker.communicate()
@@ -256,10 +262,10 @@ def test_a_worker_killed_in_the_middle_of_an_errand(workos: Sandbox, manage: Man
     assert errands.run_due(now=timezone.now()) == {}
     the_worker_comes()
 
-    all_is_well(workos)
+    all_is_well(workos_sandbox)
 
 
-def test_the_worker_provisions_what_was_enrolled_and_left(workos: Sandbox, manage: Manage) -> None:
+def test_the_worker_provisions_what_was_enrolled_and_left(workos_sandbox: Sandbox, manage: Manage) -> None:
     enroll()
     Errand.objects.update(due_at=timezone.now())
 
@@ -269,7 +275,7 @@ def test_the_worker_provisions_what_was_enrolled_and_left(workos: Sandbox, manag
     said, _ = worker.communicate(timeout=10)
 
     assert worker.returncode == 0, said
-    all_is_well(workos)
+    all_is_well(workos_sandbox)
 
 
 def opens(link: str) -> bool:
@@ -279,12 +285,12 @@ def opens(link: str) -> bool:
 
 
 def test_a_link_that_is_being_minted_while_its_person_is_removed_dies_too(
-    workos: Sandbox, ada: User, ben: User, acme: Enterprise, settings: Any
+    workos_sandbox: Sandbox, ada: User, ben: User, acme: Enterprise, settings: Any
 ) -> None:
     made = gateway.create_organization(name="Acme Inc.", external_id=str(acme.external_id), domains=[])
     Enterprise.objects.filter(pk=acme.pk).update(organization_id=made.organization_id)
     Membership.objects.filter(user=ben).update(role=Membership.Role.IT_ADMIN)
-    settings.WORKOS_LINK_ORIGINS = [workos.url, workos.url.replace("127.0.0.1", "localhost")]
+    settings.WORKOS_LINK_ORIGINS = [workos_sandbox.url, workos_sandbox.url.replace("127.0.0.1", "localhost")]
     address = "/enterprises/acme-inc/portal/sso/"
     before = signed_in(ben).post(address)["Location"]
     adas = signed_in(ada).post(address)["Location"]

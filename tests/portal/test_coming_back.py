@@ -122,8 +122,8 @@ def test_the_page_asks_ever_more_rarely_and_then_no_more(acme: Enterprise, ada: 
     ]
 
     assert pauses == [2, 2, 5, 5, 15, 30]
-    assert visits.is_recent(session, now=now + timedelta(minutes=9))
-    assert not visits.is_recent(session, now=now + timedelta(minutes=11))
+    assert visits.recent([session], now=now + timedelta(minutes=9)) == [session]
+    assert visits.recent([session], now=now + timedelta(minutes=11)) == []
 
 
 def test_checking_now_is_bounded(acme: Enterprise, ada: User) -> None:

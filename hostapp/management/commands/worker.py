@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from enterprises import errands
+from portal import launching
 from webhooks.chores import Chores
 from webhooks.inbox import apply_waiting
 
@@ -89,9 +90,16 @@ def _go_round(name: str, turn: Turn, stop: threading.Event, interval: float) -> 
         connection.close()
 
 
+_chores = Chores()
+
+
+def see_to_chores(*, now: datetime) -> Counter[str]:
+    return _chores.run_due(now=now) + launching.end_cut_off(now=now)
+
+
 # What the worker does, each in a thread of its own: events do not wait for a WorkOS that does not answer.
 TURNS: dict[str, Turn] = {
     "Events": apply_waiting,
     "Errands": errands.run_due,
-    "Chores": Chores().run_due,
+    "Chores": see_to_chores,
 }

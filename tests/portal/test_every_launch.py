@@ -1,0 +1,120 @@
+"""Every launch stands in the history with its outcome, also one that was refused or killed."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+import responses
+from django.utils import timezone
+
+from enterprises.models import Enterprise, HistoryEntry
+from hostapp.models import User
+from portal import launching
+from portal.models import PortalSession
+from sandbox.client import Sandbox
+from tests.browser.app import organization
+from tests.conftest import signed_in
+from tests.enterprises.test_gateway import API
+from tests.portal.test_launch import LINK, PATH
+from tests.processes import Manage, until
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def portal(workos_api: responses.RequestsMock) -> responses.RequestsMock:
+    workos_api.post(f"{API}/portal/generate_link", status=201, json={"link": LINK})
+    return workos_api
+
+
+def outcomes() -> list[str]:
+    found = HistoryEntry.objects.filter(deed="portal_opened").order_by("id")
+    return list(found.values_list("outcome", flat=True))
+
+
+def launches(enterprise: Enterprise, user: User, *, count: int) -> None:
+    launched_at = timezone.now() - timedelta(minutes=7)
+    PortalSession.objects.bulk_create(
+        PortalSession(
+            enterprise=enterprise, user=user, intent="sso", outcome="opened", launched_at=launched_at
+        )
+        for _ in range(count)
+    )
+
+
+def test_one_that_opens(portal: responses.RequestsMock, ada: User) -> None:
+    signed_in(ada).post(PATH)
+
+    entry = HistoryEntry.objects.get()
+    assert (entry.who, entry.for_whom, entry.outcome) == (
+        "Ada Adeyemi <ada@acme.example>", "Single Sign-On", "Opened",
+    )  # fmt: skip
+    assert entry.client_address == "127.0.0.1"
+
+
+def test_one_too_many_by_a_person_is_told_once(
+    portal: responses.RequestsMock, acme: Enterprise, ada: User
+) -> None:
+    launches(acme, ada, count=10)
+    client = signed_in(ada)
+    for _ in range(3):
+        page = client.post(PATH, follow=True)
+
+    assert "You have opened the Admin Portal 10 times in ten minutes." in page.text
+    assert "Try again in 3 minutes." in page.text
+    assert outcomes() == ["Refused: too often"]
+    assert not portal.calls
+
+
+def test_one_too_many_by_all_together(
+    portal: responses.RequestsMock, acme: Enterprise, birch: Enterprise, ada: User, ben: User, cleo: User
+) -> None:
+    """None of them alone is over the limit, and another enterprise is not held up."""
+    for number in range(6):
+        launches(acme, User.objects.create_user(f"c{number}@acme.example"), count=5)
+    page = signed_in(ada).post(PATH, follow=True)
+
+    assert "The IT admins of Acme Inc. have opened the Admin Portal 30 times in ten minutes." in page.text
+    assert "Try again in 3 minutes." in page.text
+    assert outcomes() == ["Refused: too often"]
+    assert signed_in(cleo).post("/enterprises/birch-ltd/portal/sso/").status_code == 303
+
+
+def test_the_limit_ends_with_its_time(portal: responses.RequestsMock, acme: Enterprise, ada: User) -> None:
+    launches(acme, ada, count=10)
+    PortalSession.objects.update(launched_at=timezone.now() - timedelta(minutes=10, seconds=1))
+
+    assert signed_in(ada).post(PATH).status_code == 303
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_whose_process_is_killed_while_workos_is_asked(
+    workos_sandbox: Sandbox, manage: Manage, acme: Enterprise, ada: User
+) -> None:
+    organization(workos_sandbox, acme)
+    workos_sandbox.fault("hang", seconds=30, path="/portal/generate_link")
+    process = manage(
+        "shell",
+        "--no-imports",
+        "-c",
+        "import uuid\n"
+        "from django.utils import timezone\n"
+        "from enterprises.intents import Intent\n"
+        "from enterprises.models import Membership\n"
+        "from portal import launching\n"
+        "launching.launch(Membership.objects.get(), Intent.SSO, nonce=uuid.uuid4(), reference='0b9d4a36',"
+        " client_address='192.0.2.7', now=timezone.now())",
+    )
+    until(lambda: not workos_sandbox.order("GET", "faults")["data"])
+    process.kill()
+    process.communicate()
+
+    assert launching.end_cut_off(now=timezone.now()) == Counter()
+    later = timezone.now() + timedelta(minutes=1)
+    assert launching.end_cut_off(now=later) == {"launches cut off": 1}
+    assert launching.end_cut_off(now=later) == Counter()
+
+    assert PortalSession.objects.get().outcome == "cut_off"
+    entry = HistoryEntry.objects.get(deed="portal_opened")
+    assert entry.outcome == "Cut off before WorkOS had answered (0b9d4a36)"
+    assert (entry.who, entry.client_address) == ("Ada Adeyemi <ada@acme.example>", "192.0.2.7")
