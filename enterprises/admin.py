@@ -7,7 +7,8 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 
 from enterprises import gateway, provisioning, refresh
 from enterprises.addresses import client_address
@@ -26,7 +27,7 @@ from enterprises.models import (
 
 
 class Shown(admin.ModelAdmin):
-    """Looked at, never edited."""
+    """Looked at, never edited: what stands there is what happened."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -51,21 +52,6 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(pk__in=Enterprise.objects.in_state(state).values("pk"))
 
 
-class MembershipInline(admin.TabularInline):
-    """The members' page and `invite_it_admin` change it: with the rules, and with what follows at WorkOS."""
-
-    model = Membership
-    extra = 0
-    can_delete = False
-    fields = readonly_fields = ("user", "role", "created_at")
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
-        return super().get_queryset(request).select_related("user", "enterprise")
-
-
 @admin.register(Enterprise)
 class EnterpriseAdmin(admin.ModelAdmin):
     list_display = ["name", "slug", "state", "organization_id", "environment", "to_be_told", "created_at"]
@@ -83,13 +69,13 @@ class EnterpriseAdmin(admin.ModelAdmin):
         "external_id",
         "requested_domains",
         "intents",
+        "people",
         "provisioning_since",
         "organization_deleted_at",
         "deprovisioned_at",
         "created_at",
     )
     fields = readonly_fields
-    inlines = [MembershipInline]
     actions = ["retry", "reconcile"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Enterprise]:
@@ -108,6 +94,16 @@ class EnterpriseAdmin(admin.ModelAdmin):
     def staff_page(self, enterprise: Enterprise) -> str:
         address = reverse("staff_enterprise", args=[enterprise.slug])
         return format_html('<a href="{}">Name, domains, plan and its end</a>', address)
+
+    @admin.display(description="people")
+    def people(self, enterprise: Enterprise) -> str:
+        """Changed on the members' page and by `invite_it_admin`: with the rules, and with what follows."""
+        members = Membership.objects.filter(enterprise=enterprise).select_related("user")
+        lines = [
+            (member.user.get_username(), member.get_role_display())
+            for member in members.order_by("role", "user__email")
+        ]
+        return format_html_join(mark_safe("<br>"), "{}: {}", lines) or "Nobody yet"
 
     @admin.action(description="Provision again")
     def retry(self, request: HttpRequest, queryset: QuerySet[Enterprise]) -> None:

@@ -19,6 +19,8 @@ class UserAdmin(DjangoUserAdmin):
     list_filter = ["is_active", "is_staff"]
     search_fields = ["email", "name"]
     readonly_fields = ["date_joined", "last_login"]
+    # The two-column chooser of Django's cannot be used without seeing it.
+    filter_horizontal = ()
     fieldsets = [
         (None, {"fields": ["email", "name", "password"]}),
         ("Rights", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),

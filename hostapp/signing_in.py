@@ -21,7 +21,7 @@ TRIES_FOR_AN_ADDRESS = 100
 
 
 class ThrottledBackend(ModelBackend):
-    """Every way in: the sign-in page and the administration's."""
+    """Every way in: the sign-in page, and the password asked for again."""
 
     def authenticate(
         self, request: HttpRequest | None, username: Any = None, password: str | None = None, **kwargs: Any

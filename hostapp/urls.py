@@ -2,8 +2,10 @@
 
 from django.conf import settings
 from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView, PasswordResetView
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from hostapp import views
 from hostapp.signing_in import SignInForm
@@ -26,5 +28,11 @@ urlpatterns = [
     path("", include("portal.urls")),
     path("", include("enterprises.urls")),
     path("", include("webhooks.urls")),
+    # One way in for everybody.
+    path(
+        "admin/login/",
+        login_not_required(RedirectView.as_view(pattern_name="login", query_string=True)),
+        name="administration_login",
+    ),
     path("admin/", admin.site.urls),
 ]

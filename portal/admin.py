@@ -1,11 +1,11 @@
 from django.contrib import admin
-from django.http import HttpRequest
 
+from enterprises.admin import Shown
 from portal.models import PortalSession
 
 
 @admin.register(PortalSession)
-class PortalSessionAdmin(admin.ModelAdmin):
+class PortalSessionAdmin(Shown):
     list_display = [
         "launched_at",
         "enterprise",
@@ -20,12 +20,3 @@ class PortalSessionAdmin(admin.ModelAdmin):
     list_select_related = ["enterprise", "user"]
     search_fields = ["enterprise__name", "user__email", "reference"]
     date_hierarchy = "launched_at"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from enterprises.admin import Shown
 from webhooks import inspection, replay
 from webhooks.handlers import HANDLERS
 from webhooks.models import Reason, RefusalCount, RefusalSample, Secret, WebhookEvent
@@ -17,21 +18,10 @@ from webhooks.refusals import NEXT_STEP
 _AT_ONCE = 1000
 
 
-class LookedAt(admin.ModelAdmin):
-    """Looked at, never edited: what stands there is what came."""
-
+class ShownOfMany(Shown):
     # To count a million rows for a number on the page is not worth it.
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
 
 
 class NameFilter(admin.SimpleListFilter):
@@ -48,7 +38,7 @@ class NameFilter(admin.SimpleListFilter):
 
 
 @admin.register(WebhookEvent)
-class WebhookEventAdmin(LookedAt):
+class WebhookEventAdmin(ShownOfMany):
     list_display = [
         "received_at",
         "event",
@@ -61,10 +51,16 @@ class WebhookEventAdmin(LookedAt):
     ]
     list_filter = ["status", NameFilter]
     search_fields = ["event_id__exact"]
-    search_help_text = "A whole event id"
     ordering = ["-id"]
     list_per_page = 50
     actions = ["apply_again"]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(
+            request, {"title": "Webhook events (search for a whole event id)", **(extra_context or {})}
+        )
 
     @admin.display(description="Why")
     def reason(self, event: WebhookEvent) -> str:
@@ -104,7 +100,7 @@ class WebhookEventAdmin(LookedAt):
 
 
 @admin.register(RefusalSample)
-class RefusalSampleAdmin(LookedAt):
+class RefusalSampleAdmin(ShownOfMany):
     """Why was it refused? The newest of each reason, how often, and what to do."""
 
     list_display = ["why", "next_step", "refused_at", "newest", "last_hour", "last_three_days"]
@@ -153,14 +149,14 @@ def _counted(sample: RefusalSample, span: timedelta) -> int:
 
 
 @admin.register(RefusalCount)
-class RefusalCountAdmin(LookedAt):
+class RefusalCountAdmin(ShownOfMany):
     list_display = ["minute", "reason", "count"]
     list_filter = ["reason"]
     ordering = ["-minute"]
 
 
 @admin.register(Secret)
-class SecretAdmin(LookedAt):
+class SecretAdmin(ShownOfMany):
     list_display = ["name", "last_used_at", "advice"]
 
     @admin.display(description="What to do")

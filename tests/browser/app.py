@@ -29,6 +29,8 @@ from tests.processes import ROOT, environment, until
 # A folder: then every state is also kept as pictures, to be looked at.
 PICTURES = os.environ.get("PICTURES")
 
+_axe = Axe()
+
 
 @dataclass(frozen=True)
 class App:
@@ -138,32 +140,97 @@ def organization(sandbox: Sandbox, enterprise: Enterprise, domain: str = "acme.e
     return organization_id
 
 
-def sign_in(page: Page, app: App, user: User) -> None:
+def sign_in(page: Page, url: str, user: User) -> None:
     """As if they had just signed in; the sign-in's own page has its own test."""
     client = Client()
     client.force_login(user)
-    page.context.add_cookies(
-        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": app.url}]
-    )
+    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}])
 
 
-def look(page: Page, name: str) -> None:
-    """The page as it stands has nothing that axe minds, light and dark, and fits a narrow phone."""
+def look(page: Page, name: str, *, keyboard: bool = True) -> None:
+    """The page as it stands: nothing that axe minds, all of it by keyboard, and room on every screen.
+
+    Light and dark, on a narrow phone, and with letters of twice the size.
+    """
     before = page.viewport_size
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        found = Axe().run(page)
+        # Colours may be on their way.
+        page.evaluate("Promise.all(document.getAnimations().map((it) => it.finished))")
+        found = _axe.run(page)
         assert found.violations_count == 0, found.generate_report()
         _keep(page, f"{name}-{scheme}")
-    page.emulate_media(color_scheme="light")
-    # 320 px is also what 200 % zoom leaves of a small laptop.
-    for width in (375, 320):
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    if keyboard:
+        _goes_by_keyboard(page)
+    # 320 px is also what 400 % zoom leaves of 1280; 640 what 200 % does.
+    for width in (640, 375, 320):
         page.set_viewport_size({"width": width, "height": 800})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        _fits(page, width)
         if width == 375:
             _keep(page, f"{name}-375")
-    if before:
-        page.set_viewport_size(before)
+    page.set_viewport_size(before or {"width": 1280, "height": 900})
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    _fits(page, page.evaluate("innerWidth"))
+    page.evaluate("document.documentElement.style.fontSize = ''")
+
+
+_BEYOND = """() => [...document.querySelectorAll('body *')]
+  .filter((it) => it.getBoundingClientRect().right > innerWidth + 1)
+  .map((it) => it.outerHTML.slice(0, 120))"""
+
+
+def _fits(page: Page, width: int) -> None:
+    if page.evaluate("document.documentElement.scrollWidth") > width:
+        raise AssertionError(f"At {width} px these reach beyond the screen: {page.evaluate(_BEYOND)}")
+
+
+# Of a group of radio buttons the keyboard stops at one.
+_MARK = """() => {
+  const groups = new Set();
+  const all = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
+  const stops = [...document.querySelectorAll(all)]
+    .filter((it) => it.checkVisibility({visibilityProperty: true}) && !it.disabled && it.tabIndex >= 0)
+    .filter((it) => it.type !== 'radio' || !(groups.has(it.name) || !groups.add(it.name)));
+  stops.forEach((it, number) => { it.dataset.stop = it.type === 'radio' ? it.name : number; });
+  stops[0].focus();
+  return stops.map((it) => it.dataset.stop);
+}"""
+_AT = """() => {
+  const it = document.activeElement, style = getComputedStyle(it), box = it.getBoundingClientRect();
+  const radio = it.type === 'radio' && document.querySelector(`[data-stop="${CSS.escape(it.name)}"]`);
+  return {
+    stop: it.dataset.stop ?? (radio ? it.name : null),
+    what: it.outerHTML.slice(0, 200),
+    seen: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 && box.width > 0
+      && box.bottom > 0 && box.top < innerHeight,
+  };
+}"""
+
+
+def _goes_by_keyboard(page: Page) -> None:
+    """Every link, button and field is reached by the tab key, and one sees where one is."""
+    # News may replace what was marked; then it is gone through again.
+    for _ in range(3):
+        stops = page.evaluate(_MARK)
+        reached = []
+        # A date takes several presses.
+        for key in ("Tab", "Shift+Tab", *["Tab"] * (len(stops) + 20)):
+            page.keyboard.press(key)
+            at = page.evaluate(_AT)
+            if at["stop"] is None:
+                # Beyond the last stop the browser's own controls begin.
+                break
+            assert at["seen"], f"The focus is not seen on {at['what']}"
+            reached.append(at["stop"])
+        if page.locator("[data-stop]").count() == len(stops):
+            break
+    missed = [
+        page.locator(f'[data-stop="{stop}"]').first.evaluate("it => it.outerHTML")
+        for stop in stops
+        if stop not in reached
+    ]
+    assert not missed, f"The keyboard does not reach {missed}"
 
 
 def _keep(page: Page, name: str) -> None:

@@ -23,7 +23,7 @@ PORTAL = re.compile(r"/portal/[^/]+/sso")
 @pytest.fixture
 def ready(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) -> Page:
     organization(sandbox, acme)
-    sign_in(page, app, ada)
+    sign_in(page, app.url, ada)
     page.goto(f"{app.url}/enterprises/acme-inc/")
     return page
 
@@ -51,7 +51,7 @@ def test_it_works_without_a_script_and_a_second_press_is_the_same_visit(
     organization(sandbox, acme)
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    sign_in(page, app, ada)
+    sign_in(page, app.url, ada)
     page.goto(f"{app.url}/enterprises/acme-inc/")
     sandbox.fault("hang", seconds=1, path="/portal/*")
     page.get_by_role("button", name="Configure SSO").dblclick(no_wait_after=True)

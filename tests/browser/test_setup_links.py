@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def ready(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) -> Page:
     organization(sandbox, acme)
-    sign_in(page, app, ada)
+    sign_in(page, app.url, ada)
     page.goto(f"{app.url}/enterprises/acme-inc/")
     page.get_by_role("link", name="Setup links").click()
     return page

@@ -64,7 +64,7 @@ class Walk:
 @pytest.fixture
 def walk(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) -> Walk:
     walk = Walk(page, app, sandbox, organization(sandbox, acme))
-    sign_in(page, app, ada)
+    sign_in(page, app.url, ada)
     walk.open()
     return walk
 
@@ -266,7 +266,7 @@ def test_an_enterprise_without_an_organization_waits(walk: Walk) -> None:
 def test_a_member_sees_the_states_and_whom_to_ask(walk: Walk, ben: User) -> None:
     walk.sandbox.activate_connection(walk.organization_id)
     walk.page.context.clear_cookies()
-    sign_in(walk.page, walk.app, ben)
+    sign_in(walk.page, walk.app.url, ben)
     walk.reload_until("Okta SAML")
 
     expect(walk.page.get_by_role("main")).to_contain_text("Ada Adeyemi")

@@ -37,6 +37,7 @@ ACME: dict[str, object] = {"slug": "acme-inc"}
 MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
     "home": ("get", {}, (302, 200, 302, 302, 200, 302)),
     "login": ("get", {}, PUBLIC),
+    "administration_login": ("get", {}, (302,) * 6),
     "logout": ("post", {}, (302,) * 6),
     "password_change": ("get", {}, SIGNED_IN),
     "password_change_done": ("get", {}, SIGNED_IN),

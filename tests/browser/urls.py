@@ -1,0 +1,15 @@
+"""The application's addresses, and one that is broken."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from hostapp.urls import urlpatterns as ours
+
+
+@login_not_required
+def broken(request: HttpRequest) -> HttpResponse:
+    raise ZeroDivisionError
+
+
+urlpatterns = [*ours, path("broken/", broken)]
