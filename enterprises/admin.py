@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -81,6 +81,13 @@ class EnterpriseAdmin(admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Enterprise]:
         found: QuerySet[Enterprise] = super().get_queryset(request)
         return found.annotate(failing=Count("errands", filter=~Q(errands__error="")))
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        # There is nothing to save: the actions of the list need the right to change.
+        nothing = {"show_save": False, "show_save_and_continue": False}
+        return super().change_view(request, object_id, form_url, {**nothing, **(extra_context or {})})
 
     @admin.display(description="state")
     def state(self, enterprise: Enterprise) -> str:

@@ -175,6 +175,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "django.forms",
 ]
 
 MIDDLEWARE = [
@@ -210,6 +211,9 @@ TEMPLATES = [
         },
     },
 ]
+
+# Fields are rendered by templates/django/forms/field.html.
+FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- People ----------------------------------------------------------------------------------------------
 

@@ -53,6 +53,6 @@ class SignInForm(AuthenticationForm):
     # The same words for every reason.
     error_messages = {
         **AuthenticationForm.error_messages,
-        "invalid_login": f"{AuthenticationForm.error_messages['invalid_login']} "
+        "invalid_login": "This address and password do not belong together. "
         "After several wrong tries, wait a quarter of an hour.",
     }

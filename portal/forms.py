@@ -18,7 +18,7 @@ class SetupLinkForm(forms.Form):
     )
 
     def __init__(self, data: QueryDict | None, *, enterprise: Enterprise) -> None:
-        super().__init__(data, label_suffix="")
+        super().__init__(data)
         field = self.fields["intents"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - narrows the type
         field.choices = setup_links.choices(enterprise)

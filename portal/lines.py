@@ -59,7 +59,7 @@ _DIRECTORY_NOTES = {
 }
 _NO_DOMAIN = (
     "None of your domains is verified: WorkOS cannot tell by an address who belongs to you, so people may "
-    "not be led to this sign-in. Verify a domain below."
+    "not be led to this sign-in until one is."
 )
 
 

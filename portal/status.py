@@ -142,7 +142,10 @@ def _section(
 ) -> Section:
     guide, theirs = GUIDES[intent], visited.get(intent, [])
     shown = list(told_lines)
-    news, watched, begun = "", [], []
+    news = ""
+    watched: list[PortalSession] = []
+    begun: list[PortalSession] = []
+    waiting: list[Line] = []
     if intent == Intent.AUDIT_LOGS:
         shown = [lines.opened(theirs[0], now=now) if theirs else lines.NOT_OPENED]
     else:
@@ -152,19 +155,23 @@ def _section(
             news = next(
                 filter(None, (_news(guide, rows, visit, viewer_id, enterprise) for visit in back)), ""
             )
-            for visit in watched:
-                if visit.finished_at and not _told_since(visit, rows):
-                    shown.insert(0, lines.waiting(visit, viewer_id=viewer_id))
-                    break
-        elif finished := next((visit for visit in theirs if visit.finished_at), None):
-            shown.append(lines.finished(finished))
-        begun = [visit for visit in visits.unfinished(theirs, now=now) if not _told_since(visit, rows)]
-        shown = [*lines.unfinished(begun, now=now), *shown]
+            finished = [visit for visit in watched if visit.finished_at and not _told_since(visit, rows)]
+            waiting = [lines.waiting(visit, viewer_id=viewer_id) for visit in finished[:1]]
+        elif last := next((visit for visit in theirs if visit.finished_at), None):
+            shown.append(lines.finished(last))
+        begun = [
+            visit
+            for visit in visits.unfinished(theirs, now=now)
+            if all(row.state in _BEGUN for row in _told_since(visit, rows))
+        ]
+        shown = [*lines.unfinished(begun, now=now), *waiting, *shown]
     return Section(
         intent,
         guide,
         shown or [lines.NOT_SET_UP],
-        actions=_actions(intent, rows, told_lines, can_continue=bool(begun)),
+        actions=_actions(
+            intent, rows, told_lines, can_continue=bool(begun), is_waiting=bool(waiting) and not begun
+        ),
         news=news,
         watched=watched,
     )
@@ -186,25 +193,28 @@ def _may_bring_news(visit: PortalSession, rows: Sequence[Row], enterprise: Enter
 
 
 _TOLD = {Intent.SSO, Intent.DSYNC, Intent.DOMAIN_VERIFICATION}
+_BEGUN = {"draft", "requires_type"}
 _FINAL = {"active", "inactive", "deleted", "verified", "failed", "invalid_credentials"}
 
 
 def _actions(
-    intent: Intent, rows: Sequence[Row], told_lines: Sequence[Line], *, can_continue: bool
+    intent: Intent, rows: Sequence[Row], told_lines: Sequence[Line], *, can_continue: bool, is_waiting: bool
 ) -> list[Action]:
     guide = GUIDES[intent]
     actions = []
     if intent == Intent.SSO and any(line.needs_certificate for line in told_lines):
         renewal = GUIDES[Intent.CERTIFICATE_RENEWAL]
         actions.append(Action(Intent.CERTIFICATE_RENEWAL, renewal.begin, renewal))
-    if can_continue:
+    if can_continue or any(row.state in _BEGUN for row in rows):
         label = f"Continue: {guide.title}"
     elif any(row.state != "deleted" for row in rows):
         label = guide.manage
     else:
         label = guide.begin
-    is_well = any(line.tone == "good" for line in told_lines) and not can_continue
-    return [*actions, Action(intent, label, guide, is_primary=not actions and not is_well)]
+    tones = {line.tone for line in told_lines}
+    is_well = "good" in tones and "bad" not in tones and not can_continue
+    needs_nobody = is_well or is_waiting
+    return [*actions, Action(intent, label, guide, is_primary=not actions and not needs_nobody)]
 
 
 def _without_reason_to_go(section: Section, reasons: Mapping[str, str]) -> Section:

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from enterprises import access, invitations, people
 from enterprises.addresses import client_address
@@ -88,9 +88,15 @@ def change_role(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     return _change(request, slug, number, change)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @never_cache
 def remove_member(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    if request.method == "GET":
+        membership = access.get_membership_of_it_admin(request.user, slug)
+        held = _member(membership.enterprise, number)
+        context = {"enterprise": membership.enterprise, "membership": membership, "person": held}
+        return render(request, "enterprises/remove_member.html", context)
+
     def remove(held: Membership, user: Membership) -> str:
         people.remove(held, who=user.user, at=timezone.now(), client_address=client_address(request))
         return f"{held.user.get_username()} was removed."
@@ -102,9 +108,7 @@ def _change(
     request: HttpRequest, slug: str, number: int, change: Callable[[Membership, Membership], str]
 ) -> HttpResponse:
     membership = access.get_membership_of_it_admin(request.user, slug)
-    held = get_object_or_404(
-        Membership.objects.select_related("user"), enterprise=membership.enterprise, pk=number
-    )
+    held = _member(membership.enterprise, number)
     try:
         messages.success(request, change(held, membership))
     except people.LastITAdmin as error:
@@ -115,6 +119,10 @@ def _change(
     if held.pk == membership.pk:
         return redirect("home")
     return redirect("members", slug)
+
+
+def _member(enterprise: Enterprise, number: int) -> Membership:
+    return get_object_or_404(Membership.objects.select_related("user"), enterprise=enterprise, pk=number)
 
 
 def _invitation(enterprise: Enterprise, number: int) -> Invitation:

@@ -124,20 +124,26 @@ def _wait_for(url: str) -> None:
 
 def organization(sandbox: Sandbox, enterprise: Enterprise, domain: str = "acme.example") -> str:
     """Give the enterprise an organization at the sandbox, with a domain that is not verified yet."""
-    body: dict[str, Any] = {
+    body = {
         "name": enterprise.name,
         "external_id": str(uuid.uuid4()),
         "domain_data": [{"domain": domain, "state": "pending"}],
     }
+    organization_id: str = call(sandbox, "POST", "organizations", body)["id"]
+    Enterprise.objects.filter(pk=enterprise.pk).update(organization_id=organization_id)
+    return organization_id
+
+
+def call(sandbox: Sandbox, method: str, path: str, body: object = None) -> Any:
+    """A call of WorkOS's API, as somebody else than us makes it."""
     request = Request(  # noqa: S310
-        f"{sandbox.url}/organizations",
-        data=json.dumps(body).encode(),
+        f"{sandbox.url}/{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
         headers={"Authorization": f"Bearer {sandbox.api_key}", "Content-Type": "application/json"},
     )
     with urlopen(request, timeout=10) as answer:  # noqa: S310
-        organization_id: str = json.loads(answer.read())["id"]
-    Enterprise.objects.filter(pk=enterprise.pk).update(organization_id=organization_id)
-    return organization_id
+        return json.loads(answer.read() or b"null")
 
 
 def sign_in(page: Page, url: str, user: User) -> None:

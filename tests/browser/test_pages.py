@@ -124,7 +124,7 @@ def test_an_invitation_of_somebody_new(token: str, url: str, page: Page) -> None
 
     page.get_by_label("Your name").fill("Nora Nielsen")
     for label in ("Password", "The password again"):
-        page.get_by_label(f"{label}:", exact=True).fill("123")
+        page.get_by_label(label, exact=True).fill("123")
     page.get_by_role("button", name="Join Acme Inc.").click()
     expect(page.get_by_role("main")).to_contain_text("too short")
     look(page, "join-new-error")
@@ -168,8 +168,8 @@ def test_a_mailed_link_to_set_a_password(ada: User, url: str, page: Page) -> Non
     expect(page.get_by_role("heading", level=1)).to_have_text("Set a password")
     look(page, "password-reset-confirm")
 
-    page.get_by_label("New password:", exact=True).fill("123")
-    page.get_by_label("New password confirmation:").fill("124")
+    page.get_by_label("New password", exact=True).fill("123")
+    page.get_by_label("New password confirmation").fill("124")
     page.get_by_role("button", name="Set password").click()
     expect(page.get_by_role("main")).to_contain_text("didn’t match")
     look(page, "password-reset-confirm-error")
@@ -195,6 +195,21 @@ def test_a_colleague_who_is_there_already_is_not_invited(cast: dict[str, User], 
 
     expect(page.get_by_role("main")).to_contain_text("belongs to Acme Inc. already")
     look(page, "members-invite-error")
+
+
+def test_removing_somebody_asks_first(ada: User, ben: User, url: str, page: Page) -> None:
+    sign_in(page, url, ada)
+    page.goto(f"{url}/enterprises/acme-inc/members/")
+    page.get_by_role("link", name="Remove ben@acme.example").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Remove Ben Brandt?")
+    look(page, "members-remove")
+    page.get_by_role("link", name="Leave it").click()
+    expect(page.get_by_role("region", name="People")).to_contain_text("Ben Brandt")
+
+    page.get_by_role("link", name="Remove ben@acme.example").click()
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_role("status")).to_contain_text("ben@acme.example was removed.")
+    expect(page.get_by_role("region", name="People")).not_to_contain_text("Ben Brandt")
 
 
 def test_the_last_it_admin_stays(ada: User, ben: User, url: str, page: Page) -> None:

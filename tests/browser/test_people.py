@@ -42,7 +42,7 @@ def test_a_colleague_is_invited_and_joins_without_a_script(
     assert page.url == f"{live_server.url}/invitations/accept/"
     page.get_by_label("Your name").fill("Eve Engel")
     for label in ("Password", "The password again"):
-        page.get_by_label(f"{label}:", exact=True).fill("a very good battery")
+        page.get_by_label(label, exact=True).fill("a very good battery")
     page.get_by_role("button", name="Join Acme Inc.").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Acme Inc.")

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from enterprises.models import Enterprise
+from enterprises.models import Enterprise, Membership
 from hostapp.models import User
 from sandbox.client import Sandbox
-from tests.browser.app import App, look, organization, sign_in
+from tests.browser.app import App, call, look, organization, sign_in
 
 pytestmark = pytest.mark.browser
 
@@ -116,6 +116,36 @@ def test_started_and_left_says_who_and_when_and_goes_on(walk: Walk) -> None:
     expect(walk.section(SSO)).to_contain_text(re.compile(r"Started\s*just now by Ada Adeyemi, not finished"))
     look(walk.page, "started")
     walk.launch("Continue: Single Sign-On")
+
+
+def test_everybody_who_started_is_listed(walk: Walk, acme: Enterprise) -> None:
+    eve = User.objects.create_user("eve@acme.example", name="Eve Engel")
+    Membership.objects.create(user=eve, enterprise=acme, role=Membership.Role.IT_ADMIN)
+    walk.launch("Configure SSO")
+    walk.page.context.clear_cookies()
+    sign_in(walk.page, walk.app.url, eve)
+    walk.open()
+    walk.launch("Continue: Single Sign-On")
+    walk.come_back()
+
+    lines = walk.section(SSO).get_by_role("listitem")
+    expect(lines).to_have_text(
+        [re.compile("by Eve Engel, not finished"), re.compile("by Ada Adeyemi, not finished")]
+    )
+    expect(walk.section(SSO).get_by_role("button")).to_have_text("Continue: Single Sign-On")
+    look(walk.page, "started-by-several")
+
+
+def test_begun_at_workos_says_that_it_goes_on(walk: Walk) -> None:
+    walk.launch("Configure SSO")
+    walk.page.get_by_role("radio", name="Okta", exact=True).check()
+    walk.press("Continue")
+    walk.come_back()
+
+    expect(walk.section(SSO)).to_contain_text("by Ada Adeyemi, not finished")
+    expect(walk.section(SSO)).to_contain_text("It goes on where it stopped.")
+    expect(walk.section(SSO).get_by_role("button")).to_have_text("Continue: Single Sign-On")
+    look(walk.page, "draft")
 
 
 def test_waiting_for_workos_while_the_news_is_on_the_way(walk: Walk) -> None:
@@ -261,6 +291,28 @@ def test_an_enterprise_without_an_organization_waits(walk: Walk) -> None:
     expect(walk.page.get_by_role("main")).to_contain_text("not connected to WorkOS yet")
     expect(walk.page.get_by_role("button", name="Configure SSO")).to_have_count(0)
     look(walk.page, "not-provisioned")
+
+
+def test_a_plan_that_lost_single_sign_on_still_shows_the_connection_and_whom_to_ask(walk: Walk) -> None:
+    walk.sandbox.activate_connection(walk.organization_id)
+    Enterprise.objects.update(intents=["dsync"])
+    walk.reload_until("Okta SAML")
+
+    expect(walk.section(SSO)).to_contain_text("Active")
+    expect(walk.section(SSO)).to_contain_text("plan does not include Single Sign-On. Ask us to add it.")
+    expect(walk.section(SSO).get_by_role("button")).to_have_count(0)
+    look(walk.page, "plan-lost")
+
+
+def test_an_organization_that_was_deleted_at_workos_says_so(walk: Walk) -> None:
+    walk.sandbox.activate_connection(walk.organization_id)
+    walk.reload_until("Okta SAML")
+    call(walk.sandbox, "DELETE", f"organizations/{walk.organization_id}")
+    walk.reload_until("This enterprise was removed at WorkOS")
+
+    expect(walk.section(SSO)).to_contain_text("Removed")
+    expect(walk.page.get_by_role("main").get_by_role("button")).to_have_count(0)
+    look(walk.page, "organization-removed")
 
 
 def test_a_member_sees_the_states_and_whom_to_ask(walk: Walk, ben: User) -> None:

@@ -189,6 +189,16 @@ def test_a_role_is_changed_and_said_in_the_history(acme: Enterprise, ada: User, 
     )
 
 
+def test_asking_to_remove_somebody_removes_nobody(acme: Enterprise, ada: User, ben: User, cleo: User) -> None:
+    path = f"{MEMBERS}{Membership.objects.get(user=ben).pk}/remove/"
+
+    assert "ben@acme.example loses" in signed_in(ada).get(path).text
+    assert signed_in(ben).get(path).status_code == 403
+    assert signed_in(cleo).get(path).status_code == 404
+    assert signed_in(ada).get(f"{MEMBERS}987654/remove/").status_code == 404
+    assert Membership.objects.filter(user=ben).exists()
+
+
 @pytest.mark.parametrize(("path", "data"), [("role/", {"role": "member"}), ("remove/", {})])
 def test_the_last_it_admin_stays(acme: Enterprise, ada: User, ben: User, path: str, data: Any) -> None:
     number = Membership.objects.get(user=ada).pk

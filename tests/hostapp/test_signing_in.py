@@ -41,7 +41,7 @@ def test_a_wrong_password_and_a_deactivated_person_are_refused_alike(ada: User, 
 
     for response in (wrong, gone):
         assert response.status_code == 200
-        assert "Please enter a correct e-mail address and password" in response.text
+        assert "This address and password do not belong together." in response.text
 
 
 def test_signing_in_leads_on_to_where_one_wanted_to_go(ada: User) -> None:
