@@ -5,13 +5,16 @@ A handler takes a batch of one kind of event and says of each, in order, what be
 outside our database (a mail) is an effect: see `webhooks.effects`. How to add either: docs/webhooks.md.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from enterprises import facts, objects
 from enterprises.facts import Result
 from enterprises.models import Connection, Directory, OrganizationDomain
 from webhooks.events import Event
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -98,11 +101,7 @@ def organization_told(events: Sequence[Event]) -> Sequence[Outcome]:
             organization_id=event.required("id"), external_id=event.text("external_id")
         ):
             adopted.add(number)
-    told = [
-        (number, objects.domain({**domain, "organization_id": event.data["id"]}, **event.version(domain)))
-        for number, event in enumerate(events)
-        for domain in event.data.get("domains") or []
-    ]
+    told = [(number, domain) for number, event in enumerate(events) for domain in _domains(event)]
     # All in one call: one order of locks, whatever the order of the events.
     results = facts.record([fact for _, fact in told])
     news = {number for (number, _), result in zip(told, results, strict=True) if result is Result.APPLIED}
@@ -115,6 +114,15 @@ def organization_told(events: Sequence[Event]) -> Sequence[Outcome]:
         else _outcome(Result.UNKNOWN_ORGANIZATION, event.data["id"])
         for number, event in enumerate(events)
     ]
+
+
+def _domains(event: Event) -> Iterator[facts.Told]:
+    for domain in event.data.get("domains") or []:
+        try:
+            yield objects.domain({**domain, "organization_id": event.data["id"]}, **event.version(domain))
+        except objects.UnknownState as error:
+            # Its own event fails and waits for a person; the rest of what this one says is true.
+            logger.error("Kept out a domain of event %s: %s", event.event_id, error)
 
 
 def organization_deleted(events: Sequence[Event]) -> Sequence[Outcome]:

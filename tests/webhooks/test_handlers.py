@@ -187,6 +187,27 @@ def test_organization_created_heals_what_a_crash_left(db: None) -> None:
     assert OrganizationDomain.objects.get().domain == "acme.example"
 
 
+def test_a_domain_in_a_state_that_we_do_not_know_keeps_nothing_else_back(db: None) -> None:
+    lost = Enterprise.objects.create(name="Acme Inc.", slug="acme-inc")
+    domains = [
+        {
+            "object": "organization_domain",
+            "id": f"org_domain_{state}",
+            "domain": f"{state}.example",
+            "state": state,
+        }
+        for state in ("verified", "expired")
+    ]
+
+    assert told("organization.created", 1, external_id=str(lost.external_id), domains=domains) == "applied"
+    lost.refresh_from_db()
+    assert lost.organization_id == "org_01EHWNCE74X7JSDV0X3SZ3KJNY"
+    assert list(OrganizationDomain.objects.values_list("domain", flat=True)) == ["verified.example"]
+    # What is about that domain alone waits for a person, and for a version that has a word for it.
+    assert told("organization_domain.updated", 2, state="expired") == "failed"
+    assert "'expired', a state that we do not know" in WebhookEvent.objects.last().error  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("external_id", [None, "2fe01467-f7ea-4dd2-8b79-c2b4f56d0191", "not-a-uuid"])
 def test_an_organization_with_another_external_id_is_not_taken_for_ours(
     db: None, external_id: str | None
