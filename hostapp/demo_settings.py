@@ -43,7 +43,3 @@ os.environ.update(
 )
 
 from hostapp.settings import *  # noqa: E402, F403
-from hostapp.settings import DATABASES  # noqa: E402
-
-# The demo starts from nothing each time; everywhere else the database keeps the history.
-DATABASES["default"]["OPTIONS"] = {"options": "-c history.may_be_emptied=on"}

@@ -1,6 +1,6 @@
 """The history is only ever added to, whoever speaks to the database.
 
-TRUNCATE alone has a way, for databases that hold nothing to keep: the tests' and the demo's sessions set
+TRUNCATE alone has a way, for databases that hold nothing to keep: the tests' sessions set
 `history.may_be_emptied`, in their own settings. UPDATE and DELETE have none.
 """
 

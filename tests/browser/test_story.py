@@ -37,6 +37,20 @@ def start_demo(folder: str, port: int, sandbox_port: int) -> "subprocess.Popen[s
     )
 
 
+def leave_what_an_older_version_left(folder: str) -> None:
+    """Tables of the same names, and not the same columns."""
+    statement = (
+        "from django.db import connection\n"
+        "connection.cursor().execute('CREATE TABLE enterprises_enterprise (old integer)')"
+    )
+    subprocess.run(
+        [sys.executable, "manage.py", "shell", "--no-imports", "-c", statement],
+        cwd=ROOT,
+        env={**os.environ, "DEMO_FOLDER": folder, "DJANGO_SETTINGS_MODULE": "hostapp.demo_settings"},
+        check=True,
+    )
+
+
 @dataclass
 class Demo:
     url: str
@@ -53,6 +67,7 @@ class Demo:
 def demo() -> Iterator[Demo]:
     port, sandbox_port = free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        leave_what_an_older_version_left(folder)
         process = start_demo(folder, port, sandbox_port)
         said = ""
         for line in process.stdout or ():

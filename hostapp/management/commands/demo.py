@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from hostapp import demo
 
@@ -75,8 +76,10 @@ Starts from nothing each time, prints the addresses and sign-ins, and ends every
         python, url = sys.executable, settings.SITE_URL
         started = self._started
         with self._step("Preparing the database"):
+            # Whatever an older version of the code has left there.
+            with connection.cursor() as cursor:
+                cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
             call_command("migrate", verbosity=0)
-            call_command("flush", verbosity=0, interactive=False)
         with self._step("Starting the sandbox"):
             children["sandbox"] = _start(
                 "sandbox",
