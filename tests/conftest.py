@@ -12,6 +12,7 @@ from django.test import Client
 from playwright.sync_api import Browser, sync_playwright
 
 from enterprises import gateway
+from enterprises.gateway import calling
 from enterprises.models import Enterprise, Membership
 from hostapp.models import User
 from sandbox.client import Sandbox
@@ -111,7 +112,7 @@ def workos_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMo
         max_retries=0,
         http_client=RequestsBackend(),
     )
-    monkeypatch.setattr(gateway, "client", lambda: client)
+    monkeypatch.setattr(calling, "client", lambda: client)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield mock
 
