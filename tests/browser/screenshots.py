@@ -1,43 +1,15 @@
-"""The README's pictures, taken by walking the demo: `make screenshots`.
-
-Nothing in them is drawn by hand, so that they are as the product is.
-"""
+"""The README's pictures, taken along the story that the tests walk: `make screenshots`."""
 
 import signal
 import sys
 import tempfile
-from pathlib import Path
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import sync_playwright
 
-from tests.browser import chromium
-from tests.browser.test_story import Demo, free_port, sign_in, start_demo
+from tests.browser import chromium, pictures
+from tests.browser.test_story import Demo, free_port, single_sign_on, start_demo
 
-PICTURES = Path(__file__).resolve().parents[2] / "docs" / "pictures"
 SIZE = {"width": 1120, "height": 760}
-
-
-def walk(page: Page, demo: Demo) -> None:
-    sign_in(page, demo, "ada@acme.example")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Acme Inc.")
-    take(page, "1-not-set-up")
-
-    page.get_by_role("button", name="Configure SSO").click()
-    page.get_by_role("radio", name="Okta", exact=True).check()
-    take(page, "2-admin-portal")
-    for button in ("Continue", "Continue", "Test sign-in", "Finish"):
-        page.get_by_role("button", name=button).click()
-
-    section = page.get_by_role("region", name="Single Sign-On")
-    expect(section.get_by_text("Active", exact=True)).to_be_visible()
-    page.evaluate("window.scrollTo(0, 0)")
-    take(page, "3-active")
-
-
-def take(page: Page, name: str) -> None:
-    PICTURES.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=PICTURES / f"{name}.png")
-    print(f"docs/pictures/{name}.png")
 
 
 def main() -> int:
@@ -65,7 +37,15 @@ def main() -> int:
                     color_scheme="light",
                     reduced_motion="reduce",
                 )
-                walk(page, demo)
+                shown = {}
+
+                def take(name: str) -> None:
+                    page.screenshot(path=pictures.FOLDER / f"{name}.png")
+                    shown[name] = pictures.told(page)
+                    print(f"docs/pictures/{name}.png")
+
+                single_sign_on(page, demo, take)
+                pictures.write(shown)
                 browser.close()
         finally:
             process.send_signal(signal.SIGINT)

@@ -7,12 +7,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
+
+from tests.browser import pictures
 
 pytestmark = pytest.mark.browser
 
@@ -89,27 +91,37 @@ def sign_in(page: Page, demo: Demo, email: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-def test_an_it_admin_sets_up_single_sign_on_and_sees_it_active(demo: Demo, page: Page) -> None:
+def single_sign_on(page: Page, demo: Demo, at: Callable[[str], None]) -> None:
+    """Ada sets it up. `at` is called with the name of each picture of the README, where it would be taken."""
     sign_in(page, demo, "ADA@acme.example")
     expect(page.get_by_role("heading", level=1)).to_have_text("Acme Inc.")
     section = page.get_by_role("region", name="Single Sign-On")
     expect(section).to_contain_text("Not set up")
+    at("1-not-set-up")
 
     with page.expect_response(re.compile("/portal/sso/")) as answer:
         page.get_by_role("button", name="Configure SSO").click()
     assert answer.value.status == 303
     page.wait_for_url(f"{demo.sandbox}/**")
     expect(page.locator("body")).to_contain_text("Acme Inc.")
-
     page.get_by_role("radio", name="Okta", exact=True).check()
-    page.get_by_role("button", name="Continue").click()
-    page.get_by_role("button", name="Continue").click()
-    page.get_by_role("button", name="Test sign-in").click()
-    page.get_by_role("button", name="Finish").click()
+    at("2-admin-portal")
 
+    for button in ("Continue", "Continue", "Test sign-in", "Finish"):
+        page.get_by_role("button", name=button).click()
     page.wait_for_url(f"{demo.url}/enterprises/acme-inc/")
     expect(section.get_by_text("Active", exact=True)).to_be_visible()
     expect(section).to_contain_text("Okta")
+    expect(page.get_by_role("status").filter(has_text="Single Sign-On became active")).to_be_visible()
+    page.evaluate("window.scrollTo(0, 0)")
+    at("3-active")
+
+
+def test_an_it_admin_sets_up_single_sign_on_and_sees_it_active(demo: Demo, page: Page) -> None:
+    shown = {}
+    single_sign_on(page, demo, lambda name: shown.update({name: pictures.told(page)}))
+
+    assert shown == pictures.taken(), "The README's pictures are old: run `make screenshots` and look at them"
 
 
 def test_an_it_admin_sets_up_directory_sync_by_keyboard_alone(demo: Demo, page: Page) -> None:
