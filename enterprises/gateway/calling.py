@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import BoundedSemaphore
 from typing import Any
 
 import workos
@@ -72,9 +73,26 @@ def gone_is_done() -> Iterator[None]:
             raise
 
 
+# In a process: of gunicorn's 40 threads some are left for deliveries and pages, however slow WorkOS is.
+_AT_ONCE = 30
+_under_way = BoundedSemaphore(_AT_ONCE)
+
+
 @contextmanager
 def call(deed: str) -> Iterator[None]:
     """Turn what the SDK raises into one of our two errors. The log gets what leads to it, no more."""
+    if not _under_way.acquire(blocking=False):
+        logger.warning("%s: not asked, because %s calls wait for WorkOS already", deed, _AT_ONCE)
+        raise Unavailable("WorkOS is slow, and many are waiting for it already.")
+    try:
+        with _translated(deed):
+            yield
+    finally:
+        _under_way.release()
+
+
+@contextmanager
+def _translated(deed: str) -> Iterator[None]:
     try:
         yield
     except GatewayError:

@@ -15,7 +15,7 @@ from tests.processes import until
 from tests.webhooks.server import Server, request, serving, status
 from webhooks.models import WebhookEvent
 
-VISITORS, DELIVERIES = 24, 60
+VISITORS, DELIVERIES, CROWD = 24, 60, 48
 
 
 def it_admin(number: int) -> Membership:
@@ -36,6 +36,25 @@ def press_of(membership: Membership) -> bytes:
         "Content-Type: application/x-www-form-urlencoded",
         path=f"/enterprises/{membership.enterprise.slug}/portal/sso/",
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_more_visitors_than_threads_are_told_to_come_again_and_deliveries_go_on(sandbox: Sandbox) -> None:
+    sandbox.fault("hang", times=None, path="/portal/*", seconds=30)
+    presses = [press_of(it_admin(number)) for number in range(CROWD)]
+
+    one = {"TEST_SANDBOX": sandbox.url, "WEB_CONCURRENCY": "1", "WORKOS_TIMEOUT": "14"}
+    with serving(**one) as server, ThreadPoolExecutor(CROWD) as visitors:
+        pressed = [visitors.submit(server.send, press) for press in presses]
+        turned_away = PortalSession.objects.filter(outcome="unavailable")
+        until(lambda: turned_away.count() == CROWD - 30, seconds=12)
+        body = json.dumps(payload("connection.activated", event_id="event_1")).encode()
+        assert status(server.send(request(body, f"WorkOS-Signature: {signed(body)}"))) == 200
+        waiting = PortalSession.objects.filter(outcome="asked").count()
+        answers = {status(press.result(timeout=40)) for press in pressed}
+
+    assert waiting == 30
+    assert answers == {302}
 
 
 @pytest.mark.django_db(transaction=True)
