@@ -148,10 +148,27 @@ def close_organizations(deleted: Sequence[tuple[str, datetime]]) -> list[Result]
         if closed:
             Enterprise.objects.bulk_update(closed, ["organization_deleted_at"])
             for model in (Connection, Directory, OrganizationDomain):
-                model._default_manager.filter(enterprise__in=closed).exclude(state=DELETED).update(
-                    state=DELETED
-                )
+                _close(model, closed)
     return results
+
+
+def _close(model: Any, closed: Sequence[Enterprise]) -> None:
+    """What was theirs is gone with them, and is told like any other removal: WorkOS may say no more of it."""
+    now = timezone.now()
+    enterprises = {enterprise.pk: enterprise for enterprise in closed}
+    live = model._default_manager.filter(enterprise__in=closed).exclude(state=DELETED)
+    rows = list(live.select_for_update().order_by(model.KEY))
+    for row in rows:
+        row.enterprise = enterprises[row.enterprise_id]
+        at = row.enterprise.organization_deleted_at
+        row.state, row.since, row.as_of, row.told_at = DELETED, at, at, now
+    model._default_manager.bulk_update(rows, ["state", "since", "as_of", "told_at"])
+    notices.ask(rows)
+    if deed := _TOLD.get((model, DELETED)):
+        HistoryEntry.objects.bulk_create(
+            history.entry(row.enterprise, deed=deed, who=history.WORKOS, at=row.as_of, for_whom=_called(row))
+            for row in rows
+        )
 
 
 def _enterprises(organization_ids: Iterable[str]) -> dict[str, Enterprise]:
@@ -165,11 +182,18 @@ def _enterprises(organization_ids: Iterable[str]) -> dict[str, Enterprise]:
     }
 
 
-def _new(column: str) -> str:
+def _new(column: str, model: type[Row]) -> str:
     if column == "since":
-        # An event says that something became so; what was read from the API may be a new name only.
-        is_no_news = "held.state = EXCLUDED.state AND EXCLUDED.as_of_event = ''"
+        # An event says that a connection or directory became so. The API, and every event of a domain's
+        # organization, say only that it is so.
+        is_no_news = "held.state = EXCLUDED.state"
+        if model is not OrganizationDomain:
+            is_no_news += " AND EXCLUDED.as_of_event = ''"
         return f"CASE WHEN {is_no_news} THEN held.since ELSE EXCLUDED.since END"
+    if column == "reason":
+        # Only the event of the failure says why.
+        is_silent = "held.state = EXCLUDED.state AND EXCLUDED.reason = ''"
+        return f"CASE WHEN {is_silent} THEN held.reason ELSE EXCLUDED.reason END"
     return f"EXCLUDED.{column}"
 
 
@@ -231,7 +255,7 @@ def _write(rows: dict[str, Row]) -> set[str]:
         f"INSERT INTO {model._meta.db_table} AS held ({', '.join(columns)}) "  # noqa: S608
         f"VALUES {', '.join([one] * len(ordered))} "
         f"ON CONFLICT ({key}) DO UPDATE "
-        f"SET {', '.join(f'{column} = {_new(column)}' for column in columns if column != key)} "
+        f"SET {', '.join(f'{column} = {_new(column, model)}' for column in columns if column != key)} "
         f"WHERE {newer} RETURNING {key}"
     )
     parameters: list[Any] = [
@@ -257,7 +281,8 @@ def describe(ids: Iterable[str]) -> dict[str, dict[str, str]]:
             for name in ("organization_id", "organization_deleted_at", "attention")
         }
     for model in (Connection, Directory, OrganizationDomain, Certificate):
-        theirs = Q(enterprise__in=enterprises) | Q(**{f"{model.KEY}__in": named})
+        known_by = "connection_id" if model is Certificate else model.KEY
+        theirs = Q(enterprise__in=enterprises) | Q(**{f"{known_by}__in": named})
         for row in model._default_manager.filter(theirs):
             held[f"{model._meta.verbose_name} {getattr(row, model.KEY)}"] = {
                 field.name: _in_words(getattr(row, field.attname))

@@ -46,6 +46,7 @@ class ProvisionForm(forms.Form):
         help_text="One a line, such as acme.example. Ownership is proved later, in the Admin Portal.",
     )
     it_admin = forms.EmailField(
+        max_length=254,
         required=False,
         label="IT admin’s e-mail address",
         help_text="They get a link to set a password if they have none.",
@@ -87,7 +88,9 @@ class DeprovisionForm(forms.Form):
 
 
 class InviteForm(forms.Form):
-    email = forms.EmailField(label="E-mail address", widget=forms.EmailInput({"autocomplete": "off"}))
+    email = forms.EmailField(
+        max_length=254, label="E-mail address", widget=forms.EmailInput({"autocomplete": "off"})
+    )
     role = forms.ChoiceField(
         label="Role",
         choices=[(role.value, f"{role.label}: {role.explanation}") for role in Membership.Role],

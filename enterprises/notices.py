@@ -35,7 +35,7 @@ def ask(rows: Iterable[Any]) -> None:
     for row in rows:
         if isinstance(row, Certificate):
             if row.renewal_required:
-                Errand.objects.record(Errand.Kind.REMINDER, enterprise=row.enterprise, key=row.connection_id)
+                Errand.objects.record(Errand.Kind.REMINDER, enterprise=row.enterprise, key=row.key)
         elif isinstance(row, Connection | Directory) and row.state in _BECAME:
             object_id = getattr(row, row.KEY)
             Errand.objects.record(
@@ -75,10 +75,12 @@ def run(errand: Errand) -> None:
 
 def remind(errand: Errand) -> None:
     """Remind of a certificate, once a threshold, and come back at the next one while it is not renewed."""
-    connection_id = errand.key.partition(" ")[0]
-    certificate = Certificate.objects.filter(connection_id=connection_id, renewal_required=True).first()
-    connection = Connection.objects.filter(connection_id=connection_id).first()
-    if certificate is None or (connection and connection.state == Connection.State.DELETED):
+    key = errand.key.partition(" ")[0]
+    certificate = Certificate.objects.filter(key=key, renewal_required=True).first()
+    if certificate is None:
+        return
+    connection = Connection.objects.filter(connection_id=certificate.connection_id).first()
+    if connection and connection.state == Connection.State.DELETED:
         return
     now, enterprise = timezone.now(), errand.enterprise
     expires_at = certificate.expires_at
@@ -90,14 +92,14 @@ def remind(errand: Errand) -> None:
             "days": days,
             "expires_at": expires_at.strftime("%-d %B %Y, %H:%M UTC") if expires_at else "",
         }
-        about = f"{connection_id} certificate {expires_at.isoformat() if expires_at else '-'} {threshold}"
+        about = f"{key} certificate {expires_at.isoformat() if expires_at else '-'} {threshold}"
         subject = f"The certificate of {enterprise} {_expires(expires_at, days, now)}"
         _tell(enterprise, about, subject, "certificate", context)
     if expires_at and (later := [known for known in THRESHOLDS if known < days]):
         Errand.objects.record(
             Errand.Kind.REMINDER,
             enterprise=enterprise,
-            key=f"{connection_id} {expires_at:%Y-%m-%d} {max(later)}",
+            key=f"{key} {expires_at:%Y-%m-%d} {max(later)}",
             due_at=expires_at - timedelta(days=max(later)),
         )
 

@@ -80,9 +80,12 @@ def certificate(
     data: Mapping[str, Any], *, as_of: datetime, as_of_event: str = "", renewal_required: bool
 ) -> Told:
     """`data` is that of a `connection.saml_certificate_*` event: `connection` and `certificate`, nested."""
+    connection_id = data["connection"]["id"]
+    certificate_type = _text(data["certificate"].get("certificate_type"))[:64]
     row = Certificate(
-        connection_id=data["connection"]["id"],
-        certificate_type=_text(data["certificate"].get("certificate_type"))[:64],
+        key=Certificate.key_of(connection_id, certificate_type),
+        connection_id=connection_id,
+        certificate_type=certificate_type,
         expires_at=time(data["certificate"].get("expiry_date")),
         renewal_required=renewal_required,
         as_of=as_of,

@@ -121,6 +121,8 @@ def deactivate(
     """They can no longer sign in, nor use what they opened. Staff may do so to the last IT admin, too."""
     user.is_active = False
     user.save(update_fields=["is_active"])
+    # Staff send them without belonging anywhere.
+    setup_links.revoke_soon(setup_links.of_leaver(user, now=at))
     for membership in Membership.objects.filter(user_id=user.pk).select_related("enterprise"):
         if membership.is_it_admin:
             revoke_links(membership.enterprise, user, at=at)
@@ -132,6 +134,13 @@ def deactivate(
             at=at,
             client_address=client_address,
         )
+
+
+@transaction.atomic
+def leave_staff(user: AbstractBaseUser, *, at: datetime) -> None:
+    """What they sent as staff must open nothing any more; what they sent as an IT admin stays."""
+    own = Membership.objects.filter(user_id=user.pk, role=Role.IT_ADMIN).values("enterprise")
+    setup_links.revoke_soon(setup_links.of_leaver(user, now=at).exclude(enterprise__in=own))
 
 
 def revoke_links(enterprise: Enterprise, user: AbstractBaseUser, *, at: datetime) -> None:
@@ -146,7 +155,7 @@ def revoke_links(enterprise: Enterprise, user: AbstractBaseUser, *, at: datetime
             arguments=arguments,
             due_at=due_at,
         )
-    setup_links.revoke_of_leaver(enterprise, user, now=at)
+    setup_links.revoke_soon(setup_links.of_leaver(user, now=at).filter(enterprise=enterprise))
 
 
 def do_revoke_links(errand: Errand, *, at: datetime) -> None:

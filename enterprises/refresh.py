@@ -25,7 +25,7 @@ _MOST_GONE = 20
 
 
 # Who changes something at their provider's side comes back before it shows.
-_LOOK_AGAIN = timedelta(seconds=20)
+LOOK_AGAIN = timedelta(seconds=20)
 
 
 def ask(enterprise: Enterprise) -> None:
@@ -33,10 +33,16 @@ def ask(enterprise: Enterprise) -> None:
     Errand.objects.record(Errand.Kind.REFRESH, enterprise=enterprise)
 
 
+def asked_at(enterprise: Enterprise) -> datetime | None:
+    """When somebody asked for the look that is still to come, if there is one."""
+    asked = Errand.objects.filter(kind=Errand.Kind.REFRESH, enterprise=enterprise, key="")
+    return asked.values_list("recorded_at", flat=True).first()
+
+
 def ask_after_return(enterprise: Enterprise, *, now: datetime) -> None:
     """At once, and once more a little later."""
     ask(enterprise)
-    Errand.objects.record(Errand.Kind.REFRESH, enterprise=enterprise, key="again", due_at=now + _LOOK_AGAIN)
+    Errand.objects.record(Errand.Kind.REFRESH, enterprise=enterprise, key="again", due_at=now + LOOK_AGAIN)
 
 
 def run(errand: Errand) -> None:

@@ -1,7 +1,7 @@
 """A setup link for somebody outside the app, good for 30 days. WorkOS mails it; we never see it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -40,9 +40,11 @@ def choices(enterprise: Enterprise) -> list[tuple[str, str]]:
 
 def good(enterprise: Enterprise, *, now: datetime) -> QuerySet[SetupLink]:
     """Those that may still open something."""
-    return SetupLink.objects.filter(
-        enterprise=enterprise, state__in=[State.ASKED, State.SENT], expires_at__gt=now
-    )
+    return _good(now).filter(enterprise=enterprise)
+
+
+def _good(now: datetime) -> QuerySet[SetupLink]:
+    return SetupLink.objects.filter(state__in=[State.ASKED, State.SENT], expires_at__gt=now)
 
 
 def send(
@@ -83,34 +85,55 @@ def send(
             raise AnotherIsGood(_another("")) from None
         raise
     except gateway.Unavailable:
-        if not link.contact_id:
+        if link.contact_id:
+            # It may have been mailed: nobody would hear of it otherwise.
+            _tell(link, State.ASKED, sent_by=sent_by, client_address=client_address, now=now)
+        else:
             SetupLink.objects.filter(pk=link.pk).update(state=State.FAILED)
         raise
+    link.state = State.SENT
+    _tell(link, State.SENT, sent_by=sent_by, client_address=client_address, now=now)
+    return link
+
+
+def _tell(
+    link: SetupLink,
+    state: State,
+    *,
+    sent_by: AbstractBaseUser,
+    client_address: str | None,
+    now: datetime,
+) -> None:
+    """Write down what became of it, and have all IT admins told."""
+    enterprise, is_sent = link.enterprise, state == State.SENT
+    intents = [Intent(intent).label for intent in link.intents]
     with transaction.atomic():
-        SetupLink.objects.filter(pk=link.pk).update(state=State.SENT)
+        held = SetupLink.objects.filter(pk=link.pk, state=State.ASKED)
+        if not held.update(state=state):
+            # Revoked meanwhile, by a colleague or because its sender left: WorkOS has not heard of that yet.
+            Errand.objects.record(Errand.Kind.REVOKE_SETUP_LINK, enterprise=enterprise, key=str(link.pk))
         history.record(
             enterprise,
             deed=history.Deed.SETUP_LINK_SENT,
             who=sent_by,
             at=now,
-            for_whom=email,
+            for_whom=link.email,
             client_address=client_address,
-            outcome=", ".join(Intent(intent).label for intent in intents),
+            outcome=("" if is_sent else "Not certain: ") + ", ".join(intents),
         )
         notices.tell(
             enterprise,
             about=f"setup link {link.pk} sent",
-            subject=f"A setup link of {enterprise} was sent",
+            subject=f"A setup link of {enterprise} {'was' if is_sent else 'may have been'} sent",
             template="setup_link",
             context={
-                "email": email,
-                "intents": [Intent(intent).label for intent in intents],
+                "email": link.email,
+                "intents": intents,
                 "who": history.named(sent_by),
                 "until": f"{link.expires_at:%-d %B %Y}",
+                "is_certain": is_sent,
             },
         )
-    link.state = State.SENT
-    return link
 
 
 def revoke(
@@ -118,7 +141,10 @@ def revoke(
 ) -> None:
     """End it, and what was opened with it; repeating is harmless. Raises gateway.Refused or Unavailable."""
     refuse_another(link.enterprise)
-    if link.contact_id and link.enterprise.organization_id:
+    link.refresh_from_db(fields=["state", "contact_id"])
+    others = good(link.enterprise, now=now).filter(contact_id=link.contact_id).exclude(pk=link.pk)
+    # WorkOS revokes what a contact has: that may be a newer link by now.
+    if link.contact_id and link.enterprise.organization_id and not others.exists():
         gateway.revoke_it_contact(link.enterprise.organization_id, link.contact_id)
     with transaction.atomic():
         changed = (
@@ -137,10 +163,15 @@ def revoke(
             )
 
 
-def revoke_of_leaver(enterprise: Enterprise, user: AbstractBaseUser, *, now: datetime) -> None:
-    """Have those revoked that this person sent: call it in the transaction in which they lose the role."""
-    for link in good(enterprise, now=now).filter(sent_by_id=user.pk):
-        Errand.objects.record(Errand.Kind.REVOKE_SETUP_LINK, enterprise=enterprise, key=str(link.pk))
+def of_leaver(user: AbstractBaseUser, *, now: datetime) -> QuerySet[SetupLink]:
+    """Those that this person sent and that may still open something."""
+    return _good(now).filter(sent_by_id=user.pk).select_related("enterprise")
+
+
+def revoke_soon(links: Iterable[SetupLink]) -> None:
+    """Have them revoked: call it in the transaction in which their sender loses the right."""
+    for link in links:
+        Errand.objects.record(Errand.Kind.REVOKE_SETUP_LINK, enterprise=link.enterprise, key=str(link.pk))
 
 
 def run_revocation(errand: Errand) -> None:

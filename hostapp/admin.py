@@ -34,6 +34,8 @@ class UserAdmin(DjangoUserAdmin):
             super().save_model(request, obj, form, change)
             if change and "is_active" in form.changed_data and not obj.is_active:
                 people.deactivate(obj, who=who, at=timezone.now(), client_address=client_address(request))
+            if change and "is_staff" in form.changed_data and not obj.is_staff:
+                people.leave_staff(obj, at=timezone.now())
 
     def has_delete_permission(self, request: HttpRequest, obj: AbstractBaseUser | None = None) -> bool:
         # Who is deleted cannot be named any more; deactivating also ends what they opened at WorkOS.

@@ -10,7 +10,12 @@ from django.http import HttpRequest, HttpResponse
 _NAMES = {"token", "nonce"}
 # What hostapp.views.SetPasswordView puts where the token was, once that is in the session.
 NO_TOKEN = "set-password"  # noqa: S105
-# Long enough to be a secret, and made of what tokens are made of; slugs and file names are words.
+# What follows these is one, whatever it looks like.
+_AFTER = re.compile(
+    r"(/(?:invitations|webhooks/workos|portal/returned|portal/finished)/|/account/reset/[^/\s?\"]+/)"
+    rf"(?!accept/|{NO_TOKEN}/)[^/\s?\"]+"
+)
+# Elsewhere: long enough to be a secret, and made of what tokens are made of; slugs and file names are words.
 _TOKEN = re.compile(r"(?<=/)(?=[^/\s?]*\d)[A-Za-z0-9_:=-]{20,}(?=[/\s?\"]|$)")
 _QUERY = re.compile(r"(?<=\?)[^\s\"]+")
 
@@ -43,4 +48,4 @@ class HideTokens(logging.Filter):
 
 
 def hide(line: str) -> str:
-    return _TOKEN.sub("…", _QUERY.sub("…", line))
+    return _TOKEN.sub("…", _AFTER.sub(r"\1…", _QUERY.sub("…", line)))

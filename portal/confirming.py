@@ -42,7 +42,7 @@ def ask(request: HttpRequest, enterprise: Enterprise, *, deed: str, now: datetim
             request.session.cycle_key()
             _confirm(request, now=now)
             return None
-        error = "That is not your password. Try again."
+        error = "That is not your password. After several wrong tries, wait a quarter of an hour."
     fields = [
         (name, value)
         for name, values in request.POST.lists()

@@ -8,6 +8,7 @@ from enterprises.models import Enterprise
 class SetupLinkForm(forms.Form):
     email = forms.EmailField(
         label="E-mail address of the IT contact",
+        max_length=254,
         help_text="Somebody who runs your identity provider and has no account here. WorkOS mails them.",
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )

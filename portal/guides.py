@@ -112,4 +112,6 @@ _FAILURES = {
 
 
 def failure(reason: str) -> str:
-    return _FAILURES.get(reason) or f"WorkOS gives this reason: {reason.replace('_', ' ') or 'none'}."
+    if not reason:
+        return "WorkOS did not find the DNS record, and gives no reason. Look at it in the Admin Portal."
+    return _FAILURES.get(reason) or f"WorkOS gives this reason: {reason.replace('_', ' ')}."

@@ -1,6 +1,7 @@
 """How often: by a person, and by all of an enterprise together."""
 
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any
 
 from django.conf import settings
@@ -37,8 +38,11 @@ def check(
     ):
         # A row is one deed at least, so no more rows than the limit are ever needed.
         newest = list(rows.order_by(f"-{at}").values_list(at, *([times] if times else []))[:limit])
-        if newest and sum(row[1] if times else 1 for row in newest) >= limit:
-            minutes = max(1, -((now - newest[-1][0] - WINDOW) // timedelta(minutes=1)))
+        counted = accumulate(row[1] if times else 1 for row in newest)
+        # It is possible again when this one is too old to count.
+        full = next((row[0] for row, deeds in zip(newest, counted, strict=True) if deeds >= limit), None)
+        if full:
+            minutes = max(1, -((now - full - WINDOW) // timedelta(minutes=1)))
             raise TooOften(
                 f"{subject} {deed} {limit} times in ten minutes. Nothing was changed. "
                 f"Try again in {minutes} {'minute' if minutes == 1 else 'minutes'}."

@@ -67,18 +67,18 @@ def connection(
     row: Connection, certificate: Certificate | None, *, has_verified_domain: bool, now: datetime
 ) -> Line:
     text = _named(provider(row.connection_type), row.name)
-    if certificate and row.state in (row.State.ACTIVE, row.State.INACTIVE, row.State.VALIDATING):
-        return Line(
-            "Needs attention",
-            "bad",
-            f"{text}: {expiry(certificate.expires_at, now=now)}",
-            note="When it has expired nobody can sign in through it. Renewing takes about five minutes.",
-            needs_certificate=True,
-        )
     note = _NOTES.get(row.state, "")
-    if row.state == row.State.ACTIVE and not has_verified_domain:
-        note = _NO_DOMAIN
-    return Line(row.get_state_display(), _TONES[row.state], text, row.since or row.as_of, note)
+    if row.state in (row.State.ACTIVE, row.State.VALIDATING) and not has_verified_domain:
+        note = f"{note} {_NO_DOMAIN}".strip()
+    word, tone, since = row.get_state_display(), _TONES[row.state], row.since or row.as_of
+    if certificate is None or row.state not in (row.State.ACTIVE, row.State.INACTIVE, row.State.VALIDATING):
+        return Line(word, tone, text, since, note)
+    ends = expiry(certificate.expires_at, now=now)
+    if row.state != row.State.ACTIVE:
+        # That nobody can sign in now is the greater news.
+        return Line(word, tone, text, since, f"{note} Its {ends}.", needs_certificate=True)
+    note = f"When it has expired nobody can sign in through it. Renewing takes about five minutes. {note}"
+    return Line("Needs attention", "bad", f"{text}: {ends}", note=note.strip(), needs_certificate=True)
 
 
 def directory(row: Directory) -> Line:
@@ -105,7 +105,7 @@ _NAMED = 3
 def unfinished(visits: Sequence[PortalSession], *, now: datetime) -> list[Line]:
     """One for each visit, so that colleagues see who is at it."""
     told = [
-        Line("Started", "wait", f"{ago(visit.launched_at, now=now)} by {_who(visit)}, not finished")
+        Line("Started", "wait", f"{ago(visit.launched_at, now=now)} by {who(visit)}, not finished")
         for visit in visits[:_NAMED]
     ]
     if (more := len(visits) - _NAMED) > 0:
@@ -114,15 +114,15 @@ def unfinished(visits: Sequence[PortalSession], *, now: datetime) -> list[Line]:
 
 
 def waiting(visit: PortalSession, *, viewer_id: int) -> Line:
-    who = "You" if visit.user_id == viewer_id else _who(visit)
+    name = "You" if visit.user_id == viewer_id else who(visit)
     return Line(
-        "Waiting for WorkOS", "wait", note=f"{who} finished in the Admin Portal; its news is on the way."
+        "Waiting for WorkOS", "wait", note=f"{name} finished in the Admin Portal; its news is on the way."
     )
 
 
 def opened(visit: PortalSession, *, now: datetime) -> Line:
     """For what is read, and neither begun nor finished."""
-    return Line("Opened", "off", f"{ago(visit.launched_at, now=now)} by {_who(visit)}")
+    return Line("Opened", "off", f"{ago(visit.launched_at, now=now)} by {who(visit)}")
 
 
 def finished(visit: PortalSession) -> Line:
@@ -130,7 +130,7 @@ def finished(visit: PortalSession) -> Line:
     return Line(
         "Finished",
         "good",
-        f"by {_who(visit)}",
+        f"by {who(visit)}",
         visit.finished_at,
         "The Admin Portal shows how it stands now.",
     )
@@ -162,5 +162,5 @@ def _named(kind: str, name: str) -> str:
     return " · ".join(part for part in (kind, name) if part) or "Type not chosen yet"
 
 
-def _who(visit: PortalSession) -> str:
+def who(visit: PortalSession) -> str:
     return visit.user.get_full_name() if visit.user else "somebody who has left"

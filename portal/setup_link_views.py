@@ -37,12 +37,15 @@ def setup_link_list(request: HttpRequest, slug: str) -> HttpResponse:
             lambda: _send(request, enterprise, email, intents),
         )
     now = timezone.now()
+    # An organization takes its setup links with it.
+    is_there = enterprise.organization_deleted_at is None
     links = SetupLink.objects.filter(enterprise=enterprise).select_related("sent_by").order_by("-asked_at")
     context = {
         "enterprise": enterprise,
         "membership": access.memberships(request.user).filter(enterprise=enterprise).first(),
         "form": form,
-        "links": [(link, link.is_good(now=now)) for link in links[:_SHOWN]],
+        "links": [(link, is_there and link.is_good(now=now)) for link in links[:_SHOWN]],
+        "now": now,
         "has_good": setup_links.good(enterprise, now=now).exists(),
         "is_ready": enterprise.provisioning == Enterprise.Provisioning.READY,
         "support_email": settings.SUPPORT_EMAIL,
@@ -61,6 +64,7 @@ def setup_link_resend(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         allowed = [intent for intent, _ in setup_links.choices(enterprise) if intent in link.intents]
         if not allowed:
             return "Nothing of it is in your plan any more. Nothing was sent."
+        _check_limit(request, enterprise)
         if link.is_good(now=timezone.now()):
             _revoke(request, link)
         return _send(request, enterprise, link.email, allowed)
@@ -102,19 +106,23 @@ def _answer(request: HttpRequest, enterprise: Enterprise, act: Callable[[], str]
     return redirect("setup_links", enterprise.slug)
 
 
-def _send(request: HttpRequest, enterprise: Enterprise, email: str, intents: list[str]) -> str:
+def _check_limit(request: HttpRequest, enterprise: Enterprise) -> None:
     now = timezone.now()
     sent = SetupLink.objects.filter(enterprise=enterprise, asked_at__gt=now - limits.WINDOW)
     limits.check(
         "sent a setup link", enterprise, request.user.pk, sent, at="asked_at", who="sent_by_id", now=now
     )
+
+
+def _send(request: HttpRequest, enterprise: Enterprise, email: str, intents: list[str]) -> str:
+    _check_limit(request, enterprise)
     setup_links.send(
         enterprise,
         email=email,
         intents=intents,
         sent_by=access.signed_in(request.user),
         client_address=client_address(request),
-        now=now,
+        now=timezone.now(),
     )
     return f"WorkOS is mailing a setup link to {email}. It is good for 30 days."
 

@@ -56,8 +56,7 @@ def back_at(visit: PortalSession) -> datetime | None:
     return min((at for at in (visit.returned_at, visit.finished_at) if at), default=None)
 
 
-def pause(visits: Sequence[PortalSession], *, now: datetime) -> int:
-    """Seconds until a page that waits for news asks again: often at first, then ever more rarely."""
-    back = max((at for visit in visits if (at := back_at(visit))), default=now)
-    waited = (now - back).total_seconds()
+def pause(since: datetime, *, now: datetime) -> int:
+    """Seconds until a page that waits `since` then asks again: often at first, then ever more rarely."""
+    waited = (now - since).total_seconds()
     return next((pause for pause, until in ((2, 30), (5, 120), (15, 300)) if waited < until), 30)

@@ -66,18 +66,24 @@ class Connection(StatefulFact):
 
 
 class Certificate(Fact):
-    """The SAML certificate of a connection: a fact of its own, which does not age the connection's state."""
+    """A SAML certificate of a connection, one of each type: facts that do not age the connection's state."""
 
-    KEY: ClassVar = "connection_id"
+    KEY: ClassVar = "key"
 
+    # `conn_…/ResponseSigning`: WorkOS gives certificates no ids.
+    key = models.CharField(max_length=130, unique=True)
     # No foreign key: a reminder may arrive before the connection it speaks of.
-    connection_id = models.CharField(max_length=64, unique=True)
+    connection_id = models.CharField(max_length=64, db_index=True)
     certificate_type = models.CharField(max_length=64, blank=True)
     expires_at = models.DateTimeField(null=True)
     renewal_required = models.BooleanField()
 
     def __str__(self) -> str:
-        return f"Certificate of {self.connection_id}"
+        return f"Certificate of {self.key}"
+
+    @staticmethod
+    def key_of(connection_id: str, certificate_type: str) -> str:
+        return f"{connection_id}/{certificate_type}"
 
 
 class Directory(StatefulFact):

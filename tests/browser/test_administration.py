@@ -43,7 +43,9 @@ def staff(
     Connection.objects.create(connection_id="conn_1", state="active", name="Okta of Acme", **told)
     Directory.objects.create(directory_id="directory_1", state="active", **told)
     OrganizationDomain.objects.create(domain_id="domain_1", domain="acme.example", state="verified", **told)
-    Certificate.objects.create(connection_id="conn_1", renewal_required=True, expires_at=now, **told)
+    Certificate.objects.create(
+        key="conn_1/", connection_id="conn_1", renewal_required=True, expires_at=now, **told
+    )
     Errand.objects.record(Errand.Kind.RENAME, enterprise=acme)
     Errand.objects.update(error="WorkOS has a problem of its own.", attempts=3)
     history.record(acme, deed=history.Deed.INVITED, who=ada, for_whom=LONG, at=now)

@@ -57,7 +57,7 @@ def fill(first: int, last: int) -> None:
         Connection.objects.create(enterprise=enterprise, connection_id=number, state="active", as_of=now)
         Directory.objects.create(enterprise=enterprise, directory_id=number, state="active", as_of=now)
         Certificate.objects.create(
-            enterprise=enterprise, connection_id=number, renewal_required=True, as_of=now
+            enterprise=enterprise, key=number, connection_id=number, renewal_required=True, as_of=now
         )
         OrganizationDomain.objects.create(
             enterprise=enterprise, domain_id=number, domain=f"{number}.example", state="verified", as_of=now

@@ -93,9 +93,40 @@ def test_somebody_else_is_told_who_returned(acme: Enterprise, ada: User, ben: Us
     assert "8 seconds after Ada Adeyemi returned." in text(signed_in(ben).get(PATH).text)
 
 
+def test_it_waits_for_the_second_look_before_it_says_that_nothing_changed(
+    acme: Enterprise, ada: User
+) -> None:
+    back = timezone.now()
+    visit(acme, ada, returned_at=back)
+    Enterprise.objects.update(checked_at=back + timedelta(seconds=2))
+    page = signed_in(ada).get(PATH)
+
+    assert "nothing has changed" not in page.text
+    assert "hx-trigger" in page.text
+
+
+def test_checking_now_has_the_page_watch_until_the_answer_is_there(acme: Enterprise, ada: User) -> None:
+    client = signed_in(ada)
+    asked = client.post(f"{PATH}check/", follow=True)
+    Errand.objects.all().delete()
+    answered = client.get(f"{PATH}status/")
+
+    assert "This page is watching for news." in asked.text
+    assert "hx-trigger" in asked.text
+    assert "hx-trigger" not in answered.text
+
+
+def test_a_look_that_does_not_succeed_is_not_waited_for_for_ever(acme: Enterprise, ada: User) -> None:
+    client = signed_in(ada)
+    client.post(f"{PATH}check/")
+    Errand.objects.update(recorded_at=timezone.now() - timedelta(minutes=11))
+
+    assert "hx-trigger" not in client.get(PATH).text
+
+
 def test_no_change_is_said_as_well(acme: Enterprise, ada: User) -> None:
     visit(acme, ada, returned_at=timezone.now())
-    Enterprise.objects.update(checked_at=timezone.now())
+    Enterprise.objects.update(checked_at=timezone.now() + timedelta(seconds=20))
     page = signed_in(ada).get(PATH)
 
     assert "WorkOS says that nothing has changed since you left." in text(page.text)
@@ -117,9 +148,7 @@ def test_the_news_is_sent_again_only_when_it_changed(acme: Enterprise, ada: User
 def test_the_page_asks_ever_more_rarely_and_then_no_more(acme: Enterprise, ada: User) -> None:
     now = timezone.now()
     session = visit(acme, ada, finished_at=now)
-    pauses = [
-        visits.pause([session], now=now + timedelta(seconds=waited)) for waited in (0, 29, 31, 119, 121, 301)
-    ]
+    pauses = [visits.pause(now, now=now + timedelta(seconds=waited)) for waited in (0, 29, 31, 119, 121, 301)]
 
     assert pauses == [2, 2, 5, 5, 15, 30]
     assert visits.recent([session], now=now + timedelta(minutes=9)) == [session]

@@ -158,6 +158,10 @@ def test_every_address_with_a_token_is_known_to_the_middleware() -> None:
     [
         ('"GET /account/reset/MQ/cs5u1x-0f3a8c6d2e4b5a697887969594/ HTTP/1.1"', "/account/reset/MQ/…/ HTTP"),
         ("GET /e/acme-inc/portal/finished/0b9d4a36-3c4e-4f7b-9a51-2f6f0a6b7c1d/", "/portal/finished/…/"),
+        ('"GET /invitations/AbCdEfGhIjKlMnOpQrStUvWxYzAbCdEfGhIjKlMnOpQ/ HTTP/1.1"', "/invitations/…/ HTTP"),
+        ('"GET /invitations/accept/ HTTP/1.1"', "/invitations/accept/ HTTP"),
+        ('"GET /account/reset/MQ/set-password/ HTTP/1.1"', "/account/reset/MQ/set-password/ HTTP"),
+        ('"POST /webhooks/workos/short HTTP/1.1"', "/webhooks/workos/… HTTP"),
         ('"GET /webhooks/workos/?secret=abc HTTP/1.1"', "/webhooks/workos/?… HTTP"),
         ('"GET /enterprises/a-long-name-of-an-enterprise/ HTTP/1.1"', "/a-long-name-of-an-enterprise/"),
     ],

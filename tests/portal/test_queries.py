@@ -37,7 +37,13 @@ def fill(enterprise: Enterprise, ada: User, *, many: bool) -> None:
         Connection(connection_id=f"conn_{n}", state="active", **told) for n in range(connections)
     )
     Certificate.objects.bulk_create(
-        Certificate(connection_id=f"conn_{n}", renewal_required=True, expires_at=now + timedelta(9), **told)
+        Certificate(
+            key=f"c{n}",
+            connection_id=f"conn_{n}",
+            renewal_required=True,
+            expires_at=now + timedelta(9),
+            **told,
+        )
         for n in range(connections)
     )
     Directory.objects.bulk_create(

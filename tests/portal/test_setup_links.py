@@ -1,16 +1,19 @@
 """Who may send a setup link, and what becomes of it when they leave."""
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+import requests
 import responses
 from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
-from enterprises import errands, setup_links
-from enterprises.models import Enterprise, SetupLink
+from enterprises import errands, people
+from enterprises.models import Enterprise, Errand, HistoryEntry, Membership, SetupLink
 from hostapp.models import User
 from tests.conftest import ACME_ORGANIZATION, signed_in
 from tests.enterprises.test_gateway import API
@@ -22,16 +25,18 @@ CONTACTS = f"{API}/organizations/{ACME_ORGANIZATION}/it_contacts"
 FORM = {"email": "ines@provider.example", "intents": ["sso", "dsync"]}
 
 
+CONTACT = {
+    "object": "it_contact",
+    "id": "it_contact_1",
+    "email": "ines@provider.example",
+    "created_at": "2026-01-15T12:00:00.000Z",
+    "updated_at": "2026-01-15T12:00:00.000Z",
+}
+
+
 @pytest.fixture
 def contacts(workos_api: responses.RequestsMock) -> responses.RequestsMock:
-    contact = {
-        "object": "it_contact",
-        "id": "it_contact_1",
-        "email": "ines@provider.example",
-        "created_at": "2026-01-15T12:00:00.000Z",
-        "updated_at": "2026-01-15T12:00:00.000Z",
-    }
-    workos_api.post(CONTACTS, status=201, json=contact)
+    workos_api.post(CONTACTS, status=201, json=CONTACT)
     workos_api.post(f"{CONTACTS}/it_contact_1/invite", status=204)
     workos_api.post(f"{CONTACTS}/it_contact_1/revoke", status=204)
     return workos_api
@@ -121,7 +126,7 @@ def test_a_leaver_s_links_are_revoked_and_others_are_not(
             sent_by=user, state="sent", asked_at=now, expires_at=now + timedelta(days=days),
         )  # fmt: skip
     with transaction.atomic():
-        setup_links.revoke_of_leaver(acme, ada, now=now)
+        people.revoke_links(acme, ada, at=now)
     assert errands.run_due(now=timezone.now())["done"] == 1
 
     assert list(SetupLink.objects.order_by("pk").values_list("state", flat=True)) == [
@@ -143,6 +148,106 @@ def test_a_revocation_that_workos_does_not_know_is_done(
     signed_in(ada).post(f"{PATH}{link.pk}/revoke/")
 
     assert SetupLink.objects.get().state == "revoked"
+
+
+def test_one_too_many_is_refused_before_the_old_one_is_revoked(
+    contacts: responses.RequestsMock, ada: User, settings: Any
+) -> None:
+    settings.PORTAL_LIMIT_PERSON = 1
+    client = signed_in(ada)
+    client.post(PATH, FORM)
+    page = client.post(f"{PATH}{SetupLink.objects.get().pk}/resend/", follow=True)
+
+    assert "Nothing was changed." in page.text
+    assert SetupLink.objects.get().state == "sent"
+
+
+def test_one_that_may_have_been_sent_is_told_to_all(
+    contacts: responses.RequestsMock, ada: User, mailoutbox: list[Any]
+) -> None:
+    contacts.replace(responses.POST, f"{CONTACTS}/it_contact_1/invite", body=requests.ConnectionError("cut"))
+    signed_in(ada).post(PATH, FORM)
+    errands.run_due(now=timezone.now())
+
+    assert SetupLink.objects.get().state == "asked"
+    assert [mail.subject for mail in mailoutbox] == ["A setup link of Acme Inc. may have been sent"]
+    assert "we do not know whether it was mailed" in mailoutbox[0].body
+    assert HistoryEntry.objects.get(deed="setup_link_sent").outcome.startswith("Not certain: ")
+
+
+def leave_while_it_is_sent(contacts: responses.RequestsMock, leave: Callable[[], None]) -> None:
+    def answer(request: Any) -> tuple[int, dict[str, str], str]:
+        leave()
+        errands.run_due(now=timezone.now())
+        return 201, {}, json.dumps(CONTACT)
+
+    contacts.remove(responses.POST, CONTACTS)
+    contacts.add_callback(responses.POST, CONTACTS, callback=answer)
+    contacts.post(f"{API}/portal/revoke_link", status=204)
+
+
+def test_what_is_being_sent_when_its_sender_goes_is_revoked_all_the_same(
+    contacts: responses.RequestsMock, acme: Enterprise, ada: User, cleo: User
+) -> None:
+    Membership.objects.create(user=cleo, enterprise=acme, role=Membership.Role.IT_ADMIN)
+    held = Membership.objects.get(user=ada)
+    leave_while_it_is_sent(contacts, lambda: people.remove(held, who=cleo, at=timezone.now()))
+    signed_in(ada).post(PATH, FORM)
+    errands.run_due(now=timezone.now())
+
+    urls = [str(call.request.url) for call in contacts.calls]
+    asked = [url.rpartition("/")[2] for url in urls if "it_contact" in url]
+    assert asked == ["it_contacts", "invite", "revoke"]
+    assert SetupLink.objects.get().state == "revoked"
+
+
+def test_a_late_revocation_spares_a_newer_link_to_the_same_person(
+    contacts: responses.RequestsMock, acme: Enterprise, ada: User
+) -> None:
+    client = signed_in(ada)
+    client.post(PATH, FORM)
+    first = SetupLink.objects.get()
+    client.post(f"{PATH}{first.pk}/revoke/")
+    client.post(PATH, FORM)
+    before = len(contacts.calls)
+    Errand.objects.record(Errand.Kind.REVOKE_SETUP_LINK, enterprise=acme, key=str(first.pk))
+    errands.run_due(now=timezone.now())
+
+    assert len(contacts.calls) == before
+    assert list(SetupLink.objects.order_by("pk").values_list("state", flat=True)) == ["revoked", "sent"]
+
+
+@pytest.mark.parametrize("how", ["deactivated", "no staff any more"])
+def test_what_staff_sent_is_revoked_when_they_go(
+    contacts: responses.RequestsMock, acme: Enterprise, ada: User, sam: User, how: str
+) -> None:
+    signed_in(sam).post(PATH, FORM)
+    if how == "deactivated":
+        people.deactivate(sam, who=ada, at=timezone.now())
+    else:
+        people.leave_staff(sam, at=timezone.now())
+    errands.run_due(now=timezone.now())
+
+    assert SetupLink.objects.get().state == "revoked"
+
+
+def test_an_it_admin_who_stops_being_staff_keeps_what_they_sent_as_such(
+    contacts: responses.RequestsMock, acme: Enterprise, ada: User
+) -> None:
+    signed_in(ada).post(PATH, FORM)
+    people.leave_staff(ada, at=timezone.now())
+    errands.run_due(now=timezone.now())
+
+    assert SetupLink.objects.get().state == "sent"
+
+
+@pytest.mark.parametrize("path", [PATH, "/enterprises/acme-inc/members/invite/"])
+def test_an_address_that_is_too_long_is_a_word_and_no_error(ada: User, path: str) -> None:
+    address = f"{'a' * 64}@{'.'.join(['b' * 63] * 3)}.example"
+    page = signed_in(ada).post(path, {**FORM, "email": address, "role": "member"})
+
+    assert page.status_code == 200
+    assert "at most 254 characters" in page.text
 
 
 def old_sign_in(user: User) -> Client:
