@@ -11,6 +11,11 @@ def main() -> None:
         os.environ["DJANGO_SETTINGS_MODULE"] = "hostapp.demo_settings"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hostapp.settings")
 
+    if "--help" in sys.argv or "-h" in sys.argv:
+        # Nothing is done, so nothing has to be set.
+        os.environ.setdefault("DEBUG", "on")
+        os.environ.setdefault("SECRET_KEY", "help")
+
     try:
         from django.core.management import execute_from_command_line  # noqa: PLC0415 - to explain its absence
     except ImportError as error:

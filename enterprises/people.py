@@ -188,8 +188,8 @@ def _refuse_the_last(membership: Membership) -> None:
     ).exclude(pk=membership.pk)
     if not others.exists():
         raise LastITAdmin(
-            f"{membership.user.get_username()} is the last IT admin of {membership.enterprise.name}. "
-            "Make somebody else an IT admin first."
+            f"{membership.user.get_username()} is the last IT admin of {membership.enterprise.name}: "
+            "make somebody else an IT admin first."
         )
 
 

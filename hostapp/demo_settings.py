@@ -43,3 +43,7 @@ os.environ.update(
 )
 
 from hostapp.settings import *  # noqa: E402, F403
+
+# Error pages as people will see them; files straight from the folders, as in development.
+DEBUG = False
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True

@@ -13,6 +13,8 @@ def home(request: HttpRequest) -> HttpResponse:
     # Someone with one enterprise has nothing to choose, unless they also run the place.
     if len(memberships) == 1 and not request.user.is_staff:
         return redirect(memberships[0].enterprise)
+    if request.user.is_staff and not memberships:
+        return redirect("staff_enterprises")
     return render(request, "hostapp/home.html", {"memberships": memberships})
 
 

@@ -70,7 +70,7 @@ def _begin(
             nonce=nonce, enterprise=enterprise, user=user, intent=intent, launched_at__gt=now - limits.WINDOW
         ).first()
         limits.check(
-            "opened the Admin Portal",
+            "asked for the Admin Portal",
             enterprise,
             user.pk,
             PortalSession.objects.filter(enterprise=enterprise, launched_at__gt=now - limits.WINDOW),

@@ -41,7 +41,7 @@ _TONES = {
     "deleted": "off",
 }
 
-_BEGUN = "Set-up was begun and not finished. It goes on where it stopped."
+_BEGUN = "It goes on where it stopped."
 _NOTES = {
     "requires_type": _BEGUN,
     "draft": _BEGUN,
@@ -71,6 +71,9 @@ def connection(
     if row.state in (row.State.ACTIVE, row.State.VALIDATING) and not has_verified_domain:
         note = f"{note} {_NO_DOMAIN}".strip()
     word, tone, since = row.get_state_display(), _TONES[row.state], row.since or row.as_of
+    if note == _BEGUN:
+        # Who started is said in a line of its own.
+        word = "Set-up begun"
     if certificate is None or row.state not in (row.State.ACTIVE, row.State.INACTIVE, row.State.VALIDATING):
         return Line(word, tone, text, since, note)
     ends = expiry(certificate.expires_at, now=now)

@@ -83,8 +83,11 @@ class Way:
 
 
 def _when(visit: PortalSession, row: Row | Certificate) -> str:
-    seconds = round((row.told_at - (visits.back_at(visit) or row.told_at)).total_seconds())
-    return "before" if seconds <= 0 else f"{seconds} second{'' if seconds == 1 else 's'} after"
+    waited = (row.told_at - (visits.back_at(visit) or row.told_at)).total_seconds()
+    if waited <= 0:
+        return "before"
+    seconds = max(1, round(waited))
+    return f"{seconds} second{'' if seconds == 1 else 's'} after"
 
 
 def _state(row: Row | Certificate) -> str:

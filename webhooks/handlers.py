@@ -8,6 +8,7 @@ outside our database (a mail) is an effect: see `webhooks.effects`. How to add e
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from enterprises import facts, objects
 from enterprises.facts import Result
@@ -50,21 +51,27 @@ def _outcome(result: Result, organization_id: str) -> Outcome:
     return APPLIED if result is Result.APPLIED else STALE
 
 
+def _version(event: Event, state: str | None) -> dict[str, Any]:
+    # An object that is deleted carries the time of its last change. It is final, whatever its time says.
+    gone = {"as_of": event.happened_at} if state == facts.DELETED else {}
+    return event.version() | gone
+
+
 def _connection(state: Connection.State) -> Handler:
     return lambda events: _record(
-        objects.connection(event.data, state=state, **event.version()) for event in events
+        objects.connection(event.data, state=state, **_version(event, state)) for event in events
     )
 
 
 def _directory(state: Directory.State) -> Handler:
     return lambda events: _record(
-        objects.directory(event.data, state=state, **event.version()) for event in events
+        objects.directory(event.data, state=state, **_version(event, state)) for event in events
     )
 
 
 def _domain(state: OrganizationDomain.State | None = None) -> Handler:
     return lambda events: _record(
-        objects.domain(event.data, state=state or "", **event.version()) for event in events
+        objects.domain(event.data, state=state or "", **_version(event, state)) for event in events
     )
 
 

@@ -34,7 +34,7 @@ def generate_portal_link(
 # https://workos.com/docs/reference/admin-portal/portal-link/revoke
 def revoke_link(*, organization_id: str, external_user_id: str) -> None:
     """End every link and open portal session of this person there. None to end is well, too."""
-    with calling.gone_is_done(), calling.call("revoke_link"):
+    with calling.gone_is_done(), calling.call("revoke_link", usual=404):
         calling.client().admin_portal.revoke_link(
             organization=organization_id, external_user_id=external_user_id, request_options=calling.options()
         )

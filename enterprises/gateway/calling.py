@@ -79,20 +79,23 @@ _under_way = BoundedSemaphore(_AT_ONCE)
 
 
 @contextmanager
-def call(deed: str) -> Iterator[None]:
-    """Turn what the SDK raises into one of our two errors. The log gets what leads to it, no more."""
+def call(deed: str, *, usual: int | None = None) -> Iterator[None]:
+    """Turn what the SDK raises into one of our two errors. The log gets what leads to it, no more.
+
+    `usual` is a status that is an ordinary answer here, and nothing to log.
+    """
     if not _under_way.acquire(blocking=False):
         logger.warning("%s: not asked, because %s calls wait for WorkOS already", deed, _AT_ONCE)
         raise Unavailable("WorkOS is slow, and many are waiting for it already.")
     try:
-        with _translated(deed):
+        with _translated(deed, usual):
             yield
     finally:
         _under_way.release()
 
 
 @contextmanager
-def _translated(deed: str) -> Iterator[None]:
+def _translated(deed: str, usual: int | None) -> Iterator[None]:
     try:
         yield
     except GatewayError:
@@ -104,8 +107,7 @@ def _translated(deed: str) -> Iterator[None]:
         if status is None:
             logger.warning("%s: no answer (%s)", deed, type(error).__name__)
             raise Unavailable("WorkOS is not reachable.") from None
-        # 404 is an ordinary answer to a look-up, and said again by whoever did not expect it.
-        level = logging.INFO if status == 404 else logging.WARNING
+        level = logging.DEBUG if status == usual else logging.WARNING
         logger.log(level, "%s: HTTP %s code=%s request_id=%s", deed, status, code, reference)
         kind, message = _meaning(status)
         raise kind(

@@ -22,7 +22,7 @@ class Organization:
 def find_organization(external_id: str) -> Organization | None:
     """The Organization that carries our `external_id`, or None."""
     try:
-        with calling.call("find_organization"):
+        with calling.call("find_organization", usual=404):
             found = calling.client().organizations.get_organization_by_external_id(
                 external_id, request_options=calling.options()
             )

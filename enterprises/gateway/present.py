@@ -19,7 +19,7 @@ def list_directories(organization_id: str) -> list[dict[str, Any]]:
 def is_gone(kind: str, object_id: str) -> bool:
     """Whether WorkOS says 404 of it; `kind` is `connections`, `directories` or `organization_domains`."""
     try:
-        with calling.call(f"get {kind}"):
+        with calling.call(f"get {kind}", usual=404):
             calling.client().request_raw("get", (kind, object_id), request_options=calling.options())
     except calling.Refused as refusal:
         if refusal.status == 404:

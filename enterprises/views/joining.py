@@ -77,7 +77,7 @@ def _accept(request: HttpRequest, held: Invitation, user: AbstractBaseUser) -> H
 
 def _welcome(request: HttpRequest, held: Invitation) -> HttpResponse:
     request.session.pop(_TOKEN, None)
-    messages.success(request, f"Welcome to {held.enterprise.name}.")
+    messages.success(request, f"You now belong to {held.enterprise.name}: welcome.")
     return redirect(held.enterprise)
 
 

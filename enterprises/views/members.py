@@ -113,6 +113,7 @@ def _change(
         messages.success(request, change(held, membership))
     except people.LastITAdmin as error:
         messages.error(request, str(error))
+        return redirect("members", slug)
     except Membership.DoesNotExist:
         messages.warning(request, f"{held.user.get_username()} was removed meanwhile.")
     # Who changed themselves may have lost this page.

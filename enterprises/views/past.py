@@ -58,7 +58,7 @@ class _Echo:
 
 def _lines(entries: QuerySet[HistoryEntry]) -> Iterator[str]:
     writer = csv.writer(_Echo())
-    yield writer.writerow(["When (UTC)", "Who", "What", "For whom", "Outcome", "From"])
+    yield writer.writerow(["When (UTC)", "Who", "What", "For whom", "Outcome", "Address"])
     for entry in entries.iterator():
         yield writer.writerow(
             [

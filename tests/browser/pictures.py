@@ -20,7 +20,7 @@ _STYLES = {
 # Days, ports and ids are others each time, and so is whether the webhook or the person came first.
 _CHANGING = re.compile(
     r"\d{1,2} \w+ \d{4}|localhost:\d+|\b\w+_0\w{25}\b|became active [^.]+\."
-    r"|(Last|Not) checked with WorkOS [^.]+\.( This page is watching for news\.)?"
+    r"|(Last|Not) checked with WorkOS[^.]+\.( This page is watching for news\.)?"
 )
 
 

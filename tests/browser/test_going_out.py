@@ -45,6 +45,27 @@ def test_a_second_click_sends_nothing(ready: Page, sandbox: Sandbox) -> None:
     assert PortalSession.objects.get().presses == 1
 
 
+def test_a_launch_that_was_stopped_can_be_pressed_again(ready: Page, sandbox: Sandbox) -> None:
+    sandbox.fault("hang", seconds=30, path="/portal/generate_link")
+    button = ready.get_by_role("button", name="Configure SSO")
+    button.click(no_wait_after=True)
+    until(PortalSession.objects.exists)
+    ready.context.new_cdp_session(ready).send("Page.stopLoading")
+
+    expect(button).not_to_have_attribute("aria-disabled", "true", timeout=15_000)
+    button.click()
+    ready.wait_for_url(PORTAL)
+
+
+def test_a_portal_in_a_tab_of_its_own_leaves_the_buttons_of_this_one(ready: Page) -> None:
+    with ready.context.expect_page() as opened:
+        ready.get_by_role("button", name="Configure SSO").click(modifiers=["ControlOrMeta"])
+    opened.value.wait_for_url(PORTAL)
+
+    ready.get_by_role("button", name="Configure Directory Sync").click()
+    ready.wait_for_url(re.compile("/portal/[^/]+/dsync"))
+
+
 def test_it_works_without_a_script_and_a_second_press_is_the_same_visit(
     browser: Browser, app: App, sandbox: Sandbox, acme: Enterprise, ada: User
 ) -> None:
@@ -128,7 +149,7 @@ def test_too_many_launches_are_refused_with_the_time_to_wait(
     )
     ready.get_by_role("button", name="Configure SSO").click()
 
-    expect(ready.get_by_text("You have opened the Admin Portal 10 times in ten minutes")).to_be_visible()
+    expect(ready.get_by_text("You have asked for the Admin Portal 10 times in ten minutes")).to_be_visible()
     expect(ready.get_by_text("Try again in 6 minutes.")).to_be_visible()
     assert PortalSession.objects.count() == 10
 

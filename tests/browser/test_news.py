@@ -3,12 +3,14 @@
 import re
 
 import pytest
+from django.contrib.sessions.models import Session
 from playwright.sync_api import Browser, Page, expect
 
-from enterprises.models import Enterprise
+from enterprises.models import Connection, Enterprise
 from hostapp.models import User
 from sandbox.client import Sandbox
 from tests.browser.app import App, organization, sign_in
+from tests.processes import until
 
 pytestmark = pytest.mark.browser
 
@@ -53,3 +55,64 @@ def test_news_leaves_the_keyboard_where_it_is_and_speaks_only_when_it_is_new(
 
     expect(button).to_be_focused()
     assert page.evaluate("window.said") == 0
+
+
+def test_a_domain_that_is_verified_a_little_later_is_told_without_reloading(
+    app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User
+) -> None:
+    organization_id = organization(sandbox, acme)
+    sign_in(page, app.url, ada)
+    page.goto(f"{app.url}/enterprises/acme-inc/")
+    page.get_by_role("button", name=re.compile("domain")).click()
+    page.get_by_role("link", name="Back to your app").click()
+    # The first look has come and gone.
+    expect(page.get_by_text("Last checked with WorkOS")).to_be_visible()
+    expect(page.get_by_text("nothing has changed")).to_have_count(0)
+    sandbox.verify_domain(organization_id, "acme.example")
+
+    expect(page.get_by_role("status")).to_contain_text("acme.example was verified")
+    expect(page.get_by_role("region", name="Domains")).to_contain_text("Verified")
+
+
+def test_checking_now_shows_the_answer_when_it_is_there(
+    app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User
+) -> None:
+    organization_id = organization(sandbox, acme)
+    sandbox.fault("drop", event="*", times=None)
+    sandbox.activate_connection(organization_id)
+    sign_in(page, app.url, ada)
+    page.goto(f"{app.url}/enterprises/acme-inc/")
+    page.get_by_role("button", name="Check now").click()
+
+    expect(page.get_by_role("region", name="Single Sign-On")).to_contain_text("Active")
+
+
+def test_whoever_turns_to_the_tab_again_sees_what_happened_meanwhile(
+    app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User
+) -> None:
+    organization_id = organization(sandbox, acme)
+    sign_in(page, app.url, ada)
+    page.goto(f"{app.url}/enterprises/acme-inc/")
+    sandbox.activate_connection(organization_id)
+    sandbox.settle()
+    until(lambda: Connection.objects.filter(state="active").exists())
+    expect(page.get_by_role("region", name="Single Sign-On")).to_contain_text("Not set up")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    expect(page.get_by_role("region", name="Single Sign-On")).to_contain_text("Active")
+
+
+def test_the_end_of_the_session_shows_the_sign_in_and_no_page_within_the_page(
+    app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User
+) -> None:
+    organization(sandbox, acme)
+    sandbox.fault("status", status=500, method="GET", path="/organizations/*", times=None)
+    sign_in(page, app.url, ada)
+    page.goto(f"{app.url}/enterprises/acme-inc/")
+    page.get_by_role("button", name="Configure SSO").click()
+    page.get_by_role("link", name="Back to your app").click()
+    page.wait_for_url(f"{app.url}/enterprises/acme-inc/")
+    Session.objects.all().delete()
+
+    page.wait_for_url("**/account/login/**")
+    expect(page.get_by_role("main")).to_have_count(1)

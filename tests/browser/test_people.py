@@ -46,4 +46,4 @@ def test_a_colleague_is_invited_and_joins_without_a_script(
     page.get_by_role("button", name="Join Acme Inc.").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Acme Inc.")
-    expect(page.get_by_role("status").filter(has_text="Welcome to Acme Inc.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="You now belong to Acme Inc.")).to_be_visible()

@@ -143,6 +143,7 @@ def test_begun_at_workos_says_that_it_goes_on(walk: Walk) -> None:
     walk.come_back()
 
     expect(walk.section(SSO)).to_contain_text("by Ada Adeyemi, not finished")
+    expect(walk.section(SSO)).to_contain_text("Set-up begun")
     expect(walk.section(SSO)).to_contain_text("It goes on where it stopped.")
     expect(walk.section(SSO).get_by_role("button")).to_have_text("Continue: Single Sign-On")
     look(walk.page, "draft")

@@ -35,7 +35,7 @@ ACME: dict[str, object] = {"slug": "acme-inc"}
 
 # Name of the address → method, its arguments, the answers in the order of WHO.
 MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
-    "home": ("get", {}, (302, 200, 302, 302, 200, 302)),
+    "home": ("get", {}, (302, 200, 302, 302, 302, 302)),
     "login": ("get", {}, PUBLIC),
     "administration_login": ("get", {}, (302,) * 6),
     "logout": ("post", {}, (302,) * 6),

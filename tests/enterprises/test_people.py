@@ -78,7 +78,7 @@ def test_someone_new_sets_name_and_password_and_is_in(acme: Enterprise, ada: Use
         "/invitations/accept/", {"name": "Eve Engel", "password1": STRONG, "password2": STRONG}, follow=True
     )
 
-    assert "Welcome to Acme Inc." in joined.text
+    assert "You now belong to Acme Inc." in joined.text
     membership = Membership.objects.get(user__email="eve@acme.example")
     assert (membership.role, membership.user.get_full_name()) == ("it_admin", "Eve Engel")
     assert client.login(username="eve@acme.example", password=STRONG)
@@ -97,7 +97,7 @@ def test_someone_with_an_account_signs_in_and_accepts(acme: Enterprise, ada: Use
     )
     joined = client.post("/invitations/accept/", follow=True)
 
-    assert "Welcome to Acme Inc." in joined.text
+    assert "You now belong to Acme Inc." in joined.text
     assert Membership.objects.get(user=dan).role == Role.MEMBER
 
 

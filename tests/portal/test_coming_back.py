@@ -102,7 +102,7 @@ def test_it_waits_for_the_second_look_before_it_says_that_nothing_changed(
     page = signed_in(ada).get(PATH)
 
     assert "nothing has changed" not in page.text
-    assert "hx-trigger" in page.text
+    assert "load delay" in page.text
 
 
 def test_checking_now_has_the_page_watch_until_the_answer_is_there(acme: Enterprise, ada: User) -> None:
@@ -112,8 +112,8 @@ def test_checking_now_has_the_page_watch_until_the_answer_is_there(acme: Enterpr
     answered = client.get(f"{PATH}status/")
 
     assert "This page is watching for news." in asked.text
-    assert "hx-trigger" in asked.text
-    assert "hx-trigger" not in answered.text
+    assert "load delay" in asked.text
+    assert "load delay" not in answered.text
 
 
 def test_a_look_that_does_not_succeed_is_not_waited_for_for_ever(acme: Enterprise, ada: User) -> None:
@@ -121,7 +121,7 @@ def test_a_look_that_does_not_succeed_is_not_waited_for_for_ever(acme: Enterpris
     client.post(f"{PATH}check/")
     Errand.objects.update(recorded_at=timezone.now() - timedelta(minutes=11))
 
-    assert "hx-trigger" not in client.get(PATH).text
+    assert "load delay" not in client.get(PATH).text
 
 
 def test_no_change_is_said_as_well(acme: Enterprise, ada: User) -> None:
@@ -130,7 +130,7 @@ def test_no_change_is_said_as_well(acme: Enterprise, ada: User) -> None:
     page = signed_in(ada).get(PATH)
 
     assert "WorkOS says that nothing has changed since you left." in text(page.text)
-    assert "hx-trigger" not in page.text
+    assert "load delay" not in page.text
 
 
 def test_the_news_is_sent_again_only_when_it_changed(acme: Enterprise, ada: User) -> None:

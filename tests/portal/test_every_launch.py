@@ -60,7 +60,7 @@ def test_one_too_many_by_a_person_is_told_once(
     for _ in range(3):
         page = client.post(PATH, follow=True)
 
-    assert "You have opened the Admin Portal 10 times in ten minutes." in page.text
+    assert "You have asked for the Admin Portal 10 times in ten minutes." in page.text
     assert "Try again in 3 minutes." in page.text
     assert outcomes() == ["Refused: too often"]
     assert not portal.calls
@@ -74,7 +74,7 @@ def test_one_too_many_by_all_together(
         launches(acme, User.objects.create_user(f"c{number}@acme.example"), count=5)
     page = signed_in(ada).post(PATH, follow=True)
 
-    assert "The IT admins of Acme Inc. have opened the Admin Portal 30 times in ten minutes." in page.text
+    assert "The IT admins of Acme Inc. have asked for the Admin Portal 30 times in ten minutes." in page.text
     assert "Try again in 3 minutes." in page.text
     assert outcomes() == ["Refused: too often"]
     assert signed_in(cleo).post("/enterprises/birch-ltd/portal/sso/").status_code == 303

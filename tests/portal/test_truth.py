@@ -178,7 +178,7 @@ def test_a_renewal_is_waited_for_and_told(acme: Enterprise, ada: User) -> None:
     held.save()
 
     assert "You finished in the Admin Portal; its news is on the way." in text(waiting.text)
-    assert "hx-trigger" in waiting.text
+    assert "load delay" in waiting.text
     assert "Waiting for WorkOS" not in main(ada)
     assert "Needs attention" not in main(ada)
 

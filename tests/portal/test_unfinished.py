@@ -100,5 +100,5 @@ def test_a_colleague_who_begins_does_not_hide_that_news_is_on_the_way(
     there = client.get(PATH)
 
     assert "Ben Brandt finished in the Admin Portal; its news is on the way." in text(waiting.text)
-    assert "hx-trigger" in waiting.text
+    assert "load delay" in waiting.text
     assert "Single Sign-On became active 60 seconds after Ben Brandt returned." in text(there.text)

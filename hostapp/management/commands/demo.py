@@ -21,6 +21,8 @@ from hostapp import demo
 
 _STARTUP = 30.0
 _SHUTDOWN = 10.0
+# Held by the database as long as we are connected to it.
+_ONE = 20_261_124
 
 
 class Command(BaseCommand):
@@ -76,8 +78,13 @@ Starts from nothing each time, prints the addresses and sign-ins, and ends every
         python, url = sys.executable, settings.SITE_URL
         started = self._started
         with self._step("Preparing the database"):
-            # Whatever an older version of the code has left there.
             with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_try_advisory_lock(%s)", [_ONE])
+                if not cursor.fetchone()[0]:
+                    raise CommandError(
+                        "A demo runs in this folder already. End it first, or use another clone."
+                    )
+                # Whatever an older version of the code has left there.
                 cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
             call_command("migrate", verbosity=0)
         with self._step("Starting the sandbox"):

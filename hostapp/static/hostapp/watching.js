@@ -7,3 +7,7 @@ document.addEventListener("htmx:beforeOnLoad", (event) => {
   event.preventDefault();
   location.reload();
 });
+// What happened while nobody looked is there when somebody does.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) htmx.trigger("#status", "look");
+});
