@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -59,6 +60,7 @@ class Demo:
     sandbox: str
     said: str
     process: "subprocess.Popen[str]"
+    folder: str = ""
 
     @property
     def password(self) -> str:
@@ -77,7 +79,7 @@ def demo() -> Iterator[Demo]:
             if "Ctrl-C ends everything" in line:
                 break
         assert "The demo runs" in said, said
-        yield Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", said, process)
+        yield Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", said, process, folder)
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=30)
         assert process.returncode == 0, rest
@@ -175,3 +177,12 @@ def test_a_taken_port_is_named(demo: Demo) -> None:
 
     assert f"Port {port} is taken" in said
     assert "--port" in said
+
+
+def test_a_second_demo_in_the_same_folder_does_not_empty_the_first_one_s_database(demo: Demo) -> None:
+    said, _ = start_demo(demo.folder, free_port(), free_port()).communicate(timeout=30)
+
+    assert "A demo runs in this folder already." in said
+    assert "Traceback" not in said
+    with urlopen(f"{demo.url}/account/login/", timeout=10) as answer:
+        assert answer.status == 200

@@ -151,6 +151,17 @@ def test_production_passes_django_s_own_deployment_check() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["provision_enterprise", "invite_it_admin", "inspect_webhooks", "replay_events", "demo", "worker"],
+)
+def test_help_needs_no_settings_and_gives_an_example(command: str) -> None:
+    answer = run("", {}, "manage.py", command, "--help")
+
+    assert answer.returncode == 0, answer.stderr
+    assert f"manage.py {command}" in answer.stdout
+
+
 def test_the_demo_ignores_whatever_the_shell_says() -> None:
     answer = run(
         "from django.conf import settings as s; print(s.WORKOS_BASE_URL, s.WORKOS_API_KEY, s.DATABASES)",
