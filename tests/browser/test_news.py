@@ -15,6 +15,15 @@ from tests.processes import until
 pytestmark = pytest.mark.browser
 
 
+@pytest.fixture
+def organization_id(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) -> str:
+    """Of Acme, on whose page Ada is."""
+    organization_id = organization(sandbox, acme)
+    sign_in(page, app.url, ada)
+    page.goto(f"{app.url}/enterprises/acme-inc/")
+    return organization_id
+
+
 def test_times_are_in_the_reader_s_zone_with_utc_on_hover(
     browser: Browser, app: App, sandbox: Sandbox, acme: Enterprise, ada: User
 ) -> None:
@@ -58,11 +67,8 @@ def test_news_leaves_the_keyboard_where_it_is_and_speaks_only_when_it_is_new(
 
 
 def test_a_domain_that_is_verified_a_little_later_is_told_without_reloading(
-    app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User
+    page: Page, sandbox: Sandbox, organization_id: str
 ) -> None:
-    organization_id = organization(sandbox, acme)
-    sign_in(page, app.url, ada)
-    page.goto(f"{app.url}/enterprises/acme-inc/")
     page.get_by_role("button", name=re.compile("domain")).click()
     page.get_by_role("link", name="Back to your app").click()
     # The first look has come and gone.
@@ -75,24 +81,18 @@ def test_a_domain_that_is_verified_a_little_later_is_told_without_reloading(
 
 
 def test_checking_now_shows_the_answer_when_it_is_there(
-    app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User
+    page: Page, sandbox: Sandbox, organization_id: str
 ) -> None:
-    organization_id = organization(sandbox, acme)
     sandbox.fault("drop", event="*", times=None)
     sandbox.activate_connection(organization_id)
-    sign_in(page, app.url, ada)
-    page.goto(f"{app.url}/enterprises/acme-inc/")
     page.get_by_role("button", name="Check now").click()
 
     expect(page.get_by_role("region", name="Single Sign-On")).to_contain_text("Active")
 
 
 def test_whoever_turns_to_the_tab_again_sees_what_happened_meanwhile(
-    app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User
+    page: Page, sandbox: Sandbox, organization_id: str
 ) -> None:
-    organization_id = organization(sandbox, acme)
-    sign_in(page, app.url, ada)
-    page.goto(f"{app.url}/enterprises/acme-inc/")
     sandbox.activate_connection(organization_id)
     sandbox.settle()
     until(lambda: Connection.objects.filter(state="active").exists())
@@ -103,12 +103,9 @@ def test_whoever_turns_to_the_tab_again_sees_what_happened_meanwhile(
 
 
 def test_the_end_of_the_session_shows_the_sign_in_and_no_page_within_the_page(
-    app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User
+    page: Page, app: App, sandbox: Sandbox, organization_id: str
 ) -> None:
-    organization(sandbox, acme)
     sandbox.fault("status", status=500, method="GET", path="/organizations/*", times=None)
-    sign_in(page, app.url, ada)
-    page.goto(f"{app.url}/enterprises/acme-inc/")
     page.get_by_role("button", name="Configure SSO").click()
     page.get_by_role("link", name="Back to your app").click()
     page.wait_for_url(f"{app.url}/enterprises/acme-inc/")

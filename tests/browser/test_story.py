@@ -184,5 +184,5 @@ def test_a_second_demo_in_the_same_folder_does_not_empty_the_first_one_s_databas
 
     assert "A demo runs in this folder already." in said
     assert "Traceback" not in said
-    with urlopen(f"{demo.url}/account/login/", timeout=10) as answer:
+    with urlopen(f"{demo.url}/account/login/", timeout=10) as answer:  # noqa: S310
         assert answer.status == 200
