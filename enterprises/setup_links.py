@@ -4,7 +4,9 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -58,12 +60,15 @@ def send(
 ) -> SetupLink:
     """Have WorkOS mail a setup link. Written down before WorkOS is asked; no transaction is open meanwhile.
 
-    Raises AnotherIsGood, gateway.Refused or gateway.Unavailable: nothing was sent, as far as can be known.
+    Raises AnotherIsGood, gateway.Refused or gateway.Unavailable: nothing was sent, as far as can be known. Also
+    Http404 or PermissionDenied, when `sent_by` may not do so any more.
     """
     organization_id = organization_of(enterprise)
     with transaction.atomic():
-        # Two at once would both find none.
+        # Two at once would both find none; and who loses the right meanwhile has lost it, or waits for us.
         Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
+        sender = get_user_model().objects.select_for_update(no_key=True).get(pk=sent_by.pk)
+        access.get_enterprise_to_onboard(sender if sender.is_active else AnonymousUser(), enterprise.slug)
         if other := good(enterprise, now=now).first():
             raise AnotherIsGood(_another(other.email))
         link = SetupLink.objects.create(

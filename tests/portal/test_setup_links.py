@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import requests
 import responses
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.http import Http404
 from django.test import Client
 from django.utils import timezone
 
-from enterprises import errands, people
+from enterprises import errands, people, setup_links
 from enterprises.models import Enterprise, Errand, HistoryEntry, Membership, SetupLink
 from hostapp.models import User
 from tests.conftest import ACME_ORGANIZATION, signed_in
@@ -199,6 +201,26 @@ def test_what_is_being_sent_when_its_sender_goes_is_revoked_all_the_same(
     asked = [url.rpartition("/")[2] for url in urls if "it_contact" in url]
     assert asked == ["it_contacts", "invite", "revoke"]
     assert SetupLink.objects.get().state == "revoked"
+
+
+@pytest.mark.parametrize("how", ["removed", "demoted", "deactivated"])
+def test_who_lost_the_right_a_moment_ago_sends_nothing(
+    contacts: responses.RequestsMock, acme: Enterprise, ada: User, how: str
+) -> None:
+    """The page looked before; the colleague was faster."""
+    if how == "removed":
+        Membership.objects.all().delete()
+    elif how == "demoted":
+        Membership.objects.update(role=Membership.Role.MEMBER)
+    else:
+        User.objects.update(is_active=False)
+
+    with pytest.raises((Http404, PermissionDenied)):
+        setup_links.send(
+            acme, email="x@p.example", intents=["sso"], sent_by=ada, client_address=None, now=timezone.now()
+        )
+    assert not SetupLink.objects.exists()
+    assert not contacts.calls
 
 
 def test_a_late_revocation_spares_a_newer_link_to_the_same_person(
