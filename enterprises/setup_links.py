@@ -60,8 +60,8 @@ def send(
 ) -> SetupLink:
     """Have WorkOS mail a setup link. Written down before WorkOS is asked; no transaction is open meanwhile.
 
-    Raises AnotherIsGood, gateway.Refused or gateway.Unavailable: nothing was sent, as far as can be known. Also
-    Http404 or PermissionDenied, when `sent_by` may not do so any more.
+    Raises AnotherIsGood, gateway.Refused or gateway.Unavailable: nothing was sent, as far as can be known.
+    Also Http404 or PermissionDenied, when `sent_by` may not do so any more.
     """
     organization_id = organization_of(enterprise)
     with transaction.atomic():
