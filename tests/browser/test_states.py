@@ -267,6 +267,17 @@ def test_what_no_event_says_of_a_directory_is_read_from_the_api(
     look(walk.page, f"directory-{deed}")
 
 
+def test_a_directory_that_was_removed_is_explained(walk: Walk) -> None:
+    directory = walk.sandbox.activate_directory(walk.organization_id)
+    walk.reload_until("Okta SCIM")
+    walk.sandbox.change_directory(directory["id"], "delete")
+    walk.reload_until("Removed")
+
+    expect(walk.section(DSYNC)).to_contain_text("a new one can be set up")
+    expect(walk.section(DSYNC).get_by_role("button")).to_have_text("Configure Directory Sync")
+    look(walk.page, "directory-removed")
+
+
 def test_a_directory_walked_to_its_end_is_active(walk: Walk) -> None:
     walk.launch("Configure Directory Sync")
     walk.page.get_by_role("radio", name="Okta", exact=True).check()

@@ -1,9 +1,11 @@
 """Every page is sent with strict headers; the way out and the addresses with a token with stricter ones."""
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.tokens import default_token_generator
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -13,6 +15,7 @@ from hostapp.models import User
 from hostapp.tokens import hide
 from portal.models import PortalSession
 from tests.conftest import signed_in
+from tests.enterprises.test_access import MATRIX
 
 pytestmark = pytest.mark.django_db
 
@@ -33,8 +36,8 @@ PAGES = [
 ]
 
 
-def policy(response: object) -> dict[str, str]:
-    header = response["Content-Security-Policy"]  # type: ignore[index]
+def policy(response: Any) -> dict[str, str]:
+    header = response["Content-Security-Policy"]
     return dict((*part.strip().split(" ", 1), "")[:2] for part in header.split(";"))
 
 
@@ -45,10 +48,7 @@ def everybody(acme: Enterprise, ada: User) -> Client:
     return signed_in(ada)
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_every_page_has_strict_headers(everybody: Client, path: str) -> None:
-    response = everybody.get(path)
-
+def has_strict_headers(response: Any) -> None:
     directives = policy(response)
     assert directives["default-src"] == "'none'"
     assert directives["script-src"] == "'self'"
@@ -58,8 +58,25 @@ def test_every_page_has_strict_headers(everybody: Client, path: str) -> None:
     assert directives["form-action"].startswith("'self'")
     assert response["X-Frame-Options"] == "DENY"
     assert response["X-Content-Type-Options"] == "nosniff"
-    assert response["Referrer-Policy"] == "same-origin"
     assert response["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_has_strict_headers(everybody: Client, path: str) -> None:
+    response = everybody.get(path)
+
+    has_strict_headers(response)
+    assert response["Referrer-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("name", [name for name, (method, _, _) in MATRIX.items() if method == "get"])
+def test_every_address_that_can_be_opened_has_them(everybody: Client, name: str) -> None:
+    arguments = MATRIX[name][1]
+    response = everybody.get(reverse(name, kwargs=arguments))
+
+    has_strict_headers(response)
+    has_token = {"token", "nonce"} & arguments.keys()
+    assert response["Referrer-Policy"] == ("no-referrer" if has_token else "same-origin")
 
 
 @pytest.mark.parametrize("path", [path for path in PAGES if path != "/enterprises/acme-inc/"])
