@@ -32,24 +32,31 @@ _TITLES = {"connection": "Single Sign-On", "directory": "Directory Sync"}
 
 def ask(rows: Iterable[Any]) -> None:
     """Have the IT admins told of those among `rows`, just written, that they must know of."""
-    for row in rows:
-        if isinstance(row, Certificate):
-            if row.renewal_required:
-                Errand.objects.record(Errand.Kind.REMINDER, enterprise=row.enterprise, key=row.key)
-        elif isinstance(row, Connection | Directory) and row.state in _BECAME:
-            object_id = getattr(row, row.KEY)
-            Errand.objects.record(
-                Errand.Kind.NOTICE,
-                enterprise=row.enterprise,
-                # Down and up again between two looks of the worker is two things to tell.
-                key=f"{object_id} {row.state}",
-                arguments={
-                    "what": "connection" if isinstance(row, Connection) else "directory",
-                    "id": object_id,
-                    "state": row.state,
-                    "at": row.as_of.isoformat(),
-                },
-            )
+    Errand.objects.record_all(errand for row in rows if (errand := _errand(row)))
+
+
+def _errand(row: Any) -> Errand | None:
+    now = timezone.now()
+    if isinstance(row, Certificate):
+        if not row.renewal_required:
+            return None
+        return Errand(kind=Errand.Kind.REMINDER, enterprise=row.enterprise, key=row.key, due_at=now)
+    if not isinstance(row, Connection | Directory) or row.state not in _BECAME:
+        return None
+    object_id = getattr(row, row.KEY)
+    return Errand(
+        kind=Errand.Kind.NOTICE,
+        enterprise=row.enterprise,
+        # Down and up again between two looks of the worker is two things to tell.
+        key=f"{object_id} {row.state}",
+        arguments={
+            "what": "connection" if isinstance(row, Connection) else "directory",
+            "id": object_id,
+            "state": row.state,
+            "at": row.as_of.isoformat(),
+        },
+        due_at=now,
+    )
 
 
 def run(errand: Errand) -> None:
