@@ -72,6 +72,8 @@ def demo() -> Iterator[Demo]:
     port, sandbox_port = free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
         leave_what_an_older_version_left(folder)
+        # Made by chance, and once in 64 like this.
+        Path(folder, "webhook_secret").write_text("-a-secret-that-begins-with-a-dash-0123456789")
         process = start_demo(folder, port, sandbox_port)
         said = ""
         for line in process.stdout or ():

@@ -93,7 +93,8 @@ Starts from nothing each time, prints the addresses and sign-ins, and ends every
                 [
                     *(python, "-m", "sandbox", "--port", str(sandbox_port)),
                     *("--webhook-url", f"{url}/webhooks/workos/"),
-                    *("--webhook-secret", settings.WORKOS_WEBHOOK_SECRETS[0]),
+                    # In one word: it may begin with a dash.
+                    f"--webhook-secret={settings.WORKOS_WEBHOOK_SECRETS[0]}",
                 ],
                 started,
             )
