@@ -64,7 +64,6 @@ def setup_link_resend(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
         allowed = [intent for intent, _ in setup_links.choices(enterprise) if intent in link.intents]
         if not allowed:
             return "Nothing of it is in your plan any more. Nothing was sent."
-        _check_limit(request, enterprise)
         if link.is_good(now=timezone.now()):
             _revoke(request, link)
         return _send(request, enterprise, link.email, allowed)
@@ -84,7 +83,13 @@ def setup_link_revoke(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 def _do(request: HttpRequest, enterprise: Enterprise, deed: str, act: Callable[[], str]) -> HttpResponse:
     if page := confirming.ask(request, enterprise, deed=deed, now=timezone.now()):
         return page
-    return _answer(request, enterprise, act)
+
+    def within_the_limit() -> str:
+        # Before anything is done: a new link begins with the revocation of the old one.
+        _check_limit(request, enterprise)
+        return act()
+
+    return _answer(request, enterprise, within_the_limit)
 
 
 def _answer(request: HttpRequest, enterprise: Enterprise, act: Callable[[], str]) -> HttpResponse:
@@ -115,7 +120,6 @@ def _check_limit(request: HttpRequest, enterprise: Enterprise) -> None:
 
 
 def _send(request: HttpRequest, enterprise: Enterprise, email: str, intents: list[str]) -> str:
-    _check_limit(request, enterprise)
     setup_links.send(
         enterprise,
         email=email,
