@@ -185,5 +185,12 @@ def run_revocation(errand: Errand) -> None:
 
 
 def _another(email: str) -> str:
-    whose = f"The setup link of {email}" if email else "A setup link that was sent in another way"
-    return f"{whose} is still good, and WorkOS allows one at a time. Revoke it first. Nothing was sent."
+    if not email:
+        return (
+            "A setup link that was not sent from here is still good, and WorkOS allows one at a time. "
+            "Our staff can revoke it in the WorkOS Dashboard. Nothing was sent."
+        )
+    return (
+        f"The setup link of {email} is still good, and WorkOS allows one at a time. Revoke it first. "
+        "Nothing was sent."
+    )
