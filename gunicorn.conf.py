@@ -3,7 +3,7 @@
 import os
 
 # A thread waits for WorkOS as long as its visitor does. In a process 30 may wait at once and the next are
-# told to come again (enterprises/gateway/calling.py): there are still threads for deliveries and pages.
+# told to come again (gateway/client.py): there are still threads for deliveries and pages.
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "40"))
 # A thread of ours, with a deadline for whoever is too slow to send their request.

@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 
-from enterprises import gateway, provisioning, refresh
+import gateway
+from enterprises import provisioning, refresh
 from enterprises.addresses import client_address
 from enterprises.models import (
     Certificate,

@@ -10,7 +10,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email, validate_slug
 from django.utils.text import slugify
 
-from enterprises import gateway, people, provisioning
+import gateway
+from enterprises import people, provisioning
 from enterprises.domains import normalise
 
 COLUMNS = {"name", "slug", "domains", "it_admin"}

@@ -10,7 +10,8 @@ from datetime import datetime
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 
-from enterprises import facts, gateway, history
+import gateway
+from enterprises import facts, history
 from enterprises.environments import organization_of, refuse_another
 from enterprises.history import Deed
 from enterprises.intents import Intent, sold
@@ -138,9 +139,7 @@ def link(
 
     Raises NotTheirs when it got another organization meanwhile, gateway.Refused or gateway.Unavailable.
     """
-    claimed = gateway.claim_organization(
-        organization.organization_id, external_id=str(enterprise.external_id)
-    )
+    claimed = gateway.set_external_id(organization.organization_id, external_id=str(enterprise.external_id))
     facts.adopt_organization(
         organization_id=claimed.organization_id,
         external_id=str(enterprise.external_id),
@@ -180,12 +179,12 @@ def delete_organization(errand: Errand) -> None:
     organization_id = enterprise.organization_id
     if organization_id is None:
         # Provisioning may have been cut off after it was created.
-        found = gateway.find_organization(str(enterprise.external_id))
+        found = gateway.find_organization_by_external_id(str(enterprise.external_id))
         organization_id = found.organization_id if found else None
     if organization_id:
         gateway.delete_organization(organization_id)
         # The answer to a deletion proves nothing, and it may take its time.
-        if gateway.find_organization(str(enterprise.external_id)):
+        if gateway.find_organization_by_external_id(str(enterprise.external_id)):
             raise gateway.Unavailable("It is still there.")
 
 

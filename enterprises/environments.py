@@ -1,6 +1,6 @@
 """The id to speak to WorkOS with."""
 
-from enterprises import gateway
+import gateway
 from enterprises.models import Enterprise
 
 
@@ -16,7 +16,7 @@ def organization_of(enterprise: Enterprise) -> str:
 
 def refuse_another(enterprise: Enterprise) -> None:
     """Raises gateway.Refused when its organization belongs to the environment of another key."""
-    ours = gateway.environment()
+    ours = gateway.get_environment()
     if enterprise.environment and enterprise.environment != ours:
         raise gateway.Refused(
             f"{enterprise.name} belongs to WorkOS’s {enterprise.environment} environment, and WORKOS_API_KEY "

@@ -14,17 +14,8 @@ from datetime import datetime, timedelta
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from enterprises import (
-    afterwards,
-    changing,
-    gateway,
-    invitations,
-    notices,
-    people,
-    provisioning,
-    refresh,
-    setup_links,
-)
+import gateway
+from enterprises import afterwards, changing, invitations, notices, people, provisioning, refresh, setup_links
 from enterprises.models import Errand
 
 logger = logging.getLogger(__name__)

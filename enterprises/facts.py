@@ -17,7 +17,8 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from enterprises import gateway, history, notices
+import gateway
+from enterprises import history, notices
 from enterprises.models import (
     Certificate,
     Connection,
@@ -106,7 +107,7 @@ def adopt_organization(
             Errand.objects.record(Errand.Kind.DELETE_ORGANIZATION, enterprise=enterprise)
             return False
         enterprise.organization_id, enterprise.attention = organization_id, ""
-        enterprise.environment = gateway.environment()
+        enterprise.environment = gateway.get_environment()
         enterprise.save(update_fields=["organization_id", "attention", "environment"])
         Errand.objects.filter(kind=Errand.Kind.PROVISION, enterprise=enterprise).delete()
         Errand.objects.record(Errand.Kind.AFTER_PROVISIONING, enterprise=enterprise)

@@ -19,7 +19,8 @@ from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from enterprises import gateway, history, setup_links
+import gateway
+from enterprises import history, setup_links
 from enterprises.environments import refuse_another
 from enterprises.history import Deed
 from enterprises.models import Enterprise, Errand, Membership
@@ -163,7 +164,7 @@ def do_revoke_links(errand: Errand, *, at: datetime) -> None:
     if not enterprise.organization_id or enterprise.organization_deleted_at:
         return
     refuse_another(enterprise)
-    gateway.revoke_link(
+    gateway.revoke_portal_links(
         organization_id=enterprise.organization_id, external_user_id=errand.arguments["external_user_id"]
     )
     if not errand.key.endswith("again"):

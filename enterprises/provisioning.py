@@ -9,7 +9,8 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.text import slugify
 
-from enterprises import facts, gateway, history, objects
+import gateway
+from enterprises import facts, history, objects
 from enterprises.environments import refuse_another
 from enterprises.history import Deed
 from enterprises.models import Enterprise, Errand
@@ -121,7 +122,7 @@ def _refused(
 
 
 def _find(enterprise: Enterprise) -> gateway.Organization | None:
-    found = gateway.find_organization(str(enterprise.external_id))
+    found = gateway.find_organization_by_external_id(str(enterprise.external_id))
     if found and found.external_id != str(enterprise.external_id):
         raise gateway.Refused("WorkOS answered with an organization that is not this one.")
     return found

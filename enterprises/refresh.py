@@ -10,7 +10,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from enterprises import facts, gateway, objects
+import gateway
+from enterprises import facts, objects
 from enterprises.environments import organization_of
 from enterprises.facts import DELETED, Told
 from enterprises.models import Connection, Directory, Enterprise, Errand, OrganizationDomain
@@ -96,7 +97,7 @@ def _bury(model: Model, kind: str, enterprise: Enterprise, listed: set[Any], now
     )
     gone = []
     for row in missing:
-        if gateway.is_gone(kind, getattr(row, model.KEY)):
+        if gateway.is_missing(kind, getattr(row, model.KEY)):
             row.pk = None
             row.state, row.as_of, row.as_of_event, row.told_at = DELETED, now, "", now
             gone.append(Told(enterprise.organization_id or "", row))

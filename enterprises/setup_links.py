@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from enterprises import access, gateway, history, notices
+import gateway
+from enterprises import access, history, notices
 from enterprises.environments import organization_of, refuse_another
 from enterprises.intents import Intent
 from enterprises.models import Enterprise, Errand, SetupLink

@@ -167,6 +167,7 @@ INSTALLED_APPS = [
     "enterprises",
     "portal",
     "webhooks",
+    "gateway",
     "csp",
     "django.contrib.admin",
     "django.contrib.auth",

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
 
-from enterprises import gateway, history
+import gateway
+from enterprises import history
 from enterprises.environments import organization_of
 from enterprises.intents import Intent
 from enterprises.models import Enterprise, Membership

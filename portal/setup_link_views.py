@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from enterprises import access, gateway, setup_links
+import gateway
+from enterprises import access, setup_links
 from enterprises.addresses import client_address
 from enterprises.models import Enterprise, SetupLink
 from portal import confirming, limits
@@ -101,7 +102,7 @@ def _answer(request: HttpRequest, enterprise: Enterprise, act: Callable[[], str]
         reference = uuid.uuid4().hex[:8]
         logger.warning(
             "Setup link %s failed: enterprise=%s %s status=%s request_id=%s",
-            reference, enterprise.slug, type(error).__name__, error.status or "-", error.reference or "-",
+            reference, enterprise.slug, type(error).__name__, error.status or "-", error.request_id or "-",
         )  # fmt: skip
         messages.error(
             request,

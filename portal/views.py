@@ -16,7 +16,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from enterprises import access, gateway, history, refresh
+import gateway
+from enterprises import access, history, refresh
 from enterprises.addresses import client_address
 from enterprises.intents import Intent
 from enterprises.models import Enterprise, Membership
@@ -103,7 +104,7 @@ def open_portal(request: HttpRequest, slug: str, intent: str) -> HttpResponse:
     except gateway.GatewayError as error:
         logger.warning(
             "Portal launch %s failed: enterprise=%s intent=%s %s status=%s request_id=%s",
-            reference, slug, intent.value, type(error).__name__, error.status or "-", error.reference or "-",
+            reference, slug, intent.value, type(error).__name__, error.status or "-", error.request_id or "-",
         )  # fmt: skip
         next_step = (
             "Try again in a moment."

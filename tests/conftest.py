@@ -11,9 +11,9 @@ from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Browser, sync_playwright
 
-from enterprises import gateway
-from enterprises.gateway import calling
+import gateway
 from enterprises.models import Enterprise, Membership
+from gateway import client as gateway_client
 from hostapp.models import User
 from sandbox.client import Sandbox
 from tests import processes
@@ -112,7 +112,7 @@ def workos_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMo
         max_retries=0,
         http_client=RequestsBackend(),
     )
-    monkeypatch.setattr(calling, "client", lambda: client)
+    monkeypatch.setattr(gateway_client, "get_client", lambda: client)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield mock
 
@@ -122,8 +122,8 @@ def workos_sandbox(sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPa
     """The sandbox in WorkOS's place, for us and for the processes that we start."""
     settings.WORKOS_BASE_URL = sandbox.url
     monkeypatch.setenv("TEST_SANDBOX", sandbox.url)
-    gateway.client.cache_clear()
-    gateway.client()
+    gateway.get_client.cache_clear()
+    gateway.get_client()
     yield sandbox
-    gateway.client().close()
-    gateway.client.cache_clear()
+    gateway.get_client().close()
+    gateway.get_client.cache_clear()

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LINT = (
     "import sys; sys.path.insert(0, '.'); from importlinter.cli import lint_imports_command as lint; lint()"
 )
-ROOMS = ("enterprises", "hostapp", "portal", "sandbox", "webhooks")
+ROOMS = ("enterprises", "gateway", "hostapp", "portal", "sandbox", "webhooks")
 
 
 @pytest.fixture(scope="module")

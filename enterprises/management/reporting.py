@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from enterprises import gateway
+import gateway
 from enterprises.models import Enterprise
 
 
@@ -47,4 +47,4 @@ def described(enterprise: Enterprise) -> dict[str, Any]:
 
 def failure(error: gateway.GatewayError) -> str:
     """Its words, and what finds it at WorkOS."""
-    return f"{error} (request {error.reference})" if error.reference else str(error)
+    return f"{error} (request {error.request_id})" if error.request_id else str(error)

@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from enterprises import access, changing, gateway, history, provisioning
+import gateway
+from enterprises import access, changing, history, provisioning
 from enterprises.addresses import client_address
 from enterprises.forms import ChangeForm, DeprovisionForm, ProvisionForm
 from enterprises.models import Enterprise, Errand
@@ -127,4 +128,4 @@ def _provision(request: HttpRequest, enterprise: Enterprise) -> HttpResponse:
 
 
 def _quote(error: gateway.GatewayError) -> str:
-    return f" Reference: {error.reference}." if error.reference else ""
+    return f" Reference: {error.request_id}." if error.request_id else ""

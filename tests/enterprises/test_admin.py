@@ -22,7 +22,7 @@ from enterprises.models import (
 )
 from hostapp.models import User
 from tests.conftest import signed_in
-from tests.enterprises.test_gateway import API
+from tests.gateway.test_gateway import API
 
 pytestmark = pytest.mark.django_db
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from enterprises import changing, errands, gateway, history, provisioning
+import gateway
+from enterprises import changing, errands, history, provisioning
 from enterprises.models import Connection, Enterprise, Errand, Invitation, Membership
 from hostapp.models import User
 from sandbox.client import Sandbox

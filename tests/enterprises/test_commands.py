@@ -10,7 +10,8 @@ import pytest
 from django.core.management import CommandError, call_command, load_command_class
 from django.utils import timezone
 
-from enterprises import errands, gateway, history
+import gateway
+from enterprises import errands, history
 from enterprises.models import Enterprise, Errand, Invitation, Membership
 from hostapp.models import User
 from sandbox.client import Sandbox
@@ -140,7 +141,7 @@ def dashboard(workos_sandbox: Sandbox) -> Callable[..., str]:
     """An organization that was made in the WorkOS Dashboard."""
 
     def make(name: str = "Acme at WorkOS", external_id: str | None = None) -> str:
-        made = gateway.client().organizations.create_organization(name=name, external_id=external_id)
+        made = gateway.get_client().organizations.create_organization(name=name, external_id=external_id)
         return str(made.id)
 
     return make

@@ -7,7 +7,8 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from enterprises import errands, gateway
+import gateway
+from enterprises import errands
 from enterprises.models import Enterprise, Errand
 from enterprises.models.errand import LEASE
 

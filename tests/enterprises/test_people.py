@@ -16,7 +16,7 @@ from enterprises.models import Enterprise, Errand, Invitation, Membership
 from enterprises.people import LastITAdmin, Role
 from hostapp.models import User
 from tests.conftest import signed_in
-from tests.enterprises.test_gateway import API
+from tests.gateway.test_gateway import API
 
 pytestmark = pytest.mark.django_db
 

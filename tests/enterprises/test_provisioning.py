@@ -10,10 +10,11 @@ import responses
 from django.core import mail
 from django.core.management import CommandError, call_command
 
-from enterprises import gateway, provisioning
+import gateway
+from enterprises import provisioning
 from enterprises.models import Enterprise, Membership, OrganizationDomain
 from hostapp.models import User
-from tests.enterprises.test_gateway import API, organization
+from tests.gateway.test_gateway import API, organization
 
 pytestmark = pytest.mark.django_db
 

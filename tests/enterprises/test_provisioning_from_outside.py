@@ -11,7 +11,8 @@ from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from enterprises import errands, gateway, history, people, provisioning
+import gateway
+from enterprises import errands, history, people, provisioning
 from enterprises.models import Enterprise, Errand, Membership, OrganizationDomain
 from hostapp.models import User
 from sandbox.client import Sandbox

@@ -8,10 +8,11 @@ import pytest
 import responses
 from django.utils import timezone
 
-from enterprises import errands, facts, gateway, objects, refresh
+import gateway
+from enterprises import errands, facts, objects, refresh
 from enterprises.models import Connection, Directory, Enterprise, Errand, OrganizationDomain
 from tests.conftest import ACME_ORGANIZATION
-from tests.enterprises.test_gateway import API
+from tests.gateway.test_gateway import API
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,8 @@ from enterprises.models import Enterprise, Membership
 from hostapp.models import User
 from tests.conftest import signed_in
 from tests.deliveries import deliver
-from tests.enterprises.test_gateway import API
 from tests.enterprises.test_provisioning import Answers
+from tests.gateway.test_gateway import API
 from webhooks.inbox import apply_waiting
 
 pytestmark = pytest.mark.django_db

@@ -14,7 +14,7 @@ from portal.models import PortalSession
 from sandbox.client import Sandbox
 from tests.browser.app import organization
 from tests.conftest import signed_in
-from tests.enterprises.test_gateway import API
+from tests.gateway.test_gateway import API
 from tests.portal.test_launch import LINK, PATH
 from tests.processes import Manage, until
 

@@ -14,7 +14,7 @@ from enterprises.models import Enterprise
 from hostapp.models import User
 from portal.models import PortalSession
 from tests.conftest import signed_in
-from tests.enterprises.test_gateway import API
+from tests.gateway.test_gateway import API
 
 pytestmark = pytest.mark.django_db
 

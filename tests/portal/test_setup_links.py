@@ -18,7 +18,7 @@ from enterprises import errands, people, setup_links
 from enterprises.models import Enterprise, Errand, HistoryEntry, Membership, SetupLink
 from hostapp.models import User
 from tests.conftest import ACME_ORGANIZATION, signed_in
-from tests.enterprises.test_gateway import API
+from tests.gateway.test_gateway import API
 
 pytestmark = pytest.mark.django_db
 

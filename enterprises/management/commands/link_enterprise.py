@@ -4,7 +4,8 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from enterprises import changing, domains, gateway, history, provisioning
+import gateway
+from enterprises import changing, domains, history, provisioning
 from enterprises.management.reporting import Command as Reporting
 from enterprises.management.reporting import described, failure
 from enterprises.models import Enterprise

@@ -7,7 +7,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
-from enterprises import bulk, gateway, history, people, provisioning
+import gateway
+from enterprises import bulk, history, people, provisioning
 from enterprises.management.reporting import Command as Reporting
 from enterprises.management.reporting import described, failure
 

@@ -8,7 +8,7 @@ import pytest
 import requests
 import responses
 
-from enterprises import gateway
+import gateway
 from tests.conftest import ACME_ORGANIZATION
 
 API = "https://api.workos.com"
@@ -42,7 +42,7 @@ def link() -> str:
 def test_an_organization_is_found_by_our_external_id(workos_api: responses.RequestsMock) -> None:
     workos_api.get(f"{API}/organizations/external_id/{EXTERNAL_ID}", json=organization())
 
-    found = gateway.find_organization(EXTERNAL_ID)
+    found = gateway.find_organization_by_external_id(EXTERNAL_ID)
 
     assert found
     assert (found.organization_id, found.external_id) == (ACME_ORGANIZATION, EXTERNAL_ID)
@@ -53,7 +53,7 @@ def test_none_is_found_where_there_is_none(workos_api: responses.RequestsMock) -
         f"{API}/organizations/external_id/{EXTERNAL_ID}", status=404, json={"message": "Not found"}
     )
 
-    assert gateway.find_organization(EXTERNAL_ID) is None
+    assert gateway.find_organization_by_external_id(EXTERNAL_ID) is None
 
 
 def test_domains_are_sent_as_pending_because_nobody_has_proved_them(
@@ -163,7 +163,7 @@ def test_each_status_means_one_of_two_things(
         link()
 
     assert isinstance(raised.value, gateway.GatewayError)
-    assert (raised.value.status, raised.value.reference) == (status, "req_1")
+    assert (raised.value.status, raised.value.request_id) == (status, "req_1")
     assert "secret things" not in str(raised.value) + caplog.text
     assert "request_id=req_1" in caplog.text
 
@@ -202,10 +202,10 @@ def test_nothing_is_repeated_behind_our_back(workos_api: responses.RequestsMock)
 
 def test_without_a_key_the_setting_is_named(settings: Any) -> None:
     settings.WORKOS_API_KEY = ""
-    gateway.client.cache_clear()
+    gateway.get_client.cache_clear()
 
     with pytest.raises(gateway.Refused, match="WORKOS_API_KEY"):
-        gateway.find_organization(EXTERNAL_ID)
+        gateway.find_organization_by_external_id(EXTERNAL_ID)
 
 
 def test_how_long_workos_asks_us_to_wait_is_kept(workos_api: responses.RequestsMock) -> None:

@@ -1,0 +1,47 @@
+"""Our side of the WorkOS API, and the only importer of the WorkOS SDK: plain functions, our types in and out.
+
+A call ends in one of two errors, because there are two things to do: `Refused` (tell the person why) and
+`Unavailable` (try again). No SDK exception leaves this package, and none of its messages reach a person: they
+may contain what was sent.
+"""
+
+from gateway.admin_portal import generate_portal_link, revoke_portal_links
+from gateway.client import GatewayError, Refused, Unavailable, get_client, get_environment
+from gateway.it_contacts import find_or_create_it_contact, invite_it_contact, revoke_it_contact
+from gateway.listing import is_missing, list_connections, list_directories
+from gateway.organizations import (
+    Organization,
+    add_domain,
+    create_organization,
+    delete_organization,
+    find_organization_by_external_id,
+    get_organization,
+    remove_domain,
+    rename_organization,
+    set_external_id,
+)
+
+__all__ = [
+    "GatewayError",
+    "Organization",
+    "Refused",
+    "Unavailable",
+    "add_domain",
+    "create_organization",
+    "delete_organization",
+    "find_or_create_it_contact",
+    "find_organization_by_external_id",
+    "generate_portal_link",
+    "get_client",
+    "get_environment",
+    "get_organization",
+    "invite_it_contact",
+    "is_missing",
+    "list_connections",
+    "list_directories",
+    "remove_domain",
+    "rename_organization",
+    "revoke_it_contact",
+    "revoke_portal_links",
+    "set_external_id",
+]

@@ -1,0 +1,142 @@
+"""The WorkOS client of this process, its time-out, and the two errors that a call can end in."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from threading import BoundedSemaphore
+from typing import Any
+
+import workos
+
+from gateway import conf
+
+logger = logging.getLogger(__name__)
+
+
+class GatewayError(Exception):
+    """A call that failed. The message may be shown to a person.
+
+    `status` and `code` are WorkOS's, `request_id` finds the request there, and `retry_after` is the number
+    of seconds that WorkOS asks us to wait.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str = "",
+        request_id: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.request_id = request_id
+        self.retry_after = retry_after
+
+
+class Refused(GatewayError):
+    """WorkOS said no, or gave an answer that we must not act on. Repeating the call does not help."""
+
+
+class Unavailable(GatewayError):
+    """WorkOS did not answer, or its answer cannot be read. Repeating the call may help."""
+
+
+@cache
+def get_client() -> workos.WorkOSClient:
+    """The client of this process, created on first use. Raises Refused without an API key."""
+    if not conf.api_key():
+        raise Refused("WORKOS_API_KEY is not set: put a key of your WorkOS environment into .env.")
+    return workos.WorkOSClient(
+        api_key=conf.api_key(),
+        client_id=conf.client_id() or None,
+        base_url=conf.base_url(),
+        # Its own retries would keep a person waiting, and repeat a POST that may have succeeded.
+        max_retries=0,
+    )
+
+
+def get_environment() -> str:
+    """The WorkOS environment that our key belongs to: `test` or `live`. Ids are valid in one of them only."""
+    return "test" if conf.api_key().startswith("sk_test_") else "live"
+
+
+def request_options() -> Any:
+    return {"max_retries": 0, "timeout": conf.timeout()}
+
+
+@contextmanager
+def ignore_not_found() -> Iterator[None]:
+    try:
+        yield
+    except Refused as refusal:
+        if refusal.status != 404:
+            raise
+
+
+# Per process: of gunicorn's 40 threads, some stay free for deliveries and pages however slow WorkOS is.
+_MAX_CONCURRENT_CALLS = 30
+_call_slots = BoundedSemaphore(_MAX_CONCURRENT_CALLS)
+
+
+@contextmanager
+def call(operation: str, *, expected_status: int | None = None) -> Iterator[None]:
+    """Translate what the SDK raises into Refused or Unavailable, and log it without any content.
+
+    `operation` names the call in the log. A response with `expected_status` is not logged as a warning.
+    """
+    if not _call_slots.acquire(blocking=False):
+        logger.warning("%s: not sent, %s calls are waiting for WorkOS", operation, _MAX_CONCURRENT_CALLS)
+        raise Unavailable("WorkOS is slow, and many requests are waiting for it.")
+    try:
+        with _translate_errors(operation, expected_status):
+            yield
+    finally:
+        _call_slots.release()
+
+
+@contextmanager
+def _translate_errors(operation: str, expected_status: int | None) -> Iterator[None]:
+    try:
+        yield
+    except GatewayError:
+        raise
+    except workos.WorkOSError as error:
+        status: int | None = getattr(error, "status_code", None)
+        code = str(getattr(error, "code", None) or "")
+        request_id = str(getattr(error, "request_id", None) or "")
+        if status is None:
+            logger.warning("%s: no answer (%s)", operation, type(error).__name__)
+            raise Unavailable("WorkOS is not reachable.") from None
+        level = logging.DEBUG if status == expected_status else logging.WARNING
+        logger.log(level, "%s: HTTP %s code=%s request_id=%s", operation, status, code, request_id)
+        error_class, message = _error_for_status(status)
+        raise error_class(
+            message,
+            status=status,
+            code=code,
+            request_id=request_id,
+            retry_after=getattr(error, "retry_after", None),
+        ) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        # The SDK builds its models from whatever arrived, and fails on what it does not expect.
+        logger.warning("%s: the SDK cannot read the answer (%s)", operation, type(error).__name__)
+        raise Unavailable("WorkOS gave an answer that we cannot read.") from None
+
+
+_ERRORS_BY_STATUS: dict[int, tuple[type[GatewayError], str]] = {
+    401: (Refused, "WorkOS does not accept our API key."),
+    403: (Refused, "Our API key may not do this at WorkOS."),
+    404: (Refused, "WorkOS does not know this organization."),
+    409: (Refused, "One of the domains belongs to another organization at WorkOS."),
+    429: (Unavailable, "WorkOS asks us to slow down."),
+}
+
+
+def _error_for_status(status: int) -> tuple[type[GatewayError], str]:
+    if status >= 500:
+        return Unavailable, "WorkOS has a problem of its own."
+    return _ERRORS_BY_STATUS.get(status, (Refused, "WorkOS did not accept what we sent."))

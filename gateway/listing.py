@@ -1,0 +1,53 @@
+"""What WorkOS lists now, and whether an object still exists."""
+
+from typing import Any
+
+from gateway import client
+
+
+# https://workos.com/docs/reference/sso/connection/list
+def list_connections(organization_id: str) -> list[dict[str, Any]]:
+    """All connections as WorkOS sends them: one that the SDK cannot read must not hide the others."""
+    return _list_all("connections", organization_id)
+
+
+# https://workos.com/docs/reference/directory-sync/directory/list
+def list_directories(organization_id: str) -> list[dict[str, Any]]:
+    """All directories as WorkOS sends them."""
+    return _list_all("directories", organization_id)
+
+
+def is_missing(resource: str, object_id: str) -> bool:
+    """Whether WorkOS answers 404; `resource` is `connections`, `directories` or `organization_domains`."""
+    try:
+        with client.call(f"get {resource}", expected_status=404):
+            client.get_client().request_raw(
+                "get", (resource, object_id), request_options=client.request_options()
+            )
+    except client.Refused as refusal:
+        if refusal.status == 404:
+            return True
+        raise
+    return False
+
+
+_MAX_PAGES = 20
+
+
+def _list_all(resource: str, organization_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    params: dict[str, Any] = {"organization_id": organization_id, "limit": 100}
+    for _ in range(_MAX_PAGES):
+        with client.call(f"list {resource}"):
+            answer = client.get_client().request_raw(
+                "get", (resource,), params=params, request_options=client.request_options()
+            )
+            data = answer["data"]
+            after = (answer.get("list_metadata") or {}).get("after")
+        if not isinstance(data, list):
+            break
+        found += [item for item in data if isinstance(item, dict)]
+        if not after:
+            return found
+        params["after"] = after
+    raise client.Unavailable("WorkOS returned a list that does not end.")
