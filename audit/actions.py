@@ -1,0 +1,36 @@
+"""The actions that the audit log knows, with the words that people read."""
+
+from django.db import models
+
+
+class Action(models.TextChoices):
+    # Not the column's choices: a new action needs no migration, and one that was removed is still shown.
+    PROVISIONED = "provisioned", "Provisioned"
+    LINKED = "linked", "Linked to an organization"
+    PROVISIONING_REFUSED = "provisioning_refused", "Provisioning refused"
+    RENAMED = "renamed", "Renamed"
+    DOMAIN_ADDED = "domain_added", "Domain added"
+    DOMAIN_REMOVED = "domain_removed", "Domain removed"
+    PLAN_CHANGED = "plan_changed", "Plan changed"
+    DEPROVISIONED = "deprovisioned", "Deprovisioned"
+    INVITED = "invited", "Invited"
+    INVITATION_RESENT = "invitation_resent", "Invitation sent again"
+    INVITATION_REVOKED = "invitation_revoked", "Invitation revoked"
+    INVITATION_ACCEPTED = "invitation_accepted", "Invitation accepted"
+    ROLE_CHANGED = "role_changed", "Role changed"
+    MEMBER_REMOVED = "member_removed", "Removed"
+    USER_DEACTIVATED = "user_deactivated", "Account deactivated"
+    ACCESS_ENDED = "access_ended", "Access ended"
+    PORTAL_OPENED = "portal_opened", "Admin Portal opened"
+    PORTAL_FINISHED = "portal_finished", "Admin Portal finished"
+    PORTAL_LINKS_REVOKED = "portal_links_revoked", "Portal links revoked"
+    SETUP_LINK_SENT = "setup_link_sent", "Setup link sent"
+    SETUP_LINK_REVOKED = "setup_link_revoked", "Setup link revoked"
+    CONNECTION_ACTIVATED = "connection_activated", "Connection activated"
+    CONNECTION_DEACTIVATED = "connection_deactivated", "Connection deactivated"
+    CONNECTION_REMOVED = "connection_removed", "Connection removed"
+    DIRECTORY_ACTIVATED = "directory_activated", "Directory activated"
+    DIRECTORY_DEACTIVATED = "directory_deactivated", "Directory deactivated"
+    DIRECTORY_REMOVED = "directory_removed", "Directory removed"
+    DOMAIN_VERIFIED = "domain_verified", "Domain verified"
+    DOMAIN_VERIFICATION_FAILED = "domain_verification_failed", "Domain verification failed"

@@ -1,0 +1,53 @@
+"""Who acts: a person, WorkOS, or this application."""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+
+from audit import conf
+from audit.client_ip import find_client_ip
+
+
+@dataclass(frozen=True)
+class Actor:
+    """`name` as the audit log shows it, such as `Ada Adeyemi <ada@acme.example>`."""
+
+    name: str
+    client_ip: str | None = None
+    user_id: int | None = None
+
+    @classmethod
+    def from_user(cls, user: AbstractBaseUser, *, client_ip: str | None = None) -> "Actor":
+        return cls(describe_person(user), client_ip, user.pk)
+
+    @classmethod
+    def from_request(cls, request: HttpRequest) -> "Actor":
+        """The person who is signed in, and the address of their request."""
+        return cls.from_user(_require_user(request.user), client_ip=client_ip_of(request))
+
+
+WORKOS = Actor("WorkOS")
+APPLICATION = Actor("this application")
+COMMAND_LINE = Actor("staff (command line)")
+
+
+def describe_person(user: AbstractBaseUser) -> str:
+    """`Ada Adeyemi <ada@acme.example>`, or the address alone."""
+    name, email = str(getattr(user, "name", "")), user.get_username()
+    return f"{name} <{email}>" if name else email
+
+
+def client_ip_of(request: HttpRequest) -> str | None:
+    return find_client_ip(
+        request.META.get("REMOTE_ADDR", ""),
+        request.META.get("HTTP_X_FORWARDED_FOR", ""),
+        trusted_proxies=conf.trusted_proxies(),
+    )
+
+
+def _require_user(user: AbstractBaseUser | AnonymousUser) -> AbstractBaseUser:
+    if not isinstance(user, AbstractBaseUser):
+        raise TypeError("Nobody is signed in: the view must require a sign-in.")
+    return user

@@ -1,0 +1,66 @@
+"""Append to the audit log, in the transaction of the change."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from django.contrib.auth.base_user import AbstractBaseUser
+
+from audit.actions import Action
+from audit.actor import Actor, describe_person
+from audit.models import AuditEntry, AuditEntryQuerySet
+
+
+class Subject(Protocol):
+    """Whose log it is: an enterprise."""
+
+    @property
+    def external_id(self) -> UUID: ...
+
+    @property
+    def name(self) -> str: ...
+
+
+def build_audit_entry(
+    subject: Subject,
+    action: Action,
+    actor: Actor,
+    now: datetime,
+    *,
+    target: AbstractBaseUser | str = "",
+    outcome: str = "",
+) -> AuditEntry:
+    """An unsaved entry. A person as `target` is copied as name and address."""
+    return AuditEntry(
+        at=now,
+        subject=subject.external_id,
+        subject_name=subject.name,
+        action=action.value,
+        actor=actor.name,
+        target=target if isinstance(target, str) else describe_person(target),
+        outcome=outcome,
+        client_ip=actor.client_ip,
+    )
+
+
+def append_audit_entry(
+    subject: Subject,
+    action: Action,
+    actor: Actor,
+    now: datetime,
+    *,
+    target: AbstractBaseUser | str = "",
+    outcome: str = "",
+) -> None:
+    build_audit_entry(subject, action, actor, now, target=target, outcome=outcome).save(force_insert=True)
+
+
+def append_audit_entries(entries: Iterable[AuditEntry]) -> None:
+    AuditEntry.objects.bulk_create(entries)
+
+
+def audit_entries_for(subject: Subject) -> AuditEntryQuerySet:
+    """Newest first."""
+    entries: AuditEntryQuerySet = AuditEntry.objects.for_subject(subject.external_id)
+    return entries

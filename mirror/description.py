@@ -1,0 +1,42 @@
+"""What the mirror holds of WorkOS ids, in words."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Model, Q
+
+from mirror.models import Organization
+from mirror.registry import MIRRORED
+
+_HIDDEN_FIELDS = {"id", "organization", "previous_state"}
+
+
+def describe_objects(ids: Iterable[str]) -> dict[str, dict[str, str]]:
+    """`connection conn_1` → field → value. The id of an organization stands for all of its objects, too."""
+    wanted = list(ids)
+    described = {
+        f"organization {one.organization_id}": describe_fields(one, hidden={"organization_id"})
+        for one in Organization.objects.filter(organization_id__in=wanted)
+    }
+    for kind in MIRRORED.values():
+        matches = Q(organization__in=wanted) | Q(**{f"{kind.id_field}__in": wanted})
+        for row in kind.model._default_manager.filter(matches):
+            name = f"{row._meta.verbose_name} {kind.key_of(row)}"
+            described[name] = describe_fields(row, hidden=_HIDDEN_FIELDS | {kind.key_field})
+    return described
+
+
+def describe_fields(row: Model, *, hidden: Iterable[str]) -> dict[str, str]:
+    """Each field and its value as text."""
+    return {
+        one.name: _format_value(getattr(row, one.attname))
+        for one in row._meta.concrete_fields
+        if one.name not in hidden
+    }
+
+
+def _format_value(value: Any) -> str:
+    if value is None:
+        return ""
+    return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)

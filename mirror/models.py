@@ -1,0 +1,187 @@
+"""Our copy of what WorkOS says. Rows are written through `mirror.upsert`, and only if they are newer."""
+
+from collections.abc import Iterable
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+DELETED = "deleted"
+
+
+def is_one_of(field: str, values: Iterable[str]) -> Q:
+    """The condition of a constraint that follows a TextChoices."""
+    return Q(**{f"{field}__in": list(values)})
+
+
+class Organization(models.Model):
+    """A WorkOS Organization that belongs to an enterprise of ours. A deleted one keeps its row."""
+
+    organization_id = models.CharField(max_length=64, primary_key=True)
+    name = models.TextField(blank=True)
+    as_of = models.DateTimeField()
+    deleted_at = models.DateTimeField(null=True)
+    # When its connections, directories and domains were last read from the API.
+    reconciled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=~Q(organization_id=""), name="organization_id_is_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.organization_id
+
+
+class MirroredRow(models.Model):
+    """One object of WorkOS, and which version of it.
+
+    A subclass declares `state` with its choices. The row keeps the state before the last write: the upsert
+    reports changes from it, correctly with several workers.
+    """
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
+    previous_state = models.CharField(max_length=20, blank=True)
+    # The object's own time, and the event that reported it (empty when it was read from the API).
+    as_of = models.DateTimeField()
+    as_of_event = models.CharField(max_length=64, blank=True)
+    # When we learned it.
+    observed_at = models.DateTimeField(default=timezone.now)
+    # When it entered its state: `as_of` also moves when only the name changes.
+    state_since = models.DateTimeField()
+
+    state: models.CharField
+
+    class Meta:
+        abstract = True
+
+
+class ConnectionState(models.TextChoices):
+    REQUIRES_TYPE = "requires_type", "Started"
+    DRAFT = "draft", "Started"
+    VALIDATING = "validating", "Validating"
+    ACTIVE = "active", "Active"
+    INACTIVE = "inactive", "Deactivated"
+    DELETING = "deleting", "Being removed"
+    DELETED = DELETED, "Removed"
+
+
+class Connection(MirroredRow):
+    """A Single Sign-On connection. A deleted one keeps its row, so that a late event cannot revive it."""
+
+    State = ConnectionState
+
+    connection_id = models.CharField(max_length=64, unique=True)
+    name = models.TextField(blank=True)
+    connection_type = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=20, choices=State)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=is_one_of("state", ConnectionState.values), name="connection_state_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name or self.connection_id} ({self.get_state_display()})"
+
+
+class CertificateState(models.TextChoices):
+    RENEWAL_REQUIRED = "renewal_required", "Renewal required"
+    RENEWED = "renewed", "Renewed"
+
+
+class Certificate(MirroredRow):
+    """A SAML certificate of a connection, one of each type. A reminder does not age the connection."""
+
+    State = CertificateState
+
+    # `conn_…/ResponseSigning`: WorkOS gives certificates no ids.
+    key = models.CharField(max_length=130, unique=True)
+    # No foreign key: a reminder may arrive before its connection.
+    connection_id = models.CharField(max_length=64, db_index=True)
+    certificate_type = models.CharField(max_length=64, blank=True)
+    expires_at = models.DateTimeField(null=True)
+    state = models.CharField(max_length=20, choices=State)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=is_one_of("state", CertificateState.values), name="certificate_state_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Certificate of {self.key}"
+
+    @staticmethod
+    def build_key(connection_id: str, certificate_type: str) -> str:
+        return f"{connection_id}/{certificate_type}"
+
+
+class DirectoryState(models.TextChoices):
+    VALIDATING = "validating", "Validating"
+    # The API says linked and unlinked where events say active and inactive.
+    ACTIVE = "active", "Active"
+    INACTIVE = "inactive", "Deactivated"
+    INVALID_CREDENTIALS = "invalid_credentials", "Credentials refused"
+    DELETING = "deleting", "Being removed"
+    DELETED = DELETED, "Removed"
+
+
+class Directory(MirroredRow):
+    """A directory, such as SCIM. A deleted one keeps its row."""
+
+    State = DirectoryState
+
+    directory_id = models.CharField(max_length=64, unique=True)
+    name = models.TextField(blank=True)
+    directory_type = models.CharField(max_length=64, blank=True)
+    state = models.CharField(max_length=20, choices=State)
+
+    class Meta:
+        verbose_name_plural = "directories"
+        constraints = [
+            models.CheckConstraint(
+                condition=is_one_of("state", DirectoryState.values), name="directory_state_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name or self.directory_id} ({self.get_state_display()})"
+
+
+class OrganizationDomainState(models.TextChoices):
+    PENDING = "pending", "Not verified yet"
+    VERIFIED = "verified", "Verified"
+    FAILED = "failed", "Verification failed"
+    DELETED = DELETED, "Removed"
+
+
+class OrganizationDomain(MirroredRow):
+    """A domain of an Organization. A deleted one keeps its row."""
+
+    State = OrganizationDomainState
+
+    domain_id = models.CharField(max_length=64, unique=True)
+    domain = models.CharField(max_length=253)
+    state = models.CharField(max_length=20, choices=State)
+    reason = models.TextField(blank=True, help_text="Why verification failed, in WorkOS's words.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=is_one_of("state", OrganizationDomainState.values),
+                name="organization_domain_state_is_known",
+            ),
+            # A pending domain claims nothing: anyone may have typed it.
+            models.UniqueConstraint(
+                fields=["domain"],
+                condition=Q(state="verified"),
+                name="organization_domain_verified_has_one_owner",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.domain} ({self.get_state_display()})"

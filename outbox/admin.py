@@ -1,0 +1,46 @@
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from outbox.heartbeat import ALIVE_WITHIN
+from outbox.models import Task, WorkerHeartbeat
+
+
+class _ReadOnlyAdmin(admin.ModelAdmin):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Task)
+class TaskAdmin(_ReadOnlyAdmin):
+    list_display = ["label", "subject", "key", "attempts", "error", "due_at", "enqueued_at"]
+    list_filter = ["kind", ("error", admin.EmptyFieldListFilter)]
+    search_fields = ["subject", "key", "error"]
+    ordering = ["due_at"]
+    actions = ["retry_now"]
+
+    @admin.action(description="Retry now", permissions=["view"])
+    def retry_now(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
+        count = queryset.update(due_at=timezone.now())
+        self.message_user(
+            request, f"{count} {'task' if count == 1 else 'tasks'} will run now.", messages.SUCCESS
+        )
+
+
+@admin.register(WorkerHeartbeat)
+class WorkerHeartbeatAdmin(_ReadOnlyAdmin):
+    list_display = ["host", "pid", "is_alive", "started_at", "last_seen_at"]
+    ordering = ["-last_seen_at"]
+
+    @admin.display(description="alive", boolean=True)
+    def is_alive(self, heartbeat: WorkerHeartbeat) -> bool:
+        return timezone.now() - heartbeat.last_seen_at < ALIVE_WITHIN

@@ -1,0 +1,67 @@
+"""Settings of the outbox, with their defaults and system checks.
+
+The outbox knows no task. The project names three objects by dotted path:
+`OUTBOX_TASKS`, a dict of kind → `TaskHandler`;
+`OUTBOX_STEPS`, a dict of name → `Step` that the worker repeats, each in a thread of its own;
+`OUTBOX_PERIODIC_JOBS`, a sequence of `PeriodicJob`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.db import connection
+from django.utils.module_loading import import_string
+
+from outbox.handlers import PeriodicJob, Step, TaskHandler
+
+
+def task_handlers() -> Mapping[str, TaskHandler]:
+    handlers: Mapping[str, TaskHandler] = _load("OUTBOX_TASKS", {})
+    return handlers
+
+
+def steps() -> Mapping[str, Step]:
+    loaded: Mapping[str, Step] = _load("OUTBOX_STEPS", {})
+    return loaded
+
+
+def periodic_jobs() -> Sequence[PeriodicJob]:
+    loaded: Sequence[PeriodicJob] = _load("OUTBOX_PERIODIC_JOBS", ())
+    return loaded
+
+
+def _load(name: str, default: Any) -> Any:
+    path = getattr(settings, name, "")
+    return import_string(path) if path else default
+
+
+@checks.register
+def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    problems: list[checks.CheckMessage] = []
+    for name in ("OUTBOX_TASKS", "OUTBOX_STEPS", "OUTBOX_PERIODIC_JOBS"):
+        try:
+            _load(name, None)
+        except ImportError as error:
+            problems.append(
+                checks.Error(
+                    f"{name} cannot be imported: {error}.",
+                    hint="Give the dotted path of an object, such as hostapp.tasks.TASKS.",
+                    id="outbox.E001",
+                )
+            )
+    return problems
+
+
+@checks.register
+def check_database(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    if connection.vendor == "postgresql":
+        return []
+    return [
+        checks.Error(
+            f"The default database is {connection.display_name}; this application needs PostgreSQL.",
+            hint="Set DATABASE_URL to a PostgreSQL 15 or newer, such as postgres://user:password@host/name.",
+            id="outbox.E002",
+        )
+    ]

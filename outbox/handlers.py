@@ -1,0 +1,44 @@
+"""What the project hands to the worker: task handlers, steps and periodic jobs."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from outbox.models import Task
+
+
+class TaskFailed(Exception):
+    """A failure whose message staff can act on. The task is retried after `retry_after` seconds or later."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class TaskHandler:
+    """How tasks of one kind run.
+
+    `run(task, now)` is called outside any transaction and may be called again after a crash: it returns when
+    the work is done, or raises, and is then called again later. `label` is what staff read.
+    """
+
+    label: str
+    run: Callable[["Task", datetime], None]
+
+
+class Step(Protocol):
+    def __call__(self, *, now: datetime) -> Counter[str]:
+        """Do a little of the work that is due. Returns how many ended how, and nothing when none was due."""
+
+
+@dataclass(frozen=True)
+class PeriodicJob:
+    """`run(now)` returns how many rows it handled; `interval` is in seconds."""
+
+    name: str
+    interval: float
+    run: Callable[[datetime], int]

@@ -1,0 +1,40 @@
+import logging
+import signal
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from outbox.management.base import Command as BaseCommand
+from outbox.worker import run_worker
+
+logger = logging.getLogger(__name__)
+
+
+class Command(BaseCommand):
+    help = """Apply webhook events, run outbox tasks and periodic jobs, until SIGTERM or Ctrl-C.
+
+Run as many workers as you like: they share the work.
+
+  manage.py worker
+  manage.py worker --interval 0.2
+"""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--interval",
+            type=float,
+            default=0.5,
+            help="seconds between two looks while nothing is due (default: 0.5)",
+        )
+
+    def handle(self, *, interval: float, **options: Any) -> None:
+        stop = threading.Event()
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            # What is running is finished; nothing new is started.
+            signal.signal(signum, lambda *_: stop.set())
+        logger.info("Worker started")
+        if not run_worker(stop, poll_interval=interval):
+            raise CommandError("The worker stopped by itself; see above.")
+        logger.info("Worker stopped")

@@ -1,0 +1,112 @@
+"""The transactional outbox: a task is enqueued with the change that needs it, and runs until it succeeds."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.utils import timezone
+
+from outbox.models import Task
+
+# Longer than any task takes. When a worker is killed, its task is claimed again after this.
+LEASE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class NewTask:
+    """A task to enqueue. `arguments` are JSON and hold no secrets: staff see them."""
+
+    kind: str
+    subject: UUID
+    key: str = ""
+    arguments: dict[str, Any] = field(default_factory=dict)
+    # Due at once by default.
+    due_at: datetime | None = None
+
+
+def enqueue(
+    kind: str,
+    subject: UUID,
+    *,
+    key: str = "",
+    arguments: dict[str, Any] | None = None,
+    due_at: datetime | None = None,
+) -> None:
+    """Enqueue a task. Call this in the transaction of the change that needs it.
+
+    Tasks of one `kind`, `subject` and `key` are one task while it is not complete: it takes the new
+    `arguments`, becomes due at the earlier of the two times, and its attempts are counted from zero.
+    """
+    enqueue_all([NewTask(kind, subject, key, arguments or {}, due_at)])
+
+
+def enqueue_all(tasks: Iterable[NewTask]) -> None:
+    """Enqueue many tasks in one statement. Of two with the same kind, subject and key the last one counts."""
+    unique = {(task.kind, task.subject, task.key): task for task in tasks}
+    # In one order everywhere, so that two workers cannot deadlock.
+    ordered = [unique[key] for key in sorted(unique)]
+    if not ordered:
+        return
+    now = timezone.now()
+    with connection.cursor() as cursor:
+        # The constraint decides whether the task is new; two at once end as one row.
+        cursor.execute(
+            "INSERT INTO outbox_task AS task"
+            " (kind, subject, key, arguments, due_at, requests, attempts, error, enqueued_at)"
+            " SELECT kind, subject, key, arguments::jsonb, due_at, 1, 0, '', %s"
+            " FROM unnest(%s::text[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[])"
+            " AS new (kind, subject, key, arguments, due_at)"
+            " ON CONFLICT (kind, subject, key) DO UPDATE"
+            " SET arguments = EXCLUDED.arguments, due_at = LEAST(task.due_at, EXCLUDED.due_at),"
+            " requests = task.requests + 1, attempts = 0, error = ''",
+            [
+                now,
+                [task.kind for task in ordered],
+                [task.subject for task in ordered],
+                [task.key for task in ordered],
+                [json.dumps(task.arguments) for task in ordered],
+                [task.due_at or now for task in ordered],
+            ],
+        )
+
+
+def ensure(kind: str, subject: UUID, *, key: str = "", due_at: datetime) -> None:
+    """Enqueue a task unless there is one already, which then stays as it is."""
+    Task.objects.bulk_create(
+        [Task(kind=kind, subject=subject, key=key, due_at=due_at, requests=1)], ignore_conflicts=True
+    )
+
+
+def cancel(subject: UUID, *, kind: str | None = None) -> None:
+    """Delete the tasks of a subject, or those of one kind."""
+    tasks = Task.objects.filter(subject=subject)
+    (tasks if kind is None else tasks.filter(kind=kind)).delete()
+
+
+def claim(now: datetime) -> Task | None:
+    """The next task that is due, claimed for LEASE, or None. No other worker gets it in that time."""
+    rows = Task.objects.raw(
+        "UPDATE outbox_task SET attempts = attempts + 1, claimed_until = %(lease)s WHERE id = ("
+        "SELECT id FROM outbox_task "
+        "WHERE due_at <= %(now)s AND (claimed_until IS NULL OR claimed_until <= %(now)s) "
+        "ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *",
+        {"now": now, "lease": now + LEASE},
+    )
+    return next(iter(rows), None)
+
+
+def complete(task: Task) -> None:
+    """Delete a task that succeeded, unless it was enqueued again while it ran: then it runs again."""
+    if not Task.objects.filter(pk=task.pk, requests=task.requests).delete()[0]:
+        Task.objects.filter(pk=task.pk, claimed_until=task.claimed_until).update(claimed_until=None)
+
+
+def retry(task: Task, reason: str, *, due_at: datetime) -> None:
+    """Put a failed task back. One that was enqueued again while it ran keeps its own, earlier time."""
+    claimed = Task.objects.filter(pk=task.pk, claimed_until=task.claimed_until)
+    if not claimed.filter(requests=task.requests).update(error=reason, due_at=due_at, claimed_until=None):
+        claimed.update(error=reason, claimed_until=None)
