@@ -1,9 +1,9 @@
 """Changes to an enterprise reach WorkOS, with retries until they succeed."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 import gateway
@@ -17,6 +17,7 @@ from outbox.models import Task
 from outbox.runner import run_due_tasks
 from sandbox.client import Sandbox
 from tests.conftest import signed_in
+from tests.factories import create_connection, create_domain
 
 pytestmark = pytest.mark.django_db
 
@@ -139,7 +140,7 @@ def test_deprovisioning_ends_access_deletes_the_organization_and_keeps_the_audit
 ) -> None:
     now = timezone.now()
     for enterprise, name in ((acme, "conn_1"), (birch, "conn_2")):
-        Connection.objects.create(enterprise=enterprise, connection_id=name, state="active", as_of=now)
+        create_connection(enterprise, connection_id=name, as_of=now)
     Invitation.objects.create(
         enterprise=acme,
         email="eve@acme.example",
@@ -199,20 +200,7 @@ def test_deprovisioned_enterprise_cannot_be_provisioned_again(
 def test_verified_domain_has_one_owner_while_pending_domains_can_be_shared(
     acme: Enterprise, birch: Enterprise
 ) -> None:
-    from django.db import IntegrityError, transaction
-
-    from enterprises.models import OrganizationDomain
-
-    def create_domain(enterprise: Enterprise, number: int, state: str) -> Any:
-        return OrganizationDomain.objects.create(
-            enterprise=enterprise,
-            domain_id=f"d{number}",
-            domain="shared.example",
-            state=state,
-            as_of=timezone.now(),
-        )
-
-    create_domain(acme, 1, "verified")
-    create_domain(birch, 2, "pending")
+    create_domain(acme, domain_id="d1", domain="shared.example", state="verified")
+    create_domain(birch, domain_id="d2", domain="shared.example", state="pending")
     with pytest.raises(IntegrityError, match="one_owner"), transaction.atomic():
-        create_domain(birch, 3, "verified")
+        create_domain(birch, domain_id="d3", domain="shared.example", state="verified")

@@ -10,13 +10,13 @@ from django.utils import timezone
 
 from enterprises.tasks import TaskKind
 from hostapp.tasks import TASKS
-from portal import tasks as portal_tasks
 from outbox import queue
 from outbox.backoff import retry_delay
 from outbox.handlers import TaskFailed, TaskHandler
 from outbox.models import Task
 from outbox.queue import LEASE
 from outbox.runner import run_due_tasks
+from portal import tasks as portal_tasks
 
 pytestmark = pytest.mark.django_db
 
@@ -34,7 +34,8 @@ def completed(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
 
 
 def test_every_task_kind_has_a_handler() -> None:
-    assert set(TASKS) == {*TaskKind, *portal_tasks.KINDS}
+    portal_kinds = {portal_tasks.REVOKE_PORTAL_LINKS, portal_tasks.REVOKE_SETUP_LINK}
+    assert set(TASKS) == {*TaskKind, *portal_kinds}
 
 
 def test_task_runs_once_and_its_row_is_deleted(completed: list[Task]) -> None:
