@@ -1,4 +1,4 @@
-"""One line for each object that WorkOS told us of: its state as a word, and what that means."""
+"""The lines of a section: one for each mirrored object and each portal session that matters."""
 
 import math
 from collections.abc import Sequence
@@ -7,163 +7,137 @@ from datetime import datetime, timedelta
 
 from django.utils.timesince import timesince
 
-from enterprises.models import Certificate, Connection, Directory, OrganizationDomain
-from portal.guides import failure, provider
+from mirror.models import Certificate, Connection, Directory, OrganizationDomain
 from portal.models import PortalSession
+from portal.page import wording
+from portal.page.sessions import name_person
+from portal.page.wording import StateWording, describe_state
 
 
 @dataclass(frozen=True)
 class Line:
-    """`tone` is `good`, `wait`, `bad` or `off`, and goes with the word, never instead of it."""
+    """`label` and `tone` are those of a StateWording; `since` is when the object entered its state."""
 
-    word: str
+    label: str
     tone: str
     text: str = ""
     since: datetime | None = None
     note: str = ""
+    # Whether a certificate must be renewed.
     needs_certificate: bool = False
 
-
-NOT_SET_UP = Line("Not set up", "off")
-NOT_OPENED = Line("Not opened yet", "off")
-
-_TONES = {
-    "active": "good",
-    "verified": "good",
-    "validating": "wait",
-    "requires_type": "wait",
-    "draft": "wait",
-    "pending": "wait",
-    "inactive": "bad",
-    "invalid_credentials": "bad",
-    "failed": "bad",
-    "deleting": "off",
-    "deleted": "off",
-}
-
-_BEGUN = "It goes on where it stopped."
-_NOTES = {
-    "requires_type": _BEGUN,
-    "draft": _BEGUN,
-    "validating": "Becomes active with the first sign-in.",
-    "inactive": "Somebody turned it off: nobody can sign in through it. The Admin Portal turns it on again.",
-    "deleting": "WorkOS is removing it. Nobody can sign in through it.",
-    "deleted": "It was removed at WorkOS and cannot come back; a new one can be set up.",
-}
-_DIRECTORY_NOTES = {
-    "validating": "Becomes active when your directory has sent its first people.",
-    "inactive": "It is not linked now: people and groups stay as they are, and changes do not arrive.",
-    "invalid_credentials": "Your directory refuses the credentials. Enter new ones in the Admin Portal.",
-    "deleting": "WorkOS is removing it. Changes in your directory do not arrive.",
-    "deleted": "It was removed at WorkOS and cannot come back; a new one can be set up.",
-}
-_NO_DOMAIN = (
-    "None of your domains is verified: WorkOS cannot tell by an address who belongs to you, so people may "
-    "not be led to this sign-in until one is."
-)
+    @classmethod
+    def from_wording(
+        cls, words: StateWording, text: str = "", *, since: datetime | None = None, note: str = ""
+    ) -> "Line":
+        """The note of the wording stands unless another one is given."""
+        return cls(words.label, words.tone, text, since, note or words.note)
 
 
-def connection(
-    row: Connection, certificate: Certificate | None, *, has_verified_domain: bool, now: datetime
+NOT_SET_UP = Line.from_wording(wording.NOT_SET_UP)
+NOT_OPENED = Line.from_wording(wording.NOT_OPENED)
+
+
+def connection_line(
+    connection: Connection, certificate: Certificate | None, *, has_verified_domain: bool, now: datetime
 ) -> Line:
-    text = _named(provider(row.connection_type), row.name)
-    note = _NOTES.get(row.state, "")
-    if row.state in (row.State.ACTIVE, row.State.VALIDATING) and not has_verified_domain:
-        note = f"{note} {_NO_DOMAIN}".strip()
-    word, tone, since = row.get_state_display(), _TONES[row.state], row.since or row.as_of
-    if note == _BEGUN:
-        # Who started is said in a line of its own.
-        word = "Set-up begun"
-    if certificate is None or row.state not in (row.State.ACTIVE, row.State.INACTIVE, row.State.VALIDATING):
-        return Line(word, tone, text, since, note)
-    ends = expiry(certificate.expires_at, now=now)
-    if row.state != row.State.ACTIVE:
-        # That nobody can sign in now is the greater news.
-        return Line(word, tone, text, since, f"{note} Its {ends}.", needs_certificate=True)
-    note = f"When it has expired nobody can sign in through it. Renewing takes about five minutes. {note}"
-    return Line("Needs attention", "bad", f"{text}: {ends}", note=note.strip(), needs_certificate=True)
+    """`certificate` is the one of this connection that must be renewed, if any."""
+    words = describe_state(connection)
+    text = _name_object(connection.connection_type, connection.name)
+    is_active = connection.state == Connection.State.ACTIVE
+    note = words.note
+    if not has_verified_domain and (is_active or connection.state == Connection.State.VALIDATING):
+        note = f"{note} {wording.NO_VERIFIED_DOMAIN}".strip()
+    if certificate is None or connection.state not in _WITH_CERTIFICATE:
+        return Line(words.label, words.tone, text, connection.state_since, note)
+    expiry = describe_expiry(certificate.expires_at, now=now)
+    if not is_active:
+        # That nobody can sign in now matters more than the certificate.
+        note = f"{note} Its {expiry}."
+        return Line(words.label, words.tone, text, connection.state_since, note, needs_certificate=True)
+    due = describe_state(certificate)
+    note = f"{due.note} {note}".strip()
+    return Line(due.label, due.tone, f"{text}: {expiry}", note=note, needs_certificate=True)
 
 
-def directory(row: Directory) -> Line:
-    text = _named(provider(row.directory_type), row.name)
-    needs_attention = row.state == row.State.INVALID_CREDENTIALS
-    word = "Needs attention" if needs_attention else row.get_state_display()
-    note = _DIRECTORY_NOTES.get(row.state, "")
-    return Line(word, _TONES[row.state], text, row.since or row.as_of, note)
+# The states in which an expiring certificate matters.
+_WITH_CERTIFICATE = {Connection.State.ACTIVE, Connection.State.INACTIVE, Connection.State.VALIDATING}
 
 
-def domain(row: OrganizationDomain) -> Line:
-    note = ""
-    if row.state == row.State.FAILED:
-        note = failure(row.reason)
-    elif row.state == row.State.PENDING:
-        note = "Add the DNS record that the Admin Portal shows; WorkOS then looks for it by itself."
-    return Line(row.get_state_display(), _TONES[row.state], row.domain, row.since or row.as_of, note)
+def directory_line(directory: Directory) -> Line:
+    text = _name_object(directory.directory_type, directory.name)
+    return Line.from_wording(describe_state(directory), text, since=directory.state_since)
 
 
-# More than these are counted.
-_NAMED = 3
+def domain_line(domain: OrganizationDomain) -> Line:
+    has_failed = domain.state == OrganizationDomain.State.FAILED
+    return Line.from_wording(
+        describe_state(domain),
+        domain.domain,
+        since=domain.state_since,
+        note=wording.explain_failure(domain.reason) if has_failed else "",
+    )
 
 
-def unfinished(visits: Sequence[PortalSession], *, now: datetime) -> list[Line]:
-    """One for each visit, so that colleagues see who is at it."""
-    told = [
-        Line("Started", "wait", f"{ago(visit.launched_at, now=now)} by {who(visit)}, not finished")
-        for visit in visits[:_NAMED]
+_MAX_NAMED = 3
+
+
+def unfinished_lines(sessions: Sequence[PortalSession], *, now: datetime) -> list[Line]:
+    """One line for each session, so that colleagues see each other's. The rest is counted."""
+    lines = [
+        Line.from_wording(
+            wording.STARTED,
+            f"{describe_age(session.launched_at, now=now)} by {name_person(session)}, not finished",
+        )
+        for session in sessions[:_MAX_NAMED]
     ]
-    if (more := len(visits) - _NAMED) > 0:
-        told.append(Line("Started", "wait", f"by {more} more, not finished"))
-    return told
+    if (more := len(sessions) - _MAX_NAMED) > 0:
+        lines.append(Line.from_wording(wording.STARTED, f"by {more} more, not finished"))
+    return lines
 
 
-def waiting(visit: PortalSession, *, viewer_id: int) -> Line:
-    name = "You" if visit.user_id == viewer_id else who(visit)
-    return Line(
-        "Waiting for WorkOS", "wait", note=f"{name} finished in the Admin Portal; its news is on the way."
+def waiting_line(session: PortalSession, *, viewer_id: int) -> Line:
+    person = "You" if session.user_id == viewer_id else name_person(session)
+    return Line.from_wording(
+        wording.WAITING, note=f"{person} finished in the Admin Portal; its news is on the way."
     )
 
 
-def opened(visit: PortalSession, *, now: datetime) -> Line:
-    """For what is read, and neither begun nor finished."""
-    return Line("Opened", "off", f"{ago(visit.launched_at, now=now)} by {who(visit)}")
-
-
-def finished(visit: PortalSession) -> Line:
-    """For intents of which WorkOS tells us nothing."""
-    return Line(
-        "Finished",
-        "good",
-        f"by {who(visit)}",
-        visit.finished_at,
-        "The Admin Portal shows how it stands now.",
+def opened_line(session: PortalSession, *, now: datetime) -> Line:
+    """For intents that people only look at."""
+    return Line.from_wording(
+        wording.OPENED, f"{describe_age(session.launched_at, now=now)} by {name_person(session)}"
     )
 
 
-def expiry(at: datetime | None, *, now: datetime) -> str:
+def finished_line(session: PortalSession) -> Line:
+    """For intents of which WorkOS reports nothing."""
+    return Line.from_wording(wording.FINISHED, f"by {name_person(session)}", since=session.finished_at)
+
+
+def describe_expiry(expires_at: datetime | None, *, now: datetime) -> str:
     """`certificate expires in 9 days`"""
-    if at is None:
+    if expires_at is None:
         return "certificate must be renewed"
-    if at <= now:
-        days = (now - at) // timedelta(days=1)
-        return f"certificate expired {_days(days)} ago" if days else "certificate expired today"
-    days = math.ceil((at - now) / timedelta(days=1))
-    return f"certificate expires in {_days(days)}"
+    if expires_at <= now:
+        days = (now - expires_at) // timedelta(days=1)
+        return f"certificate expired {_count_days(days)} ago" if days else "certificate expired today"
+    return f"certificate expires in {_count_days(math.ceil((expires_at - now) / timedelta(days=1)))}"
 
 
-def ago(then: datetime, *, now: datetime) -> str:
+def describe_age(then: datetime, *, now: datetime) -> str:
+    """`3 minutes ago`"""
     if now - then < timedelta(minutes=1):
         return "just now"
-    # Its spaces do not break, and a phone is narrow.
+    # timesince puts non-breaking spaces, which a phone is too narrow for.
     return f"{timesince(then, now, depth=1)} ago".replace("\xa0", " ")
 
 
-def _days(days: int) -> str:
+def _count_days(days: int) -> str:
     return "1 day" if days == 1 else f"{days} days"
 
 
-def _named(kind: str, name: str) -> str:
-    return " · ".join(part for part in (kind, name) if part) or "Type not chosen yet"
-
-
-def who(visit: PortalSession) -> str:
-    return visit.user.get_full_name() if visit.user else "somebody who has left"
+def _name_object(provider_type: str, name: str) -> str:
+    """`Okta SAML · Acme`"""
+    provider = wording.name_provider(provider_type)
+    return " · ".join(part for part in (provider, name) if part) or "Type not chosen yet"

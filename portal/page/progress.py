@@ -1,101 +1,104 @@
-"""The visits for one intent beside what WorkOS has told since: what is half done, still awaited, or news."""
+"""The portal sessions of one intent beside what WorkOS has reported since they were launched."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from enterprises import refresh
-from enterprises.models import Certificate, Connection, Directory, Enterprise, OrganizationDomain
-from portal import lines, visits
-from portal.guides import Guide
+from enterprises.models import Enterprise
+from enterprises.reconcile import RECHECK_DELAY
+from mirror.models import Certificate, Connection, Directory, MirroredRow, OrganizationDomain
 from portal.models import PortalSession
+from portal.page.sessions import (
+    first_return_at,
+    name_person,
+    recently_returned_sessions,
+    unfinished_sessions,
+)
+from portal.page.wording import Guide, describe_state
 
-Row = Connection | Directory | OrganizationDomain
-
-BEGUN = {"draft", "requires_type"}
-_UNSETTLED = {*BEGUN, "pending", "failed", "deleting", "deleted", "due"}
-_FINAL = {"active", "inactive", "deleted", "verified", "failed", "invalid_credentials", "renewed"}
-_BECAME = {
-    "active": "became active",
-    "verified": "was verified",
-    "inactive": "was deactivated",
-    "deleted": "was removed",
-    "renewed": "was done",
+# Set-up was started at WorkOS and can be continued.
+STARTED_STATES = {Connection.State.DRAFT, Connection.State.REQUIRES_TYPE}
+_SET_UP_STATES = {
+    Connection.State.VALIDATING,
+    Connection.State.ACTIVE,
+    Connection.State.INACTIVE,
+    Directory.State.INVALID_CREDENTIALS,
+    OrganizationDomain.State.VERIFIED,
+    Certificate.State.RENEWED,
+}
+# No further report is to be expected.
+_FINAL_STATES = {
+    Connection.State.ACTIVE,
+    Connection.State.INACTIVE,
+    Connection.State.DELETED,
+    Directory.State.INVALID_CREDENTIALS,
+    OrganizationDomain.State.VERIFIED,
+    OrganizationDomain.State.FAILED,
+    Certificate.State.RENEWED,
 }
 
 
 @dataclass(frozen=True)
-class Way:
+class Progress:
     guide: Guide
-    # Newest first, see visits.of.
-    visits: Sequence[PortalSession]
-    rows: Sequence[Row | Certificate]
+    # Newest first, see sessions_by_intent.
+    sessions: Sequence[PortalSession]
+    rows: Sequence[MirroredRow]
     enterprise: Enterprise
     now: datetime
 
     @property
-    def begun(self) -> list[PortalSession]:
-        """Those that can be gone on with: nobody finished since, and nothing more came of them."""
-        # Who looked into what is set up and came back has left nothing half done.
-        is_set_up = any(_state(row) not in _UNSETTLED for row in self.rows)
+    def unfinished(self) -> list[PortalSession]:
+        """Sessions that can be continued: nobody finished since, and WorkOS reported no more than a start."""
+        is_set_up = any(row.state in _SET_UP_STATES for row in self.rows)
         return [
-            visit
-            for visit in visits.unfinished(self.visits, now=self.now)
-            if all(_state(row) in BEGUN for row in self._changed_since(visit))
-            and not (is_set_up and visit.returned_at)
+            session
+            for session in unfinished_sessions(self.sessions, now=self.now)
+            if all(row.state in STARTED_STATES for row in self._changed_since(session))
+            # A person who looked at a finished set-up and came back left nothing unfinished.
+            and not (is_set_up and session.returned_at)
         ]
 
     @property
     def watched(self) -> list[PortalSession]:
-        """Those of which news may come: WorkOS has not said the last word, and was not asked often enough."""
+        """Sessions of which WorkOS may still report: no final state yet, and not reconciled often enough."""
         return [
-            visit
-            for visit in visits.recent(self.visits, now=self.now)
-            if not any(_state(row) in _FINAL for row in self._changed_since(visit))
-            and (self._changed_since(visit) or not self._is_checked(visit))
+            session
+            for session in recently_returned_sessions(self.sessions, now=self.now)
+            if not any(row.state in _FINAL_STATES for row in self._changed_since(session))
+            and (self._changed_since(session) or not self._is_rechecked(session))
         ]
 
     @property
     def waiting(self) -> list[PortalSession]:
-        """Those that were finished, and of which nothing is told yet."""
-        return [visit for visit in self.watched if visit.finished_at and not self._changed_since(visit)]
+        """Finished sessions of which WorkOS has reported nothing yet."""
+        return [one for one in self.watched if one.finished_at and not self._changed_since(one)]
 
-    def news(self, viewer_id: int) -> str:
-        """`Single Sign-On became active 8 seconds after you returned.`"""
-        for visit in visits.recent(self.visits, now=self.now):
-            who = "you" if visit.user_id == viewer_id else lines.who(visit)
-            changed = self._changed_since(visit)
+    def describe_update(self, viewer_id: int) -> str:
+        """`Single Sign-On became active 8 seconds after you returned.` Blank if there is none."""
+        for session in recently_returned_sessions(self.sessions, now=self.now):
+            person = "you" if session.user_id == viewer_id else name_person(session)
+            changed = self._changed_since(session)
             for row in changed:
-                if became := _BECAME.get(_state(row)):
-                    what = row.domain if isinstance(row, OrganizationDomain) else self.guide.title
-                    return f"{what} {became} {_when(visit, row)} {who} returned."
-            if self._is_checked(visit) and not changed:
-                return f"{self.guide.title}: WorkOS says that nothing has changed since {who} left."
+                if became := describe_state(row).became:
+                    subject = row.domain if isinstance(row, OrganizationDomain) else self.guide.title
+                    return f"{subject} {became} {_describe_delay(session, row)} {person} returned."
+            if self._is_rechecked(session) and not changed:
+                return f"{self.guide.title}: WorkOS says that nothing has changed since {person} left."
         return ""
 
-    def _changed_since(self, visit: PortalSession) -> list[Row | Certificate]:
-        return [row for row in self.rows if _since(row) >= visit.launched_at]
+    def _changed_since(self, session: PortalSession) -> list[MirroredRow]:
+        return [row for row in self.rows if row.state_since >= session.launched_at]
 
-    def _is_checked(self, visit: PortalSession) -> bool:
-        """Whether WorkOS was asked at once and once more: what somebody did there may show late."""
-        back, checked = visits.back_at(visit), self.enterprise.checked_at
-        return bool(back and checked and checked >= back + refresh.LOOK_AGAIN)
+    def _is_rechecked(self, session: PortalSession) -> bool:
+        """Whether WorkOS was asked at once and a second time: changes made there may show late."""
+        returned_at, reconciled_at = first_return_at(session), self.enterprise.reconciled_at
+        return bool(returned_at and reconciled_at and reconciled_at >= returned_at + RECHECK_DELAY)
 
 
-def _when(visit: PortalSession, row: Row | Certificate) -> str:
-    waited = (row.told_at - (visits.back_at(visit) or row.told_at)).total_seconds()
-    if waited <= 0:
+def _describe_delay(session: PortalSession, row: MirroredRow) -> str:
+    delay = (row.observed_at - (first_return_at(session) or row.observed_at)).total_seconds()
+    if delay <= 0:
         return "before"
-    seconds = max(1, round(waited))
+    seconds = max(1, round(delay))
     return f"{seconds} second{'' if seconds == 1 else 's'} after"
-
-
-def _state(row: Row | Certificate) -> str:
-    if isinstance(row, Certificate):
-        return "due" if row.renewal_required else "renewed"
-    return row.state
-
-
-def _since(row: Row | Certificate) -> datetime:
-    """When it came into its state: `as_of` moves on with a new name, too."""
-    return row.as_of if isinstance(row, Certificate) else (row.since or row.as_of)

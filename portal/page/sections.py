@@ -1,4 +1,4 @@
-"""The enterprise's page: for each intent its state, what happened last, and the one thing to do next."""
+"""The page of an enterprise: for each intent its state, what happened last, and what to do next."""
 
 import uuid
 import zlib
@@ -8,208 +8,216 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from enterprises import refresh
 from enterprises.intents import Intent
-from enterprises.models import Certificate, Connection, Directory, Enterprise, OrganizationDomain
-from portal import lines, visits
-from portal.guides import GUIDES, Guide
-from portal.lines import Line
+from enterprises.models import Enterprise
+from enterprises.reconcile import reconcile_requested_at
+from mirror.models import DELETED, Certificate, Connection, Directory, MirroredRow, OrganizationDomain
 from portal.models import PortalSession
-from portal.ways import BEGUN, Row, Way
+from portal.page import lines
+from portal.page.lines import Line
+from portal.page.progress import STARTED_STATES, Progress
+from portal.page.sessions import WAIT_LIMIT, first_return_at, polling_delay, sessions_by_intent
+from portal.page.wording import GUIDES, Guide
 
-# A removed object is explained for a while, then it is history.
-_REMOVED_SHOWN = timedelta(days=30)
+# Deleted objects are shown this long.
+_DELETED_SHOWN_FOR = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class Action:
-    """A button that opens the Admin Portal, and the words to say before it is pressed.
-
-    `visit` will be the visit's nonce: pressing the same button twice is one visit.
-    """
+class Launch:
+    """A button that launches the Admin Portal. `nonce` is that of the portal session it starts."""
 
     intent: Intent
     label: str
     guide: Guide
-    # What is set up and well needs nobody today.
+    # False for a second choice, and where nothing needs to be done today.
     is_primary: bool = True
-    visit: uuid.UUID = field(default_factory=uuid.uuid4)
+    nonce: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
 @dataclass(frozen=True)
 class Section:
-    """`actions` is empty where the plan does not include it: then `reason` says so."""
+    """One intent. Where the plan does not include it, `launches` is empty and `reason` says why."""
 
     intent: Intent
     guide: Guide
     lines: Sequence[Line]
-    actions: Sequence[Action] = ()
+    launches: Sequence[Launch] = ()
     reason: str = ""
-    news: str = ""
-    # Visits of which news may still come.
+    # A sentence on what changed since a person returned from the Admin Portal.
+    update: str = ""
+    # Portal sessions of which WorkOS may still report.
     watched: Sequence[PortalSession] = ()
 
     @property
-    def is_left_out(self) -> bool:
-        """Not in the plan, and nothing is there that must be seen."""
+    def is_included(self) -> bool:
+        """Whether the plan includes it, or there is something to see of it anyway."""
         return (
-            bool(self.reason)
-            and not self.actions
-            and list(self.lines) in ([lines.NOT_SET_UP], [lines.NOT_OPENED])
+            not self.reason
+            or bool(self.launches)
+            or list(self.lines) not in ([lines.NOT_SET_UP], [lines.NOT_OPENED])
         )
 
 
 @dataclass(frozen=True)
-class Status:
-    sections: Sequence[Section]
-    # Seconds until the page looks again by itself, or None when no news is to come.
-    pause: int | None = None
-    news: Sequence[str] = field(default_factory=list)
+class Sections:
+    all: Sequence[Section]
+    # Seconds until the page polls again, or None if no update is expected.
+    polling_delay: int | None = None
 
     @property
     def included(self) -> list[Section]:
-        return [section for section in self.sections if not section.is_left_out]
+        return [section for section in self.all if section.is_included]
 
     @property
     def not_included(self) -> list[Section]:
-        return [section for section in self.sections if section.is_left_out]
+        return [section for section in self.all if not section.is_included]
 
     @property
-    def news_mark(self) -> str:
-        """Changes when the news does: the page is read aloud only then."""
-        return f"{zlib.crc32(' '.join(self.news).encode()):08x}"
+    def updates(self) -> list[str]:
+        return [section.update for section in self.all if section.update]
+
+    @property
+    def updates_hash(self) -> str:
+        """Changes with the updates: screen readers read them aloud only then."""
+        return f"{zlib.crc32(' '.join(self.updates).encode()):08x}"
 
 
-def of(enterprise: Enterprise, *, reasons: Mapping[str, str], viewer_id: int, now: datetime) -> Status:
-    """`reasons` says for each intent that this enterprise may not use why that is so."""
-    visited = visits.of(enterprise)
-    build = partial(_section, visited=visited, enterprise=enterprise, viewer_id=viewer_id, now=now)
-    shown = [
-        _without_reason_to_go(section, reasons)
-        for section in (
-            *_of_objects(enterprise, build, now=now),
-            *(
-                build(intent, rows=[], told_lines=[])
-                for intent in (Intent.AUDIT_LOGS, Intent.LOG_STREAMS, Intent.BRING_YOUR_OWN_KEY)
-            ),
-        )
+def build_sections(
+    enterprise: Enterprise, *, reasons: Mapping[str, str], viewer_id: int, now: datetime
+) -> Sections:
+    """`reasons` maps each intent that the enterprise may not use to the reason."""
+    sessions = sessions_by_intent(enterprise)
+    build = partial(_build_section, sessions=sessions, enterprise=enterprise, viewer_id=viewer_id, now=now)
+    sections = [
+        _remove_launches(section, reasons)
+        for section in (*_build_mirrored(enterprise, build, now=now), *map(build, _NOT_MIRRORED))
     ]
-    waits = [at for section in shown for visit in section.watched if (at := visits.back_at(visit))]
-    # Somebody pressed "Check now", or has just come back.
-    asked_at = refresh.asked_at(enterprise)
-    if asked_at and now - asked_at < visits.PATIENCE:
-        waits.append(asked_at)
-    return Status(
-        shown,
-        visits.pause(max(waits), now=now) if waits else None,
-        [section.news for section in shown if section.news],
-    )
+    waits = [at for section in sections for one in section.watched if (at := first_return_at(one))]
+    # A person asked for a reconcile, or has just returned.
+    requested_at = reconcile_requested_at(enterprise)
+    if requested_at and now - requested_at < WAIT_LIMIT:
+        waits.append(requested_at)
+    return Sections(sections, polling_delay(max(waits), now=now) if waits else None)
 
 
-def _of_objects(enterprise: Enterprise, build: "partial[Section]", *, now: datetime) -> list[Section]:
-    """Single Sign-On, Directory Sync and domains: those whose objects WorkOS tells us of."""
-    connections = _shown(Connection.objects.filter(enterprise=enterprise).order_by("-as_of"), now)
-    directories = _shown(Directory.objects.filter(enterprise=enterprise).order_by("-as_of"), now)
-    domains = _shown(OrganizationDomain.objects.filter(enterprise=enterprise).order_by("domain"), now)
-    certificates = list(Certificate.objects.filter(enterprise=enterprise))
-    # Of several on one connection the one that ends first.
+# The intents of whose objects WorkOS tells us, in the order of the page, and the others.
+_MIRRORED = (Intent.SSO, Intent.DSYNC, Intent.DOMAIN_VERIFICATION)
+_NOT_MIRRORED = (Intent.AUDIT_LOGS, Intent.LOG_STREAMS, Intent.BRING_YOUR_OWN_KEY)
+
+
+def _build_mirrored(enterprise: Enterprise, build: "partial[Section]", *, now: datetime) -> list[Section]:
+    organization_id = enterprise.organization_id
+    connections = _shown(Connection.objects.filter(organization=organization_id).order_by("-as_of"), now)
+    directories = _shown(Directory.objects.filter(organization=organization_id).order_by("-as_of"), now)
+    domains = _shown(OrganizationDomain.objects.filter(organization=organization_id).order_by("domain"), now)
+    certificates = list(Certificate.objects.filter(organization=organization_id))
+    # Of several certificates of one connection, the one that expires first.
     due = {
         certificate.connection_id: certificate
-        for certificate in sorted(certificates, key=_ends, reverse=True)
-        if certificate.renewal_required
+        for certificate in sorted(certificates, key=_expiry, reverse=True)
+        if certificate.state == Certificate.State.RENEWAL_REQUIRED
     }
-    verified = any(row.state == OrganizationDomain.State.VERIFIED for row in domains)
-    told = [
-        lines.connection(row, due.get(row.connection_id), has_verified_domain=verified, now=now)
+    is_verified = any(row.state == OrganizationDomain.State.VERIFIED for row in domains)
+    connection_lines = [
+        lines.connection_line(row, due.get(row.connection_id), has_verified_domain=is_verified, now=now)
         for row in connections
     ]
     return [
-        build(Intent.SSO, rows=connections, told_lines=told, certificates=certificates),
-        build(Intent.DSYNC, rows=directories, told_lines=[lines.directory(row) for row in directories]),
-        build(Intent.DOMAIN_VERIFICATION, rows=domains, told_lines=[lines.domain(row) for row in domains]),
+        build(Intent.SSO, rows=connections, row_lines=connection_lines, certificates=certificates),
+        build(Intent.DSYNC, rows=directories, row_lines=[lines.directory_line(row) for row in directories]),
+        build(
+            Intent.DOMAIN_VERIFICATION, rows=domains, row_lines=[lines.domain_line(row) for row in domains]
+        ),
     ]
 
 
-def _ends(certificate: Certificate) -> datetime:
+def _expiry(certificate: Certificate) -> datetime:
     return certificate.expires_at or datetime.min.replace(tzinfo=UTC)
 
 
-_R = TypeVar("_R", Connection, Directory, OrganizationDomain)
+_Row = TypeVar("_Row", bound=MirroredRow)
 
 
-def _shown(rows: Iterable[_R], now: datetime) -> list[_R]:
-    return [row for row in rows if row.state != "deleted" or row.told_at > now - _REMOVED_SHOWN]
+def _shown(rows: Iterable[_Row], now: datetime) -> list[_Row]:
+    return [row for row in rows if row.state != DELETED or row.observed_at > now - _DELETED_SHOWN_FOR]
 
 
-def _section(
+def _build_section(
     intent: Intent,
     *,
-    rows: Sequence[Row],
-    told_lines: Sequence[Line],
+    rows: Sequence[MirroredRow] = (),
+    row_lines: Sequence[Line] = (),
     certificates: Sequence[Certificate] = (),
-    visited: Mapping[str, Sequence[PortalSession]],
+    sessions: Mapping[str, Sequence[PortalSession]],
     enterprise: Enterprise,
     viewer_id: int,
     now: datetime,
 ) -> Section:
-    guide, theirs = GUIDES[intent], visited.get(intent, [])
-    shown = list(told_lines)
+    guide, own_sessions = GUIDES[intent], sessions.get(intent, [])
     if intent == Intent.AUDIT_LOGS:
-        shown = [lines.opened(theirs[0], now=now) if theirs else lines.NOT_OPENED]
-        return Section(intent, guide, shown, _actions(intent, rows, told_lines, begun=[], waiting=[]))
+        # People only look at these: nothing is started or finished.
+        line = lines.opened_line(own_sessions[0], now=now) if own_sessions else lines.NOT_OPENED
+        return Section(intent, guide, [line], _build_launches(intent))
 
-    ways = [Way(guide, theirs, rows, enterprise, now)]
+    progresses = [Progress(guide, own_sessions, rows, enterprise, now)]
     if intent == Intent.SSO:
         renewal = Intent.CERTIFICATE_RENEWAL
-        ways.append(Way(GUIDES[renewal], visited.get(renewal, []), certificates, enterprise, now))
-    waiting: list[Line] = []
-    if intent in _TOLD:
-        waiting = [lines.waiting(way.waiting[0], viewer_id=viewer_id) for way in ways if way.waiting][:1]
-    elif last := next((visit for visit in theirs if visit.finished_at), None):
-        shown.append(lines.finished(last))
-    begun = [visit for way in ways for visit in way.begun]
-    shown = [*lines.unfinished(begun, now=now), *waiting, *shown]
+        renewals = sessions.get(renewal, [])
+        progresses.append(Progress(GUIDES[renewal], renewals, certificates, enterprise, now))
+    unfinished = [session for progress in progresses for session in progress.unfinished]
+    launches = partial(_build_launches, intent, rows, row_lines, is_unfinished=bool(progresses[0].unfinished))
+    if intent not in _MIRRORED:
+        finished = [lines.finished_line(one) for one in own_sessions if one.finished_at][:1]
+        shown = [*lines.unfinished_lines(unfinished, now=now), *finished]
+        return Section(intent, guide, shown or [lines.NOT_SET_UP], launches())
+
+    waiting = [session for progress in progresses for session in progress.waiting[:1]][:1]
+    shown = [
+        *lines.unfinished_lines(unfinished, now=now),
+        *(lines.waiting_line(session, viewer_id=viewer_id) for session in waiting),
+        *row_lines,
+    ]
+    updates = (progress.describe_update(viewer_id) for progress in progresses)
     return Section(
         intent,
         guide,
         shown or [lines.NOT_SET_UP],
-        actions=_actions(intent, rows, told_lines, begun=ways[0].begun, waiting=waiting),
-        news=next(filter(None, (way.news(viewer_id) for way in ways)), "") if intent in _TOLD else "",
-        watched=[visit for way in ways for visit in way.watched] if intent in _TOLD else [],
+        launches(is_waiting=bool(waiting)),
+        update=next(filter(None, updates), ""),
+        watched=[session for progress in progresses for session in progress.watched],
     )
 
 
-# Those whose objects WorkOS tells us of.
-_TOLD = {Intent.SSO, Intent.DSYNC, Intent.DOMAIN_VERIFICATION}
-
-
-def _actions(
+def _build_launches(
     intent: Intent,
-    rows: Sequence[Row],
-    told_lines: Sequence[Line],
+    rows: Sequence[MirroredRow] = (),
+    row_lines: Sequence[Line] = (),
     *,
-    begun: Sequence[PortalSession],
-    waiting: Sequence[Line],
-) -> list[Action]:
+    is_unfinished: bool = False,
+    is_waiting: bool = False,
+) -> list[Launch]:
     guide = GUIDES[intent]
-    actions = []
-    if intent == Intent.SSO and any(line.needs_certificate for line in told_lines):
+    launches = []
+    if intent == Intent.SSO and any(line.needs_certificate for line in row_lines):
         renewal = GUIDES[Intent.CERTIFICATE_RENEWAL]
-        actions.append(Action(Intent.CERTIFICATE_RENEWAL, renewal.begin, renewal, is_primary=not waiting))
-    if begun or any(row.state in BEGUN for row in rows):
+        launches.append(
+            Launch(Intent.CERTIFICATE_RENEWAL, renewal.configure, renewal, is_primary=not is_waiting)
+        )
+    if is_unfinished or any(row.state in STARTED_STATES for row in rows):
         label = f"Continue: {guide.title}"
-    elif any(row.state != "deleted" for row in rows):
+    elif any(row.state != DELETED for row in rows):
         label = guide.manage
     else:
-        label = guide.begin
-    tones = {line.tone for line in told_lines}
-    is_well = "good" in tones and "bad" not in tones
-    needs_nobody = (is_well or waiting) and not begun
-    return [*actions, Action(intent, label, guide, is_primary=not actions and not needs_nobody)]
+        label = guide.configure
+    tones = {line.tone for line in row_lines}
+    is_healthy = "good" in tones and "bad" not in tones
+    needs_nobody = (is_healthy or is_waiting) and not is_unfinished
+    return [*launches, Launch(intent, label, guide, is_primary=not launches and not needs_nobody)]
 
 
-def _without_reason_to_go(section: Section, reasons: Mapping[str, str]) -> Section:
-    """The section without the buttons that the plan does not include."""
-    allowed = [action for action in section.actions if action.intent not in reasons]
-    reason = next((reasons[action.intent] for action in section.actions if action.intent in reasons), "")
-    return replace(section, actions=allowed, reason=reason)
+def _remove_launches(section: Section, reasons: Mapping[str, str]) -> Section:
+    """The section without the launches that the plan does not include."""
+    allowed = [launch for launch in section.launches if launch.intent not in reasons]
+    reason = next((reasons[launch.intent] for launch in section.launches if launch.intent in reasons), "")
+    return replace(section, launches=allowed, reason=reason)

@@ -1,4 +1,4 @@
-"""Visits to the Admin Portal as the enterprise's page tells them: begun, come back from, finished."""
+"""The portal sessions that the page of an enterprise shows: launched, returned from, finished."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,55 +8,62 @@ from django.db.models import Q, QuerySet
 from enterprises.models import Enterprise
 from portal.models import PortalSession
 
-# What was left alone for longer is begun again rather than gone on with.
-_UNFINISHED = timedelta(days=14)
-# Who changed nothing over there is not waited for for ever.
-PATIENCE = timedelta(minutes=10)
+# An older unfinished session is started again rather than continued.
+_CONTINUABLE_FOR = timedelta(days=14)
+# How long the page waits for updates after a return or a request: some change nothing at WorkOS.
+WAIT_LIMIT = timedelta(minutes=10)
 
 
-def of(enterprise: Enterprise) -> dict[str, list[PortalSession]]:
-    """For each intent everybody's newest visit, and the newest that they finished; newest first."""
-    visits: dict[str, list[PortalSession]] = {}
-    for visit in sorted(query(enterprise), key=lambda visit: visit.launched_at, reverse=True):
-        visits.setdefault(visit.intent, []).append(visit)
-    return visits
+def sessions_by_intent(enterprise: Enterprise) -> dict[str, list[PortalSession]]:
+    """For each intent the newest session of each person, and the newest one that they finished.
+
+    The newest come first.
+    """
+    by_intent: dict[str, list[PortalSession]] = {}
+    for session in sorted(newest_sessions(enterprise), key=lambda one: one.launched_at, reverse=True):
+        by_intent.setdefault(session.intent, []).append(session)
+    return by_intent
 
 
-def query(enterprise: Enterprise) -> QuerySet[PortalSession]:
-    person = ("intent", "user_id", "is_open")
+def newest_sessions(enterprise: Enterprise) -> QuerySet[PortalSession]:
+    group = ("intent", "user_id", "is_open")
     return (
         PortalSession.objects.filter(enterprise=enterprise, outcome=PortalSession.Outcome.OPENED)
         .annotate(is_open=Q(finished_at=None))
         .select_related("user")
-        .order_by(*person, "-launched_at")
-        .distinct(*person)
+        .order_by(*group, "-launched_at")
+        .distinct(*group)
     )
 
 
-def unfinished(visits: Sequence[PortalSession], *, now: datetime) -> list[PortalSession]:
-    """Of one intent: those that can be gone on with. Whoever finished later finished for all."""
-    finish = max((visit.finished_at for visit in visits if visit.finished_at), default=None)
+def unfinished_sessions(sessions: Sequence[PortalSession], *, now: datetime) -> list[PortalSession]:
+    """Those of one intent that can be continued. A person who finished later did so for everybody."""
+    last_finish = max((one.finished_at for one in sessions if one.finished_at), default=None)
     return [
-        visit
-        for visit in visits
-        if visit.finished_at is None
-        and visit.launched_at > now - _UNFINISHED
-        and (finish is None or visit.launched_at > finish)
+        session
+        for session in sessions
+        if session.finished_at is None
+        and session.launched_at > now - _CONTINUABLE_FOR
+        and (last_finish is None or session.launched_at > last_finish)
     ]
 
 
-def recent(visits: Sequence[PortalSession], *, now: datetime) -> list[PortalSession]:
-    """Those of which news may still come, because somebody came back a while ago; the last one back first."""
-    back = [(at, visit) for visit in visits if (at := back_at(visit)) and now - at < PATIENCE]
-    return [visit for _, visit in sorted(back, key=lambda pair: pair[0], reverse=True)]
+def recently_returned_sessions(sessions: Sequence[PortalSession], *, now: datetime) -> list[PortalSession]:
+    """Those that may still cause updates. The last return comes first."""
+    returned = [(at, one) for one in sessions if (at := first_return_at(one)) and now - at < WAIT_LIMIT]
+    return [session for _, session in sorted(returned, key=lambda pair: pair[0], reverse=True)]
 
 
-def back_at(visit: PortalSession) -> datetime | None:
-    """When they first came back, by whichever way."""
-    return min((at for at in (visit.returned_at, visit.finished_at) if at), default=None)
+def first_return_at(session: PortalSession) -> datetime | None:
+    """When the person first came back, by either return address."""
+    return min((at for at in (session.returned_at, session.finished_at) if at), default=None)
 
 
-def pause(since: datetime, *, now: datetime) -> int:
-    """Seconds until a page that waits `since` then asks again: often at first, then ever more rarely."""
+def name_person(session: PortalSession) -> str:
+    return session.user.get_full_name() if session.user else "somebody who has left"
+
+
+def polling_delay(since: datetime, *, now: datetime) -> int:
+    """Seconds until a page that has waited `since` then polls again: often at first, then less often."""
     waited = (now - since).total_seconds()
-    return next((pause for pause, until in ((2, 30), (5, 120), (15, 300)) if waited < until), 30)
+    return next((delay for delay, until in ((2, 30), (5, 120), (15, 300)) if waited < until), 30)

@@ -1,13 +1,13 @@
-// Whoever is signed out, or is no member any more, is shown so: not a page within the page.
+// A person who was signed out, or is no longer a member, gets that answer as a page and not inside this one.
 document.addEventListener("htmx:beforeOnLoad", (event) => {
   const { xhr } = event.detail;
-  const isOurs = new URL(xhr.responseURL).pathname.endsWith("/status/");
-  if (xhr.status === 200 && isOurs) return;
+  const isStatus = new URL(xhr.responseURL).pathname.endsWith("/status/");
+  if (xhr.status === 200 && isStatus) return;
   if (xhr.status >= 500) return;
   event.preventDefault();
   location.reload();
 });
-// What happened while nobody looked is there when somebody does.
+// Show what happened while the tab was hidden.
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) htmx.trigger("#status", "look");
+  if (!document.hidden) htmx.trigger("#status", "poll");
 });
