@@ -1,29 +1,31 @@
-"""A setup link for somebody outside the app, good for 30 days. WorkOS mails it; we never see it."""
+"""Send a setup link to an IT contact, who needs no account here. WorkOS mails the link; we never see it."""
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from django.db.models import QuerySet
-from django.utils import timezone
 
 import gateway
-from enterprises import access, history, notices
-from enterprises.environments import organization_of, refuse_another
+from audit.actions import Action
+from audit.actor import Actor
+from audit.log import append_audit_entry
+from enterprises.access import can_use_intent, get_enterprise_for_setup
+from enterprises.environment import require_organization_id
 from enterprises.intents import Intent
-from enterprises.models import Enterprise, Errand, SetupLink
-
-logger = logging.getLogger(__name__)
+from enterprises.models import Enterprise
+from enterprises.notifications import enqueue_notification
+from enterprises.rate_limits import WINDOW, check_rate_limit
+from portal.setup_links.listing import active_setup_links
+from portal.setup_links.models import SetupLink
+from portal.setup_links.revoking import enqueue_setup_link_revocation, revoke_setup_link
 
 State = SetupLink.State
 
-LIFE = timedelta(days=30)
-# What WorkOS lets an IT contact be invited for.
-INVITABLE = (
+LIFETIME = timedelta(days=30)
+# What WorkOS accepts in the invitation of an IT contact.
+_SUPPORTED_INTENTS = (
     Intent.SSO,
     Intent.DSYNC,
     Intent.DOMAIN_VERIFICATION,
@@ -32,160 +34,135 @@ INVITABLE = (
 )
 
 
-class AnotherIsGood(Exception):
-    """There is one active invitation an organization. The message says whose, as far as we know."""
+class ActiveLinkExists(Exception):
+    """WorkOS allows one active setup link per organization. The message says whose it is, if we know."""
 
 
-def choices(enterprise: Enterprise) -> list[tuple[str, str]]:
-    """What a setup link for this enterprise may be for."""
-    return [(intent.value, intent.label) for intent in INVITABLE if access.may_use(enterprise, intent)]
+def available_intents(enterprise: Enterprise) -> list[Intent]:
+    """The intents that a setup link for this enterprise can include."""
+    return [intent for intent in _SUPPORTED_INTENTS if can_use_intent(enterprise, intent)]
 
 
-def good(enterprise: Enterprise, *, now: datetime) -> QuerySet[SetupLink]:
-    """Those that may still open something."""
-    return _good(now).filter(enterprise=enterprise)
+def send_setup_link(
+    enterprise: Enterprise, *, email: str, intents: Sequence[str], actor: Actor, now: datetime
+) -> None:
+    """Have WorkOS mail a setup link. All IT admins get a notification.
 
-
-def _good(now: datetime) -> QuerySet[SetupLink]:
-    return SetupLink.objects.filter(state__in=[State.ASKED, State.SENT], expires_at__gt=now)
-
-
-def send(
-    enterprise: Enterprise,
-    *,
-    email: str,
-    intents: Sequence[str],
-    sent_by: AbstractBaseUser,
-    client_address: str | None,
-    now: datetime,
-) -> SetupLink:
-    """Have WorkOS mail a setup link. Written down before WorkOS is asked; no transaction is open meanwhile.
-
-    Raises AnotherIsGood, gateway.Refused or gateway.Unavailable: nothing was sent, as far as can be known.
-    Also Http404 or PermissionDenied, when `sent_by` may not do so any more.
+    Raises RateLimited, ActiveLinkExists, gateway.Refused or gateway.Unavailable; Http404 or PermissionDenied
+    when the actor has just lost the right to send one. Nothing was sent then, as far as we know.
     """
-    organization_id = organization_of(enterprise)
-    with transaction.atomic():
-        # Two at once would both find none; and who loses the right meanwhile has lost it, or waits for us.
-        Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
-        sender = get_user_model().objects.select_for_update(no_key=True).get(pk=sent_by.pk)
-        access.get_enterprise_to_onboard(sender if sender.is_active else AnonymousUser(), enterprise.slug)
-        if other := good(enterprise, now=now).first():
-            raise AnotherIsGood(_another(other.email))
-        link = SetupLink.objects.create(
-            enterprise=enterprise,
-            email=email,
-            intents=list(intents),
-            sent_by_id=sent_by.pk,
-            asked_at=now,
-            expires_at=now + LIFE,
-        )
+    _check_rate_limit(enterprise, actor, now)
+    _send(enterprise, email, intents, actor, now)
+
+
+def resend_setup_link(link: SetupLink, *, actor: Actor, now: datetime) -> bool:
+    """Revoke the link if it is active and send a new one for what the plan still includes.
+
+    Returns False, and does nothing, if that is none of its intents. Raises what send_setup_link raises.
+    """
+    # Before anything else: the revocation of the old link cannot be undone.
+    _check_rate_limit(link.enterprise, actor, now)
+    intents = [intent.value for intent in available_intents(link.enterprise) if intent in link.intents]
+    if not intents:
+        return False
+    if link.is_active(now=now):
+        revoke_setup_link(link, actor, now)
+    _send(link.enterprise, link.email, intents, actor, now)
+    return True
+
+
+def _check_rate_limit(enterprise: Enterprise, actor: Actor, now: datetime) -> None:
+    check_rate_limit(
+        "sent a setup link",
+        enterprise,
+        actor.user_id,
+        SetupLink.objects.filter(enterprise=enterprise, requested_at__gt=now - WINDOW),
+        at_field="requested_at",
+        user_field="sent_by_id",
+        now=now,
+    )
+
+
+def _send(enterprise: Enterprise, email: str, intents: Sequence[str], actor: Actor, now: datetime) -> None:
+    organization_id = require_organization_id(enterprise)
+    link = _save_request(enterprise, email, intents, actor, now)
+    # No transaction is open while WorkOS is called.
     try:
         link.contact_id = gateway.find_or_create_it_contact(organization_id, email)
-        # Kept at once: what is cut off now can be revoked all the same.
+        # Saved at once: it is what revokes the link if the process is killed before the next line returns.
         link.save(update_fields=["contact_id"])
         gateway.invite_it_contact(organization_id, link.contact_id, intents=intents)
     except gateway.Refused as refusal:
         SetupLink.objects.filter(pk=link.pk).update(state=State.FAILED)
         if refusal.status == 409:
-            raise AnotherIsGood(_another("")) from None
+            raise ActiveLinkExists(_explain_active_link("")) from None
         raise
     except gateway.Unavailable:
         if link.contact_id:
-            # It may have been mailed: nobody would hear of it otherwise.
-            _tell(link, State.ASKED, sent_by=sent_by, client_address=client_address, now=now)
+            # It may have been mailed, so the IT admins must hear of it.
+            _save_outcome(link, State.REQUESTED, actor, now)
         else:
             SetupLink.objects.filter(pk=link.pk).update(state=State.FAILED)
         raise
-    link.state = State.SENT
-    _tell(link, State.SENT, sent_by=sent_by, client_address=client_address, now=now)
+    _save_outcome(link, State.SENT, actor, now)
+
+
+def _save_request(
+    enterprise: Enterprise, email: str, intents: Sequence[str], actor: Actor, now: datetime
+) -> SetupLink:
+    """Save the setup link before WorkOS is called. Raises ActiveLinkExists, Http404 or PermissionDenied."""
+    with transaction.atomic():
+        # Without the locks two requests at once would both find no active link, and a sender could lose the
+        # right between our check and our commit.
+        Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
+        sender = get_user_model().objects.select_for_update(no_key=True).get(pk=actor.user_id)
+        get_enterprise_for_setup(sender if sender.is_active else AnonymousUser(), enterprise.slug)
+        if active := active_setup_links(enterprise, now).first():
+            raise ActiveLinkExists(_explain_active_link(active.email))
+        link: SetupLink = SetupLink.objects.create(
+            enterprise=enterprise,
+            email=email,
+            intents=list(intents),
+            sent_by=sender,
+            requested_at=now,
+            expires_at=now + LIFETIME,
+        )
     return link
 
 
-def _tell(
-    link: SetupLink,
-    state: State,
-    *,
-    sent_by: AbstractBaseUser,
-    client_address: str | None,
-    now: datetime,
-) -> None:
-    """Write down what became of it, and have all IT admins told."""
+def _save_outcome(link: SetupLink, state: State, actor: Actor, now: datetime) -> None:
+    """Save what became of the request, in the audit log too, and notify all IT admins."""
     enterprise, is_sent = link.enterprise, state == State.SENT
-    intents = [Intent(intent).label for intent in link.intents]
+    intents = link.intent_labels
     with transaction.atomic():
-        held = SetupLink.objects.filter(pk=link.pk, state=State.ASKED)
-        if not held.update(state=state):
-            # Revoked meanwhile, by a colleague or because its sender left: WorkOS has not heard of that yet.
-            Errand.objects.record(Errand.Kind.REVOKE_SETUP_LINK, enterprise=enterprise, key=str(link.pk))
-        history.record(
+        if not SetupLink.objects.filter(pk=link.pk, state=State.REQUESTED).update(state=state):
+            # It was revoked while WorkOS was called, by a colleague or because its sender lost access. WorkOS
+            # may have sent it after that.
+            enqueue_setup_link_revocation([link])
+        append_audit_entry(
             enterprise,
-            deed=history.Deed.SETUP_LINK_SENT,
-            who=sent_by,
-            at=now,
-            for_whom=link.email,
-            client_address=client_address,
+            Action.SETUP_LINK_SENT,
+            actor,
+            now,
+            target=link.email,
             outcome=("" if is_sent else "Not certain: ") + ", ".join(intents),
         )
-        notices.tell(
+        enqueue_notification(
             enterprise,
             about=f"setup link {link.pk} sent",
             subject=f"A setup link of {enterprise} {'was' if is_sent else 'may have been'} sent",
-            template="setup_link",
+            template="portal/mail/setup_link.txt",
             context={
                 "email": link.email,
                 "intents": intents,
-                "who": history.named(sent_by),
+                "actor": actor.name,
                 "until": f"{link.expires_at:%-d %B %Y}",
                 "is_certain": is_sent,
             },
         )
 
 
-def revoke(
-    link: SetupLink, *, who: AbstractBaseUser | str, client_address: str | None, now: datetime
-) -> None:
-    """End it, and what was opened with it; repeating is harmless. Raises gateway.Refused or Unavailable."""
-    refuse_another(link.enterprise)
-    link.refresh_from_db(fields=["state", "contact_id"])
-    others = good(link.enterprise, now=now).filter(contact_id=link.contact_id).exclude(pk=link.pk)
-    # WorkOS revokes what a contact has: that may be a newer link by now.
-    if link.contact_id and link.enterprise.organization_id and not others.exists():
-        gateway.revoke_it_contact(link.enterprise.organization_id, link.contact_id)
-    with transaction.atomic():
-        changed = (
-            SetupLink.objects.filter(pk=link.pk)
-            .exclude(state=State.REVOKED)
-            .update(state=State.REVOKED, revoked_at=now)
-        )
-        if changed:
-            history.record(
-                link.enterprise,
-                deed=history.Deed.SETUP_LINK_REVOKED,
-                who=who,
-                at=now,
-                for_whom=link.email,
-                client_address=client_address,
-            )
-
-
-def of_leaver(user: AbstractBaseUser, *, now: datetime) -> QuerySet[SetupLink]:
-    """Those that this person sent and that may still open something."""
-    return _good(now).filter(sent_by_id=user.pk).select_related("enterprise")
-
-
-def revoke_soon(links: Iterable[SetupLink]) -> None:
-    """Have them revoked: call it in the transaction in which their sender loses the right."""
-    for link in links:
-        Errand.objects.record(Errand.Kind.REVOKE_SETUP_LINK, enterprise=link.enterprise, key=str(link.pk))
-
-
-def run_revocation(errand: Errand) -> None:
-    link = SetupLink.objects.select_related("enterprise").get(pk=int(errand.key))
-    revoke(link, who=history.WORKER, client_address=None, now=timezone.now())
-
-
-def _another(email: str) -> str:
+def _explain_active_link(email: str) -> str:
     if not email:
         return (
             "A setup link that was not sent from here is still good, and WorkOS allows one at a time. "
