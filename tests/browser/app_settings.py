@@ -1,4 +1,4 @@
-"""Settings of the application that the browser walks: the test's database, the sandbox, this port."""
+"""Settings of the application under browser test: the test's database, the sandbox, this port."""
 
 import os
 

@@ -1,6 +1,6 @@
-"""What the README's pictures show, in words: so that a test can say when they are old.
+"""Text descriptions of the README's pictures, so that a test can tell when the pictures are outdated.
 
-Pixels differ from machine to machine; words, and the stylesheets, do not.
+Pixels differ between machines; text and stylesheets do not.
 """
 
 import hashlib
@@ -12,32 +12,32 @@ from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "pictures"
-_TOLD = FOLDER / "told.json"
+_DESCRIPTIONS = FOLDER / "told.json"
 _STYLES = {
     "hostapp": ROOT / "hostapp" / "static" / "hostapp" / "style.css",
     "sandbox": ROOT / "sandbox" / "static" / "sandbox.css",
 }
-# Days, ports and ids are others each time, and so is whether the webhook or the person came first.
+# Dates, ports and ids differ on each run, and so does whether the webhook or the user arrives first.
 _CHANGING = re.compile(
     r"\d{1,2} \w+ \d{4}|localhost:\d+|\b\w+_0\w{25}\b|became active [^.]+\."
     r"|(Last|Not) checked with WorkOS[^.]+\.( This page is watching for news\.)?"
 )
 
 
-def told(page: Page) -> dict[str, str]:
-    """The words of the page as it stands, and which style they have."""
-    styled = "sandbox" if page.locator("link[href*='sandbox.css']").count() else "hostapp"
+def describe_page(page: Page) -> dict[str, str]:
+    """The current text of the page, and the hash of its stylesheet."""
+    stylesheet = "sandbox" if page.locator("link[href*='sandbox.css']").count() else "hostapp"
     return {
         "says": " ".join(_CHANGING.sub("…", page.locator("body").inner_text()).split()),
-        "style": hashlib.sha256(_STYLES[styled].read_bytes()).hexdigest()[:12],
+        "style": hashlib.sha256(_STYLES[stylesheet].read_bytes()).hexdigest()[:12],
     }
 
 
-def taken() -> dict[str, dict[str, str]]:
-    """The same, of when the pictures were taken."""
-    known: dict[str, dict[str, str]] = json.loads(_TOLD.read_text())
+def load_descriptions() -> dict[str, dict[str, str]]:
+    """The descriptions saved when the pictures were taken."""
+    known: dict[str, dict[str, str]] = json.loads(_DESCRIPTIONS.read_text())
     return known
 
 
-def write(shown: dict[str, dict[str, str]]) -> None:
-    _TOLD.write_text(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")
+def save_descriptions(shown: dict[str, dict[str, str]]) -> None:
+    _DESCRIPTIONS.write_text(json.dumps(shown, indent=2, ensure_ascii=False) + "\n")

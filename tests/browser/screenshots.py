@@ -1,4 +1,4 @@
-"""The README's pictures, taken along the story that the tests walk: `make screenshots`."""
+"""Take the README's pictures while the browser follows the tested story: `make screenshots`."""
 
 import signal
 import sys
@@ -21,15 +21,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
         process = start_demo(folder, port, sandbox_port)
         try:
-            said = ""
+            output = ""
             for line in process.stdout or ():
-                said += line
+                output += line
                 if "Ctrl-C ends everything" in line:
                     break
-            if "The demo runs" not in said:
-                print(said, file=sys.stderr)
+            if "The demo runs" not in output:
+                print(output, file=sys.stderr)
                 return 1
-            demo = Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", said, process)
+            demo = Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", output, process)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
                 page = browser.new_page(
@@ -41,11 +41,11 @@ def main() -> int:
 
                 def take(name: str) -> None:
                     page.screenshot(path=pictures.FOLDER / f"{name}.png")
-                    shown[name] = pictures.told(page)
+                    shown[name] = pictures.describe_page(page)
                     print(f"docs/pictures/{name}.png")
 
                 single_sign_on(page, demo, take)
-                pictures.write(shown)
+                pictures.save_descriptions(shown)
                 browser.close()
         finally:
             process.send_signal(signal.SIGINT)

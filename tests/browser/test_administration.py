@@ -1,4 +1,4 @@
-"""Django's administration, as staff meet it here."""
+"""The Django admin as staff see it."""
 
 import time
 from datetime import timedelta
@@ -36,7 +36,7 @@ LONG = "a.colleague.with.a.long.name@acme.example"
 def staff(
     acme: Enterprise, ada: User, sam: User, live_server: Any, page: Page, settings: Any
 ) -> tuple[Page, str]:
-    """Sam, who may do everything; and something of everything to look at."""
+    """Sam as superuser, with at least one row of each model."""
     now = timezone.now()
     User.objects.filter(pk=sam.pk).update(is_superuser=True)
     told = {"enterprise": acme, "as_of": now}
@@ -71,11 +71,11 @@ MODELS = [model._meta.label_lower for model in admin.site._registry]
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_list_and_one_of_it(model: str, staff: tuple[Page, str]) -> None:
+def test_admin_list_and_change_pages_are_accessible(model: str, staff: tuple[Page, str]) -> None:
     page, url = staff
     name = model.replace(".", "_")
     page.goto(url + reverse(f"admin:{name}_changelist"))
-    # The frame around is the same for all.
+    # The header and sidebar are the same for all models: check their keyboard use once.
     keyboard = model == "hostapp.user"
     look(page, f"administration-{name}-list", keyboard=keyboard)
 
@@ -87,14 +87,14 @@ def test_a_list_and_one_of_it(model: str, staff: tuple[Page, str]) -> None:
         look(page, f"administration-{name}", keyboard=keyboard)
 
 
-def test_its_front_page(staff: tuple[Page, str]) -> None:
+def test_admin_front_page_is_accessible(staff: tuple[Page, str]) -> None:
     page, url = staff
     page.goto(f"{url}/admin/")
     expect(page.get_by_role("banner")).to_contain_text("Portal Host administration")
     look(page, "administration")
 
 
-def test_somebody_is_added(staff: tuple[Page, str]) -> None:
+def test_admin_add_user_form_shows_errors_accessibly(staff: tuple[Page, str]) -> None:
     page, url = staff
     page.goto(f"{url}/admin/hostapp/user/add/")
     look(page, "administration-user-add")
@@ -103,7 +103,7 @@ def test_somebody_is_added(staff: tuple[Page, str]) -> None:
     look(page, "administration-user-add-error")
 
 
-def test_an_event_is_applied_again(staff: tuple[Page, str]) -> None:
+def test_staff_can_replay_an_event_in_the_admin(staff: tuple[Page, str]) -> None:
     page, url = staff
     page.goto(f"{url}/admin/webhooks/webhookevent/")
     page.locator("#result_list tbody").get_by_role("checkbox").first.check()

@@ -1,4 +1,4 @@
-"""Going out to the Admin Portal: once, with a young sign-in, without a script, and when WorkOS fails."""
+"""Launch the Admin Portal: once, with a recent sign-in, without JavaScript, and when WorkOS fails."""
 
 import re
 from datetime import timedelta
@@ -28,8 +28,8 @@ def ready(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) -
     return page
 
 
-def grow_old(hours: int = 1) -> None:
-    """The session stays good; only the sign-in is not young any more."""
+def age_sign_in(hours: int = 1) -> None:
+    """Make the sign-in older; the session stays valid."""
     session = Session.objects.get()
     data = session.get_decoded()
     data["confirmed_at"] = (timezone.now() - timedelta(hours=hours)).isoformat()
@@ -37,7 +37,7 @@ def grow_old(hours: int = 1) -> None:
     session.save()
 
 
-def test_a_second_click_sends_nothing(ready: Page, sandbox: Sandbox) -> None:
+def test_double_click_launches_once(ready: Page, sandbox: Sandbox) -> None:
     sandbox.fault("hang", seconds=1, path="/portal/*")
     ready.get_by_role("button", name="Configure SSO").dblclick(no_wait_after=True)
     ready.wait_for_url(PORTAL)
@@ -45,7 +45,7 @@ def test_a_second_click_sends_nothing(ready: Page, sandbox: Sandbox) -> None:
     assert PortalSession.objects.get().presses == 1
 
 
-def test_a_launch_that_was_stopped_can_be_pressed_again(ready: Page, sandbox: Sandbox) -> None:
+def test_stopped_launch_can_be_repeated(ready: Page, sandbox: Sandbox) -> None:
     sandbox.fault("hang", seconds=30, path="/portal/generate_link")
     button = ready.get_by_role("button", name="Configure SSO")
     button.click(no_wait_after=True)
@@ -57,7 +57,7 @@ def test_a_launch_that_was_stopped_can_be_pressed_again(ready: Page, sandbox: Sa
     ready.wait_for_url(PORTAL)
 
 
-def test_a_portal_in_a_tab_of_its_own_leaves_the_buttons_of_this_one(ready: Page) -> None:
+def test_launch_in_a_new_tab_keeps_the_buttons_usable(ready: Page) -> None:
     with ready.context.expect_page() as opened:
         ready.get_by_role("button", name="Configure SSO").click(modifiers=["ControlOrMeta"])
     opened.value.wait_for_url(PORTAL)
@@ -66,7 +66,7 @@ def test_a_portal_in_a_tab_of_its_own_leaves_the_buttons_of_this_one(ready: Page
     ready.wait_for_url(re.compile("/portal/[^/]+/dsync"))
 
 
-def test_it_works_without_a_script_and_a_second_press_is_the_same_visit(
+def test_launch_works_without_javascript_and_a_double_click_creates_one_session(
     browser: Browser, app: App, sandbox: Sandbox, acme: Enterprise, ada: User
 ) -> None:
     organization(sandbox, acme)
@@ -85,8 +85,8 @@ def test_it_works_without_a_script_and_a_second_press_is_the_same_visit(
     context.close()
 
 
-def test_an_old_sign_in_is_asked_for_the_password_and_goes_straight_on(ready: Page) -> None:
-    grow_old()
+def test_old_sign_in_reauthenticates_and_continues_to_the_portal(ready: Page) -> None:
+    age_sign_in()
     ready.get_by_role("button", name="Configure SSO").click()
     password = ready.get_by_label("Password of ada@acme.example")
     expect(password).to_be_focused()
@@ -103,7 +103,7 @@ def test_an_old_sign_in_is_asked_for_the_password_and_goes_straight_on(ready: Pa
 
 
 @pytest.mark.parametrize(
-    ("fault", "says", "outcome"),
+    ("fault", "message_text", "outcome"),
     [
         ({"kind": "hang", "seconds": 5}, "WorkOS is not reachable.", "unavailable"),
         ({"kind": "cut"}, "WorkOS is not reachable.", "unavailable"),
@@ -118,15 +118,15 @@ def test_an_old_sign_in_is_asked_for_the_password_and_goes_straight_on(ready: Pa
     ],
     ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else "",
 )
-def test_when_workos_fails_the_page_says_what_happened_and_what_next(
-    ready: Page, sandbox: Sandbox, fault: dict[str, object], says: str, outcome: str
+def test_workos_error_is_explained_with_the_next_step(
+    ready: Page, sandbox: Sandbox, fault: dict[str, object], message_text: str, outcome: str
 ) -> None:
     values = dict(fault)
     sandbox.fault(str(values.pop("kind")), path="/portal/generate_link", **values)
     ready.get_by_role("button", name="Configure SSO").click()
     message = ready.get_by_role("main").get_by_role("listitem").filter(has_text="Reference: ")
 
-    expect(message).to_contain_text(says)
+    expect(message).to_contain_text(message_text)
     expect(message).to_contain_text("Nothing was changed.")
     expect(message).to_contain_text(
         "Try again in a moment." if outcome == "unavailable" else "and quote the reference"
@@ -139,9 +139,7 @@ def test_when_workos_fails_the_page_says_what_happened_and_what_next(
         look(ready, f"failed-{outcome}")
 
 
-def test_too_many_launches_are_refused_with_the_time_to_wait(
-    ready: Page, acme: Enterprise, ada: User
-) -> None:
+def test_rate_limited_launch_shows_the_time_to_wait(ready: Page, acme: Enterprise, ada: User) -> None:
     now = timezone.now()
     PortalSession.objects.bulk_create(
         PortalSession(enterprise=acme, user=ada, intent="sso", launched_at=now - timedelta(minutes=4))
@@ -154,7 +152,7 @@ def test_too_many_launches_are_refused_with_the_time_to_wait(
     assert PortalSession.objects.count() == 10
 
 
-def test_a_revoked_link_s_way_back_leads_to_the_page(ready: Page, app: App, sandbox: Sandbox) -> None:
+def test_revoked_portal_link_leads_back_to_the_page(ready: Page, app: App, sandbox: Sandbox) -> None:
     ready.get_by_role("button", name="Configure SSO").click()
     ready.wait_for_url(PORTAL)
     sandbox.revoke_links()
@@ -165,7 +163,7 @@ def test_a_revoked_link_s_way_back_leads_to_the_page(ready: Page, app: App, sand
     expect(ready.get_by_role("region", name="Single Sign-On")).to_contain_text("Started")
 
 
-def test_access_logs_do_not_carry_the_way_back(ready: Page, app: App) -> None:
+def test_access_log_does_not_contain_the_return_url_nonce(ready: Page, app: App) -> None:
     ready.get_by_role("button", name="Configure SSO").click()
     ready.wait_for_url(PORTAL)
     ready.get_by_role("link", name="Back to your app").click()
@@ -176,7 +174,7 @@ def test_access_logs_do_not_carry_the_way_back(ready: Page, app: App) -> None:
     assert nonce not in app.said.read_text()
 
 
-def test_everything_can_be_reached_by_keyboard_and_focus_is_seen(ready: Page) -> None:
+def test_page_is_usable_by_keyboard_with_visible_focus(ready: Page) -> None:
     seen = []
     for _ in range(25):
         ready.keyboard.press("Tab")

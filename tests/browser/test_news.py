@@ -1,4 +1,4 @@
-"""News and times: what changes by itself does not disturb, and times are the reader's."""
+"""Status updates do not disturb the user, and times are in the user's time zone."""
 
 import re
 
@@ -17,14 +17,14 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def organization_id(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) -> str:
-    """Of Acme, on whose page Ada is."""
+    """The id of Acme's organization; Ada is on Acme's page."""
     organization_id = organization(sandbox, acme)
     sign_in(page, app.url, ada)
     page.goto(f"{app.url}/enterprises/acme-inc/")
     return organization_id
 
 
-def test_times_are_in_the_reader_s_zone_with_utc_on_hover(
+def test_times_are_shown_in_the_browser_s_time_zone_with_utc_on_hover(
     browser: Browser, app: App, sandbox: Sandbox, acme: Enterprise, ada: User
 ) -> None:
     organization(sandbox, acme)
@@ -40,7 +40,7 @@ def test_times_are_in_the_reader_s_zone_with_utc_on_hover(
     context.close()
 
 
-def test_news_leaves_the_keyboard_where_it_is_and_speaks_only_when_it_is_new(
+def test_unchanged_status_update_keeps_focus_and_announces_nothing(
     app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User
 ) -> None:
     organization(sandbox, acme)
@@ -52,9 +52,9 @@ def test_news_leaves_the_keyboard_where_it_is_and_speaks_only_when_it_is_new(
     page.wait_for_url(f"{app.url}/enterprises/acme-inc/")
     button = page.get_by_role("button", name="Configure Directory Sync")
     button.focus()
-    # Counts what a screen reader would be told.
+    # Count what a screen reader would announce.
     page.evaluate(
-        "window.said = 0; new MutationObserver(() => window.said++)"
+        "window.announcements = 0; new MutationObserver(() => window.announcements++)"
         ".observe(document.getElementById('news'), {childList: true, subtree: true})"
     )
     with page.expect_response("**/status/**"):
@@ -63,15 +63,15 @@ def test_news_leaves_the_keyboard_where_it_is_and_speaks_only_when_it_is_new(
         pass
 
     expect(button).to_be_focused()
-    assert page.evaluate("window.said") == 0
+    assert page.evaluate("window.announcements") == 0
 
 
-def test_a_domain_that_is_verified_a_little_later_is_told_without_reloading(
+def test_later_domain_verification_is_shown_without_reloading(
     page: Page, sandbox: Sandbox, organization_id: str
 ) -> None:
     page.get_by_role("button", name=re.compile("domain")).click()
     page.get_by_role("link", name="Back to your app").click()
-    # The first look has come and gone.
+    # The first reconcile is done and found no change.
     expect(page.get_by_text("Last checked with WorkOS")).to_be_visible()
     expect(page.get_by_text("nothing has changed")).to_have_count(0)
     sandbox.verify_domain(organization_id, "acme.example")
@@ -80,7 +80,7 @@ def test_a_domain_that_is_verified_a_little_later_is_told_without_reloading(
     expect(page.get_by_role("region", name="Domains")).to_contain_text("Verified")
 
 
-def test_checking_now_shows_the_answer_when_it_is_there(
+def test_check_now_shows_the_result_without_reloading(
     page: Page, sandbox: Sandbox, organization_id: str
 ) -> None:
     sandbox.fault("drop", event="*", times=None)
@@ -90,9 +90,7 @@ def test_checking_now_shows_the_answer_when_it_is_there(
     expect(page.get_by_role("region", name="Single Sign-On")).to_contain_text("Active")
 
 
-def test_whoever_turns_to_the_tab_again_sees_what_happened_meanwhile(
-    page: Page, sandbox: Sandbox, organization_id: str
-) -> None:
+def test_returning_to_the_tab_updates_the_page(page: Page, sandbox: Sandbox, organization_id: str) -> None:
     sandbox.activate_connection(organization_id)
     sandbox.settle()
     until(lambda: Connection.objects.filter(state="active").exists())
@@ -102,7 +100,7 @@ def test_whoever_turns_to_the_tab_again_sees_what_happened_meanwhile(
     expect(page.get_by_role("region", name="Single Sign-On")).to_contain_text("Active")
 
 
-def test_the_end_of_the_session_shows_the_sign_in_and_no_page_within_the_page(
+def test_expired_session_leads_from_the_polling_page_to_the_sign_in(
     page: Page, app: App, sandbox: Sandbox, organization_id: str
 ) -> None:
     sandbox.fault("status", status=500, method="GET", path="/organizations/*", times=None)

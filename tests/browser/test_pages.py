@@ -1,6 +1,6 @@
-"""Every page in every state that it has: see `look` for what holds of each.
+"""Every page in every state: `look` says what is checked on each.
 
-The enterprise's page and its setup links have tests of their own, which reach their states as in life.
+The enterprise's page and the setup links have their own tests, which reach each state through the sandbox.
 """
 
 import re
@@ -24,8 +24,8 @@ from tests.enterprises.test_access import MATRIX
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 LONG = "a.colleague.with.a.long.name@acme.example"
-# Addresses whose pages are looked at in other tests.
-ELSEWHERE = {"enterprise", "enterprise_status", "setup_links", "history_export"}
+# URL names whose pages are checked in other tests.
+TESTED_ELSEWHERE = {"enterprise", "enterprise_status", "setup_links", "history_export"}
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def url(live_server: Any, settings: Any) -> str:
 
 @pytest.fixture
 def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, dan: User, sam: User) -> dict[str, User]:
-    """Acme with something on each of its pages."""
+    """Acme with data on each of its pages."""
     now = timezone.now()
     for email, days in ((LONG, 30), ("gone@acme.example", -1)):
         Invitation.objects.create(
@@ -56,7 +56,7 @@ def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, dan: User, s
     return {"ada": ada, "ben": ben, "dan": dan, "sam": sam, "eve": eve}
 
 
-# What it is called → who, the name of its address, the rest of the path, the words by which it is known.
+# Name → user, URL name, path, text by which the page is recognized.
 PAGES: dict[str, tuple[str, str, str, str]] = {
     "home-of-several": ("eve", "home", "/", "You are an IT admin."),
     "home-of-none": ("dan", "home", "/", "You belong to no enterprise yet."),
@@ -85,7 +85,9 @@ PAGES: dict[str, tuple[str, str, str, str]] = {
 
 @pytest.mark.urls("tests.browser.urls")
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page(name: str, cast: dict[str, User], url: str, page: Page) -> None:
+def test_page_shows_its_text_and_is_accessible(
+    name: str, cast: dict[str, User], url: str, page: Page
+) -> None:
     who, _, path, words = PAGES[name]
     if who:
         sign_in(page, url, cast[who])
@@ -95,18 +97,18 @@ def test_a_page(name: str, cast: dict[str, User], url: str, page: Page) -> None:
     look(page, name)
 
 
-def test_no_address_that_shows_a_page_is_left_out() -> None:
+def test_every_page_url_is_tested() -> None:
     shown = {name for name, (method, _, answers) in MATRIX.items() if method == "get" and 200 in answers}
 
-    assert shown - ELSEWHERE == {address for _, address, _, _ in PAGES.values() if address} - {
-        # These answer 302 and 404 in the matrix, where nobody has a token.
+    assert shown - TESTED_ELSEWHERE == {address for _, address, _, _ in PAGES.values() if address} - {
+        # These answer 302 and 404 in the matrix, which has no token.
         "password_reset_confirm", "join",
     }  # fmt: skip
 
 
 @pytest.fixture
 def token(acme: Enterprise, ada: User) -> str:
-    """Of an invitation of new@acme.example, as mailed."""
+    """The token of an invitation mailed to new@acme.example."""
     invitations.invite(acme, "new@acme.example", Membership.Role.IT_ADMIN, who=ada, at=timezone.now())
     errands.run_due(now=timezone.now())
     found = re.search(r"/invitations/([^/]+)/", str(mail.outbox[-1].body))
@@ -119,7 +121,7 @@ def open_invitation(page: Page, url: str, token: str, words: str) -> None:
     expect(page.get_by_role("main")).to_contain_text(words)
 
 
-def test_an_invitation_of_somebody_new(token: str, url: str, page: Page) -> None:
+def test_invitation_for_a_new_user_shows_form_errors(token: str, url: str, page: Page) -> None:
     open_invitation(page, url, token, "You will sign in with new@acme.example")
     look(page, "join-new")
 
@@ -131,7 +133,7 @@ def test_an_invitation_of_somebody_new(token: str, url: str, page: Page) -> None
     look(page, "join-new-error")
 
 
-def test_an_invitation_of_somebody_with_an_account(token: str, url: str, page: Page) -> None:
+def test_invitation_for_an_existing_user_asks_to_sign_in_first(token: str, url: str, page: Page) -> None:
     account = User.objects.create_user("new@acme.example", "correct horse battery")
     open_invitation(page, url, token, "Sign in")
     look(page, "join-sign-in")
@@ -141,19 +143,21 @@ def test_an_invitation_of_somebody_with_an_account(token: str, url: str, page: P
     look(page, "join")
 
 
-def test_an_invitation_of_somebody_else(token: str, ada: User, url: str, page: Page) -> None:
+def test_invitation_for_another_user_names_the_invited_address(
+    token: str, ada: User, url: str, page: Page
+) -> None:
     sign_in(page, url, ada)
     open_invitation(page, url, token, "new@acme.example")
     look(page, "join-other")
 
 
-def test_an_invitation_of_an_account_that_is_not_active(token: str, url: str, page: Page) -> None:
+def test_invitation_for_an_inactive_user_says_so(token: str, url: str, page: Page) -> None:
     User.objects.create_user("new@acme.example", "correct horse battery", is_active=False)
     open_invitation(page, url, token, "not active")
     look(page, "join-inactive")
 
 
-def test_a_wrong_password(ada: User, url: str, page: Page) -> None:
+def test_wrong_password_shows_an_error(ada: User, url: str, page: Page) -> None:
     page.goto(f"{url}/account/login/")
     page.get_by_label("E-mail address").fill("ada@acme.example")
     page.get_by_label("Password").fill("not it")
@@ -163,7 +167,7 @@ def test_a_wrong_password(ada: User, url: str, page: Page) -> None:
     look(page, "sign-in-wrong")
 
 
-def test_a_mailed_link_to_set_a_password(ada: User, url: str, page: Page) -> None:
+def test_password_reset_link_opens_the_form_and_shows_errors(ada: User, url: str, page: Page) -> None:
     uid, token = urlsafe_base64_encode(force_bytes(ada.pk)), default_token_generator.make_token(ada)
     page.goto(f"{url}/account/reset/{uid}/{token}/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Set a password")
@@ -176,7 +180,7 @@ def test_a_mailed_link_to_set_a_password(ada: User, url: str, page: Page) -> Non
     look(page, "password-reset-confirm-error")
 
 
-def test_a_form_that_was_open_too_long(ada: User, url: str, page: Page) -> None:
+def test_form_without_its_csrf_cookie_is_explained(ada: User, url: str, page: Page) -> None:
     page.goto(f"{url}/account/login/")
     page.context.clear_cookies()
     page.get_by_label("E-mail address").fill("ada@acme.example")
@@ -187,7 +191,7 @@ def test_a_form_that_was_open_too_long(ada: User, url: str, page: Page) -> None:
     look(page, "open-too-long")
 
 
-def test_a_colleague_who_is_there_already_is_not_invited(cast: dict[str, User], url: str, page: Page) -> None:
+def test_inviting_an_existing_member_shows_an_error(cast: dict[str, User], url: str, page: Page) -> None:
     sign_in(page, url, cast["ada"])
     page.goto(f"{url}/enterprises/acme-inc/members/")
     page.get_by_label("E-mail address").fill("ben@acme.example")
@@ -198,7 +202,7 @@ def test_a_colleague_who_is_there_already_is_not_invited(cast: dict[str, User], 
     look(page, "members-invite-error")
 
 
-def test_removing_somebody_asks_first(ada: User, ben: User, url: str, page: Page) -> None:
+def test_removing_a_member_asks_for_confirmation(ada: User, ben: User, url: str, page: Page) -> None:
     sign_in(page, url, ada)
     page.goto(f"{url}/enterprises/acme-inc/members/")
     page.get_by_role("link", name="Remove ben@acme.example").click()
@@ -213,7 +217,7 @@ def test_removing_somebody_asks_first(ada: User, ben: User, url: str, page: Page
     expect(page.get_by_role("region", name="People")).not_to_contain_text("Ben Brandt")
 
 
-def test_the_last_it_admin_stays(ada: User, ben: User, url: str, page: Page) -> None:
+def test_last_it_admin_cannot_be_removed(ada: User, ben: User, url: str, page: Page) -> None:
     sign_in(page, url, ada)
     page.goto(f"{url}/enterprises/acme-inc/members/")
     page.get_by_role("link", name="Remove ada@acme.example").click()
@@ -224,14 +228,14 @@ def test_the_last_it_admin_stays(ada: User, ben: User, url: str, page: Page) -> 
     look(page, "members-last-it-admin")
 
 
-def test_staff_with_no_enterprise(sam: User, url: str, page: Page) -> None:
+def test_staff_list_without_enterprises_says_so(sam: User, url: str, page: Page) -> None:
     sign_in(page, url, sam)
     page.goto(f"{url}/staff/enterprises/")
     expect(page.get_by_role("main")).to_contain_text("There are none yet.")
     look(page, "staff-list-empty")
 
 
-def test_staff_and_a_domain_that_is_none(sam: User, url: str, page: Page) -> None:
+def test_provisioning_form_rejects_an_invalid_domain(sam: User, url: str, page: Page) -> None:
     sign_in(page, url, sam)
     page.goto(f"{url}/staff/enterprises/new/")
     page.get_by_label("Name").fill("Acme Inc.")
@@ -242,7 +246,7 @@ def test_staff_and_a_domain_that_is_none(sam: User, url: str, page: Page) -> Non
 
 
 @pytest.mark.parametrize("state", ["pending", "attention", "deprovisioned", "removed"])
-def test_staff_and_an_enterprise_that_is_not_ready(
+def test_staff_pages_of_an_enterprise_that_is_not_ready_are_accessible(
     state: str, acme: Enterprise, ada: User, sam: User, url: str, page: Page
 ) -> None:
     if state == "deprovisioned":

@@ -1,4 +1,4 @@
-"""A colleague comes by invitation, without a script."""
+"""A colleague joins by invitation, without JavaScript."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,17 +17,17 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def plain_page(browser: Browser) -> Iterator[Page]:
+def page_without_javascript(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(java_script_enabled=False)
     yield context.new_page()
     context.close()
 
 
-def test_a_colleague_is_invited_and_joins_without_a_script(
-    acme: Enterprise, ada: User, live_server: Any, plain_page: Page, settings: Any
+def test_invited_colleague_joins_without_javascript(
+    acme: Enterprise, ada: User, live_server: Any, page_without_javascript: Page, settings: Any
 ) -> None:
     settings.SITE_URL = live_server.url
-    page = plain_page
+    page = page_without_javascript
     sign_in(page, live_server.url, ada)
     page.goto(f"{live_server.url}/enterprises/acme-inc/members/")
     page.get_by_label("E-mail address").fill("eve@acme.example")

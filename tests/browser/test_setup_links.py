@@ -1,4 +1,4 @@
-"""A setup link for somebody outside the app: WorkOS mails it, and we never see it."""
+"""A setup link for an IT contact outside the app: WorkOS mails it, and the application never sees it."""
 
 import re
 
@@ -30,7 +30,7 @@ def send(page: Page, email: str = "Ines@provider.example") -> None:
     page.get_by_role("button", name="Send the setup link").click()
 
 
-def test_workos_mails_the_link_and_it_opens_the_portal(ready: Page, sandbox: Sandbox, app: App) -> None:
+def test_setup_link_is_mailed_by_workos_and_opens_the_portal(ready: Page, sandbox: Sandbox, app: App) -> None:
     look(ready, "setup-links-none")
     send(ready)
 
@@ -54,7 +54,7 @@ def test_workos_mails_the_link_and_it_opens_the_portal(ready: Page, sandbox: San
     expect(ready.locator("body")).to_contain_text("Acme Inc.")
 
 
-def test_a_revoked_link_opens_nothing_and_another_can_be_sent(ready: Page, sandbox: Sandbox) -> None:
+def test_revoked_setup_link_is_rejected_and_another_can_be_sent(ready: Page, sandbox: Sandbox) -> None:
     send(ready)
     ready.get_by_role("button", name="Revoke the one of").click()
 
@@ -62,11 +62,11 @@ def test_a_revoked_link_opens_nothing_and_another_can_be_sent(ready: Page, sandb
     expect(ready.get_by_role("button", name="Send the setup link")).to_be_visible()
     assert SetupLink.objects.get().state == "revoked"
     look(ready, "setup-links-revoked")
-    answer = ready.request.get(sandbox.mails()[0]["link"])
-    assert answer.status == 403
+    response = ready.request.get(sandbox.mails()[0]["link"])
+    assert response.status == 403
 
 
-def test_a_new_one_replaces_the_old_one(ready: Page, sandbox: Sandbox) -> None:
+def test_resent_setup_link_replaces_the_old_one(ready: Page, sandbox: Sandbox) -> None:
     send(ready)
     ready.get_by_role("button", name="Send a new one to").click()
 
@@ -77,7 +77,9 @@ def test_a_new_one_replaces_the_old_one(ready: Page, sandbox: Sandbox) -> None:
     assert sorted(SetupLink.objects.values_list("state", flat=True)) == ["revoked", "sent"]
 
 
-def test_one_that_we_did_not_send_is_explained(ready: Page, sandbox: Sandbox, acme: Enterprise) -> None:
+def test_setup_link_that_we_did_not_send_is_explained(
+    ready: Page, sandbox: Sandbox, acme: Enterprise
+) -> None:
     send(ready)
     SetupLink.objects.all().delete()
     ready.reload()
@@ -88,7 +90,7 @@ def test_one_that_we_did_not_send_is_explained(ready: Page, sandbox: Sandbox, ac
     look(ready, "setup-links-failed")
 
 
-def test_nothing_is_chosen_and_the_form_says_so(ready: Page) -> None:
+def test_setup_link_form_requires_an_intent(ready: Page) -> None:
     ready.get_by_label("E-mail address of the IT contact").fill("ines@provider.example")
     ready.get_by_role("button", name="Send the setup link").click()
 
@@ -97,7 +99,7 @@ def test_nothing_is_chosen_and_the_form_says_so(ready: Page) -> None:
     look(ready, "setup-links-error")
 
 
-def test_a_cut_answer_says_that_it_is_not_certain(ready: Page, sandbox: Sandbox) -> None:
+def test_interrupted_sending_is_shown_as_not_certain(ready: Page, sandbox: Sandbox) -> None:
     sandbox.fault("cut", path="*/invite")
     send(ready)
 

@@ -1,4 +1,4 @@
-"""Each state of the enterprise's page, reached as in life: by walking the portal, or by what WorkOS does."""
+"""Each state of the enterprise's page, reached by using the portal or by changes in the sandbox."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 @dataclass
 class Walk:
-    """Ada, signed in, on the page of Acme."""
+    """Ada's browser session, signed in, on Acme's page."""
 
     page: Page
     app: App
@@ -42,12 +42,12 @@ class Walk:
         self.page.get_by_role("radio", name="Okta", exact=True).check()
         self.press("Continue", "Continue")
 
-    def come_back(self) -> None:
+    def return_to_app(self) -> None:
         self.page.get_by_role("link", name="Back to your app").click()
         self.page.wait_for_url(f"{self.app.url}/enterprises/acme-inc/")
 
     def check_now(self) -> None:
-        """Press "Check now" until the worker has looked."""
+        """Press "Check now" and wait for the reconcile."""
         self.press("Check now")
         self.reload_until("Last checked with WorkOS")
 
@@ -72,7 +72,7 @@ def walk(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) ->
 SSO, DSYNC, DOMAINS = "Single Sign-On", "Directory Sync", "Domains"
 
 
-def test_not_set_up_offers_one_button_and_says_what_it_takes(walk: Walk) -> None:
+def test_section_that_is_not_set_up_has_one_button_and_states_requirements(walk: Walk) -> None:
     for name in (SSO, DSYNC):
         section = walk.section(name)
         expect(section).to_contain_text("Not set up")
@@ -84,7 +84,7 @@ def test_not_set_up_offers_one_button_and_says_what_it_takes(walk: Walk) -> None
     look(walk.page, "not-set-up")
 
 
-def test_what_the_plan_does_not_include_says_so_and_whom_to_ask(walk: Walk) -> None:
+def test_intents_outside_the_plan_are_listed_with_the_support_address(walk: Walk) -> None:
     section = walk.section("Not in your plan")
 
     expect(section).to_contain_text("Audit logs")
@@ -93,7 +93,7 @@ def test_what_the_plan_does_not_include_says_so_and_whom_to_ask(walk: Walk) -> N
     expect(section.get_by_role("button")).to_have_count(0)
 
 
-def test_what_the_plan_includes_can_be_opened(walk: Walk, acme: Enterprise) -> None:
+def test_every_intent_in_the_plan_can_be_launched(walk: Walk, acme: Enterprise) -> None:
     Enterprise.objects.update(intents=["sso", "dsync", "audit_logs", "log_streams", "bring_your_own_key"])
     walk.open()
 
@@ -101,15 +101,15 @@ def test_what_the_plan_includes_can_be_opened(walk: Walk, acme: Enterprise) -> N
         expect(walk.section(name).get_by_role("button")).to_have_count(1)
     look(walk.page, "whole-plan")
     walk.launch("Configure log streams")
-    walk.come_back()
+    walk.return_to_app()
     expect(walk.section("Log streams")).to_contain_text("by Ada Adeyemi, not finished")
     expect(walk.section("Audit logs")).to_contain_text("Not opened yet")
     walk.launch("Open audit logs")
-    walk.come_back()
+    walk.return_to_app()
     expect(walk.section("Audit logs")).to_contain_text("just now by Ada Adeyemi")
 
 
-def test_started_and_left_says_who_and_when_and_goes_on(walk: Walk) -> None:
+def test_unfinished_session_shows_its_user_and_can_be_continued(walk: Walk) -> None:
     walk.launch("Configure SSO")
     walk.open()
 
@@ -118,7 +118,7 @@ def test_started_and_left_says_who_and_when_and_goes_on(walk: Walk) -> None:
     walk.launch("Continue: Single Sign-On")
 
 
-def test_everybody_who_started_is_listed(walk: Walk, acme: Enterprise) -> None:
+def test_every_user_with_an_unfinished_session_is_listed(walk: Walk, acme: Enterprise) -> None:
     eve = User.objects.create_user("eve@acme.example", name="Eve Engel")
     Membership.objects.create(user=eve, enterprise=acme, role=Membership.Role.IT_ADMIN)
     walk.launch("Configure SSO")
@@ -126,7 +126,7 @@ def test_everybody_who_started_is_listed(walk: Walk, acme: Enterprise) -> None:
     sign_in(walk.page, walk.app.url, eve)
     walk.open()
     walk.launch("Continue: Single Sign-On")
-    walk.come_back()
+    walk.return_to_app()
 
     lines = walk.section(SSO).get_by_role("listitem")
     expect(lines).to_have_text(
@@ -136,11 +136,11 @@ def test_everybody_who_started_is_listed(walk: Walk, acme: Enterprise) -> None:
     look(walk.page, "started-by-several")
 
 
-def test_begun_at_workos_says_that_it_goes_on(walk: Walk) -> None:
+def test_draft_connection_can_be_continued(walk: Walk) -> None:
     walk.launch("Configure SSO")
     walk.page.get_by_role("radio", name="Okta", exact=True).check()
     walk.press("Continue")
-    walk.come_back()
+    walk.return_to_app()
 
     expect(walk.section(SSO)).to_contain_text("by Ada Adeyemi, not finished")
     expect(walk.section(SSO)).to_contain_text("Set-up begun")
@@ -149,7 +149,7 @@ def test_begun_at_workos_says_that_it_goes_on(walk: Walk) -> None:
     look(walk.page, "draft")
 
 
-def test_waiting_for_workos_while_the_news_is_on_the_way(walk: Walk) -> None:
+def test_finished_session_shows_waiting_until_the_change_arrives(walk: Walk) -> None:
     walk.sandbox.fault("drop", event="connection.*", times=None)
     walk.sandbox.fault("status", status=500, method="GET", path="/organizations/*", times=None)
     walk.launch("Configure SSO")
@@ -170,17 +170,17 @@ def test_waiting_for_workos_while_the_news_is_on_the_way(walk: Walk) -> None:
     look(walk.page, "news")
 
 
-def test_validating_becomes_active_with_the_first_sign_in(walk: Walk) -> None:
+def test_validating_connection_says_that_it_needs_a_first_sign_in(walk: Walk) -> None:
     walk.launch("Configure SSO")
     walk.choose_okta()
-    walk.come_back()
+    walk.return_to_app()
 
     expect(walk.section(SSO)).to_contain_text("Validating")
     expect(walk.section(SSO)).to_contain_text("Becomes active with the first sign-in")
     look(walk.page, "validating")
 
 
-def test_active_says_which_and_since_when(walk: Walk) -> None:
+def test_active_connection_shows_its_type_and_date(walk: Walk) -> None:
     walk.sandbox.activate_connection(walk.organization_id)
     walk.sandbox.verify_domain(walk.organization_id, "acme.example")
     walk.sandbox.activate_directory(walk.organization_id, users=3)
@@ -197,7 +197,7 @@ def test_active_says_which_and_since_when(walk: Walk) -> None:
     look(walk.page, "active")
 
 
-def test_active_without_a_verified_domain_says_what_that_means(walk: Walk) -> None:
+def test_active_connection_without_a_verified_domain_is_explained(walk: Walk) -> None:
     walk.sandbox.activate_connection(walk.organization_id)
     walk.reload_until("Okta SAML")
 
@@ -205,7 +205,7 @@ def test_active_without_a_verified_domain_says_what_that_means(walk: Walk) -> No
     look(walk.page, "no-verified-domain")
 
 
-def test_an_expiring_certificate_needs_attention_until_it_is_renewed(walk: Walk) -> None:
+def test_expiring_certificate_needs_attention_until_it_is_renewed(walk: Walk) -> None:
     connection = walk.sandbox.activate_connection(walk.organization_id)
     walk.sandbox.change_connection(connection["id"], "expire_certificate", days=9)
     walk.reload_until("certificate expires in 9 days")
@@ -221,18 +221,20 @@ def test_an_expiring_certificate_needs_attention_until_it_is_renewed(walk: Walk)
 
 
 @pytest.mark.parametrize(
-    ("deed", "word", "means"),
+    ("action", "word", "explanation"),
     [
         ("deactivate", "Deactivated", "nobody can sign in through it"),
         ("delete", "Removed", "a new one can be set up"),
     ],
 )
-def test_what_was_turned_off_or_removed_is_explained(walk: Walk, deed: str, word: str, means: str) -> None:
+def test_deactivated_or_removed_connection_is_explained(
+    walk: Walk, action: str, word: str, explanation: str
+) -> None:
     connection = walk.sandbox.activate_connection(walk.organization_id)
-    walk.sandbox.change_connection(connection["id"], deed)
+    walk.sandbox.change_connection(connection["id"], action)
     walk.reload_until(word)
 
-    expect(walk.section(SSO)).to_contain_text(means)
+    expect(walk.section(SSO)).to_contain_text(explanation)
     look(walk.page, word.lower())
 
 
@@ -248,26 +250,26 @@ def test_several_connections_are_all_shown(walk: Walk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("deed", "word", "means"),
+    ("action", "word", "explanation"),
     [
         ("unlink", "Deactivated", "It is not linked now"),
         ("refuse", "Needs attention", "Your directory refuses the credentials"),
     ],
 )
-def test_what_no_event_says_of_a_directory_is_read_from_the_api(
-    walk: Walk, deed: str, word: str, means: str
+def test_check_now_finds_directory_states_that_have_no_event(
+    walk: Walk, action: str, word: str, explanation: str
 ) -> None:
     directory = walk.sandbox.activate_directory(walk.organization_id)
     walk.reload_until("Okta SCIM")
-    walk.sandbox.change_directory(directory["id"], deed)
+    walk.sandbox.change_directory(directory["id"], action)
     walk.check_now()
 
     expect(walk.section(DSYNC)).to_contain_text(word)
-    expect(walk.section(DSYNC)).to_contain_text(means)
-    look(walk.page, f"directory-{deed}")
+    expect(walk.section(DSYNC)).to_contain_text(explanation)
+    look(walk.page, f"directory-{action}")
 
 
-def test_a_directory_that_was_removed_is_explained(walk: Walk) -> None:
+def test_removed_directory_is_explained(walk: Walk) -> None:
     directory = walk.sandbox.activate_directory(walk.organization_id)
     walk.reload_until("Okta SCIM")
     walk.sandbox.change_directory(directory["id"], "delete")
@@ -278,7 +280,7 @@ def test_a_directory_that_was_removed_is_explained(walk: Walk) -> None:
     look(walk.page, "directory-removed")
 
 
-def test_a_directory_walked_to_its_end_is_active(walk: Walk) -> None:
+def test_directory_set_up_to_the_end_becomes_active(walk: Walk) -> None:
     walk.launch("Configure Directory Sync")
     walk.page.get_by_role("radio", name="Okta", exact=True).check()
     walk.press("Continue", "Test connection", "Finish")
@@ -288,7 +290,7 @@ def test_a_directory_walked_to_its_end_is_active(walk: Walk) -> None:
     expect(walk.page.get_by_role("status")).to_contain_text("Directory Sync became active")
 
 
-def test_a_failed_domain_says_why(walk: Walk) -> None:
+def test_failed_domain_shows_the_reason(walk: Walk) -> None:
     walk.sandbox.fail_domain(walk.organization_id, "acme.example")
     walk.reload_until("Verification failed")
 
@@ -296,7 +298,7 @@ def test_a_failed_domain_says_why(walk: Walk) -> None:
     look(walk.page, "domain-failed")
 
 
-def test_an_enterprise_without_an_organization_waits(walk: Walk) -> None:
+def test_enterprise_without_an_organization_has_no_configure_button(walk: Walk) -> None:
     Enterprise.objects.update(organization_id=None)
     walk.open()
 
@@ -305,7 +307,7 @@ def test_an_enterprise_without_an_organization_waits(walk: Walk) -> None:
     look(walk.page, "not-provisioned")
 
 
-def test_a_plan_that_lost_single_sign_on_still_shows_the_connection_and_whom_to_ask(walk: Walk) -> None:
+def test_plan_without_single_sign_on_still_shows_the_connection(walk: Walk) -> None:
     walk.sandbox.activate_connection(walk.organization_id)
     Enterprise.objects.update(intents=["dsync"])
     walk.reload_until("Okta SAML")
@@ -316,7 +318,7 @@ def test_a_plan_that_lost_single_sign_on_still_shows_the_connection_and_whom_to_
     look(walk.page, "plan-lost")
 
 
-def test_an_organization_that_was_deleted_at_workos_says_so(walk: Walk) -> None:
+def test_organization_deleted_at_workos_is_explained(walk: Walk) -> None:
     walk.sandbox.activate_connection(walk.organization_id)
     walk.reload_until("Okta SAML")
     call(walk.sandbox, "DELETE", f"organizations/{walk.organization_id}")
@@ -327,7 +329,7 @@ def test_an_organization_that_was_deleted_at_workos_says_so(walk: Walk) -> None:
     look(walk.page, "organization-removed")
 
 
-def test_a_member_sees_the_states_and_whom_to_ask(walk: Walk, ben: User) -> None:
+def test_member_sees_states_and_it_admins_but_no_button(walk: Walk, ben: User) -> None:
     walk.sandbox.activate_connection(walk.organization_id)
     walk.page.context.clear_cookies()
     sign_in(walk.page, walk.app.url, ben)

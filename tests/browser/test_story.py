@@ -1,4 +1,4 @@
-"""The story of the project, from one command to the word *Active*, in a real browser."""
+"""The demo in a real browser, from `manage.py demo` to an active connection."""
 
 import os
 import re
@@ -40,8 +40,8 @@ def start_demo(folder: str, port: int, sandbox_port: int) -> "subprocess.Popen[s
     )
 
 
-def leave_what_an_older_version_left(folder: str) -> None:
-    """Tables of the same names, and not the same columns."""
+def create_tables_of_an_older_version(folder: str) -> None:
+    """Create a table with a current name and outdated columns."""
     statement = (
         "from django.db import connection\n"
         "connection.cursor().execute('CREATE TABLE enterprises_enterprise (old integer)')"
@@ -58,30 +58,30 @@ def leave_what_an_older_version_left(folder: str) -> None:
 class Demo:
     url: str
     sandbox: str
-    said: str
+    output: str
     process: "subprocess.Popen[str]"
     folder: str = ""
 
     @property
     def password(self) -> str:
-        return str(re.findall(r"ada@acme\.example +(\S+)", self.said)[0])
+        return str(re.findall(r"ada@acme\.example +(\S+)", self.output)[0])
 
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
     port, sandbox_port = free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
-        leave_what_an_older_version_left(folder)
-        # Made by chance, and once in 64 like this.
+        create_tables_of_an_older_version(folder)
+        # The secret is random: one in 64 begins with a dash.
         Path(folder, "webhook_secret").write_text("-a-secret-that-begins-with-a-dash-0123456789")
         process = start_demo(folder, port, sandbox_port)
-        said = ""
+        output = ""
         for line in process.stdout or ():
-            said += line
+            output += line
             if "Ctrl-C ends everything" in line:
                 break
-        assert "The demo runs" in said, said
-        yield Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", said, process, folder)
+        assert "The demo runs" in output, output
+        yield Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", output, process, folder)
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=30)
         assert process.returncode == 0, rest
@@ -96,16 +96,16 @@ def sign_in(page: Page, demo: Demo, email: str) -> None:
 
 
 def single_sign_on(page: Page, demo: Demo, at: Callable[[str], None]) -> None:
-    """Ada sets it up. `at` is called with the name of each picture of the README, where it would be taken."""
+    """Set up Single Sign-On as Ada; call `at` with the name of each README picture when the page shows it."""
     sign_in(page, demo, "ADA@acme.example")
     expect(page.get_by_role("heading", level=1)).to_have_text("Acme Inc.")
     section = page.get_by_role("region", name="Single Sign-On")
     expect(section).to_contain_text("Not set up")
     at("1-not-set-up")
 
-    with page.expect_response(re.compile("/portal/sso/")) as answer:
+    with page.expect_response(re.compile("/portal/sso/")) as response:
         page.get_by_role("button", name="Configure SSO").click()
-    assert answer.value.status == 303
+    assert response.value.status == 303
     page.wait_for_url(f"{demo.sandbox}/**")
     expect(page.locator("body")).to_contain_text("Acme Inc.")
     page.get_by_role("radio", name="Okta", exact=True).check()
@@ -121,14 +121,16 @@ def single_sign_on(page: Page, demo: Demo, at: Callable[[str], None]) -> None:
     at("3-active")
 
 
-def test_an_it_admin_sets_up_single_sign_on_and_sees_it_active(demo: Demo, page: Page) -> None:
+def test_it_admin_sets_up_single_sign_on_and_sees_it_active(demo: Demo, page: Page) -> None:
     shown = {}
-    single_sign_on(page, demo, lambda name: shown.update({name: pictures.told(page)}))
+    single_sign_on(page, demo, lambda name: shown.update({name: pictures.describe_page(page)}))
 
-    assert shown == pictures.taken(), "The README's pictures are old: run `make screenshots` and look at them"
+    assert shown == pictures.load_descriptions(), (
+        "The README's pictures are outdated: run `make screenshots` and review them"
+    )
 
 
-def test_an_it_admin_sets_up_directory_sync_by_keyboard_alone(demo: Demo, page: Page) -> None:
+def test_it_admin_sets_up_directory_sync_by_keyboard_alone(demo: Demo, page: Page) -> None:
     page.goto(demo.url)
     expect(page.get_by_label("E-mail address")).to_be_focused()
     page.keyboard.type("cleo@birch.example")
@@ -156,7 +158,7 @@ def test_an_it_admin_sets_up_directory_sync_by_keyboard_alone(demo: Demo, page: 
     expect(section.get_by_text("Active", exact=True)).to_be_visible()
 
 
-def test_a_member_sees_the_state_and_no_button(demo: Demo, page: Page) -> None:
+def test_member_sees_the_state_and_no_button(demo: Demo, page: Page) -> None:
     sign_in(page, demo, "ben@acme.example")
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Acme Inc.")
@@ -164,7 +166,7 @@ def test_a_member_sees_the_state_and_no_button(demo: Demo, page: Page) -> None:
     expect(page.get_by_role("main")).to_contain_text("Ada Adeyemi")
 
 
-def test_the_page_needs_no_sideways_scrolling_on_a_phone(demo: Demo, page: Page) -> None:
+def test_page_needs_no_horizontal_scrolling_on_a_phone(demo: Demo, page: Page) -> None:
     page.set_viewport_size({"width": 320, "height": 700})
     sign_in(page, demo, "ada@acme.example")
     page.wait_for_url("**/enterprises/acme-inc/")
@@ -172,19 +174,19 @@ def test_the_page_needs_no_sideways_scrolling_on_a_phone(demo: Demo, page: Page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
 
 
-def test_a_taken_port_is_named(demo: Demo) -> None:
+def test_demo_names_a_port_that_is_in_use(demo: Demo) -> None:
     port = int(demo.url.rsplit(":", 1)[1])
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
-        said, _ = start_demo(folder, port, free_port()).communicate(timeout=30)
+        output, _ = start_demo(folder, port, free_port()).communicate(timeout=30)
 
-    assert f"Port {port} is taken" in said
-    assert "--port" in said
+    assert f"Port {port} is taken" in output
+    assert "--port" in output
 
 
-def test_a_second_demo_in_the_same_folder_does_not_empty_the_first_one_s_database(demo: Demo) -> None:
-    said, _ = start_demo(demo.folder, free_port(), free_port()).communicate(timeout=30)
+def test_second_demo_in_the_same_folder_stops_and_leaves_the_first_running(demo: Demo) -> None:
+    output, _ = start_demo(demo.folder, free_port(), free_port()).communicate(timeout=30)
 
-    assert "A demo runs in this folder already." in said
-    assert "Traceback" not in said
-    with urlopen(f"{demo.url}/account/login/", timeout=10) as answer:  # noqa: S310
-        assert answer.status == 200
+    assert "A demo runs in this folder already." in output
+    assert "Traceback" not in output
+    with urlopen(f"{demo.url}/account/login/", timeout=10) as response:  # noqa: S310
+        assert response.status == 200

@@ -1,4 +1,4 @@
-"""The application's addresses, and one that is broken."""
+"""The application's URLs, and one view that fails."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse

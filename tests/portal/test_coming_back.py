@@ -1,4 +1,4 @@
-"""Coming back from the Admin Portal: a hint to look, and no proof of anything."""
+"""A return from the Admin Portal triggers a reconcile; it proves nothing about the set-up."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ def visit(enterprise: Enterprise, user: User, **fields: Any) -> PortalSession:
 
 
 @pytest.mark.parametrize("way", ["finished", "returned"])
-def test_it_has_the_worker_look_now_and_once_more(
+def test_return_enqueues_a_reconcile_now_and_another_later(
     workos_api: responses.RequestsMock, acme: Enterprise, ada: User, way: str
 ) -> None:
     client, session = signed_in(ada), visit(acme, ada)
@@ -33,7 +33,7 @@ def test_it_has_the_worker_look_now_and_once_more(
     assert not workos_api.calls
 
 
-def test_opening_the_address_again_asks_for_nothing_more(acme: Enterprise, ada: User) -> None:
+def test_opening_the_return_url_again_enqueues_nothing(acme: Enterprise, ada: User) -> None:
     client, session = signed_in(ada), visit(acme, ada)
     client.get(f"{PATH}portal/finished/{session.nonce}/")
     Errand.objects.all().delete()
@@ -43,7 +43,9 @@ def test_opening_the_address_again_asks_for_nothing_more(acme: Enterprise, ada: 
     assert HistoryEntry.objects.filter(deed="portal_finished").count() == 1
 
 
-def test_somebody_else_s_visit_or_none_asks_for_nothing(acme: Enterprise, ada: User, ben: User) -> None:
+def test_return_url_of_another_user_or_unknown_session_enqueues_nothing(
+    acme: Enterprise, ada: User, ben: User
+) -> None:
     session = visit(acme, ada)
     signed_in(ben).get(f"{PATH}portal/finished/{session.nonce}/")
     signed_in(ada).get(f"{PATH}portal/finished/00000000-0000-0000-0000-000000000001/")
@@ -51,7 +53,7 @@ def test_somebody_else_s_visit_or_none_asks_for_nothing(acme: Enterprise, ada: U
     assert not Errand.objects.exists()
 
 
-def test_nothing_is_believed_from_a_query_string(acme: Enterprise, ada: User) -> None:
+def test_return_ignores_the_query_string(acme: Enterprise, ada: User) -> None:
     client, session = signed_in(ada), visit(acme, ada)
     page = client.get(f"{PATH}portal/finished/{session.nonce}/?state=active&success=true", follow=True)
 
@@ -59,7 +61,7 @@ def test_nothing_is_believed_from_a_query_string(acme: Enterprise, ada: User) ->
     assert not Connection.objects.exists()
 
 
-def test_a_page_view_never_asks_workos(
+def test_page_view_never_calls_workos(
     workos_api: responses.RequestsMock, acme: Enterprise, ada: User
 ) -> None:
     client = signed_in(ada)
@@ -70,22 +72,24 @@ def test_a_page_view_never_asks_workos(
 
 
 @pytest.mark.parametrize(
-    ("seconds", "says"),
+    ("seconds", "message"),
     [
         (8, "Single Sign-On became active 8 seconds after you returned."),
         (1, "Single Sign-On became active 1 second after you returned."),
         (-5, "Single Sign-On became active before you returned."),
     ],
 )
-def test_the_news_says_how_long_it_took(acme: Enterprise, ada: User, seconds: int, says: str) -> None:
+def test_status_message_says_how_long_the_change_took(
+    acme: Enterprise, ada: User, seconds: int, message: str
+) -> None:
     back = timezone.now() - timedelta(minutes=1)
     visit(acme, ada, returned_at=back)
     connection(acme, "active", as_of=back, told_at=back + timedelta(seconds=seconds))
 
-    assert says in text(signed_in(ada).get(PATH).text)
+    assert message in text(signed_in(ada).get(PATH).text)
 
 
-def test_somebody_else_is_told_who_returned(acme: Enterprise, ada: User, ben: User) -> None:
+def test_status_message_names_the_returning_user_to_others(acme: Enterprise, ada: User, ben: User) -> None:
     back = timezone.now()
     visit(acme, ada, returned_at=back)
     connection(acme, "active", as_of=back, told_at=back + timedelta(seconds=8))
@@ -93,9 +97,7 @@ def test_somebody_else_is_told_who_returned(acme: Enterprise, ada: User, ben: Us
     assert "8 seconds after Ada Adeyemi returned." in text(signed_in(ben).get(PATH).text)
 
 
-def test_it_waits_for_the_second_look_before_it_says_that_nothing_changed(
-    acme: Enterprise, ada: User
-) -> None:
+def test_page_does_not_report_no_change_before_the_second_reconcile(acme: Enterprise, ada: User) -> None:
     back = timezone.now()
     visit(acme, ada, returned_at=back)
     Enterprise.objects.update(checked_at=back + timedelta(seconds=2))
@@ -105,7 +107,7 @@ def test_it_waits_for_the_second_look_before_it_says_that_nothing_changed(
     assert "load delay" in page.text
 
 
-def test_checking_now_has_the_page_watch_until_the_answer_is_there(acme: Enterprise, ada: User) -> None:
+def test_check_now_makes_the_page_poll_until_the_reconcile_is_done(acme: Enterprise, ada: User) -> None:
     client = signed_in(ada)
     asked = client.post(f"{PATH}check/", follow=True)
     Errand.objects.all().delete()
@@ -116,7 +118,7 @@ def test_checking_now_has_the_page_watch_until_the_answer_is_there(acme: Enterpr
     assert "load delay" not in answered.text
 
 
-def test_a_look_that_does_not_succeed_is_not_waited_for_for_ever(acme: Enterprise, ada: User) -> None:
+def test_page_stops_polling_when_the_reconcile_does_not_succeed(acme: Enterprise, ada: User) -> None:
     client = signed_in(ada)
     client.post(f"{PATH}check/")
     Errand.objects.update(recorded_at=timezone.now() - timedelta(minutes=11))
@@ -124,7 +126,7 @@ def test_a_look_that_does_not_succeed_is_not_waited_for_for_ever(acme: Enterpris
     assert "load delay" not in client.get(PATH).text
 
 
-def test_no_change_is_said_as_well(acme: Enterprise, ada: User) -> None:
+def test_page_reports_no_change_after_the_second_reconcile(acme: Enterprise, ada: User) -> None:
     visit(acme, ada, returned_at=timezone.now())
     Enterprise.objects.update(checked_at=timezone.now() + timedelta(seconds=20))
     page = signed_in(ada).get(PATH)
@@ -133,7 +135,7 @@ def test_no_change_is_said_as_well(acme: Enterprise, ada: User) -> None:
     assert "load delay" not in page.text
 
 
-def test_the_news_is_sent_again_only_when_it_changed(acme: Enterprise, ada: User) -> None:
+def test_status_message_is_sent_again_only_when_it_changed(acme: Enterprise, ada: User) -> None:
     back = timezone.now()
     visit(acme, ada, returned_at=back)
     client = signed_in(ada)
@@ -145,7 +147,7 @@ def test_the_news_is_sent_again_only_when_it_changed(acme: Enterprise, ada: User
     assert "hx-swap-oob" in client.get(f"{PATH}status/?news={mark}").text
 
 
-def test_the_page_asks_ever_more_rarely_and_then_no_more(acme: Enterprise, ada: User) -> None:
+def test_page_polls_less_and_less_often_and_then_stops(acme: Enterprise, ada: User) -> None:
     now = timezone.now()
     session = visit(acme, ada, finished_at=now)
     pauses = [visits.pause(now, now=now + timedelta(seconds=waited)) for waited in (0, 29, 31, 119, 121, 301)]
@@ -155,7 +157,9 @@ def test_the_page_asks_ever_more_rarely_and_then_no_more(acme: Enterprise, ada: 
     assert visits.recent([session], now=now + timedelta(minutes=11)) == []
 
 
-def test_checking_now_is_bounded(acme: Enterprise, ada: User) -> None:
+def test_check_now_enqueues_nothing_when_a_reconcile_is_pending_or_recent(
+    acme: Enterprise, ada: User
+) -> None:
     client = signed_in(ada)
     client.post(f"{PATH}check/")
     client.post(f"{PATH}check/")
@@ -167,7 +171,7 @@ def test_checking_now_is_bounded(acme: Enterprise, ada: User) -> None:
     assert not Errand.objects.exists()
 
 
-def test_an_unfinished_visit_of_long_ago_is_not_gone_on_with(acme: Enterprise, ada: User) -> None:
+def test_old_unfinished_session_is_not_shown(acme: Enterprise, ada: User) -> None:
     visit(acme, ada, launched_at=timezone.now() - timedelta(days=15))
 
     assert "not finished" not in signed_in(ada).get(PATH).text

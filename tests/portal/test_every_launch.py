@@ -1,4 +1,4 @@
-"""Every launch stands in the history with its outcome, also one that was refused or killed."""
+"""Every launch is in the audit log with its outcome, including refused and killed ones."""
 
 from collections import Counter
 from datetime import timedelta
@@ -27,12 +27,12 @@ def portal(workos_api: responses.RequestsMock) -> responses.RequestsMock:
     return workos_api
 
 
-def outcomes() -> list[str]:
+def audited_outcomes() -> list[str]:
     found = HistoryEntry.objects.filter(deed="portal_opened").order_by("id")
     return list(found.values_list("outcome", flat=True))
 
 
-def launches(enterprise: Enterprise, user: User, *, count: int) -> None:
+def create_launches(enterprise: Enterprise, user: User, *, count: int) -> None:
     launched_at = timezone.now() - timedelta(minutes=7)
     PortalSession.objects.bulk_create(
         PortalSession(
@@ -42,7 +42,7 @@ def launches(enterprise: Enterprise, user: User, *, count: int) -> None:
     )
 
 
-def test_one_that_opens(portal: responses.RequestsMock, ada: User) -> None:
+def test_opened_launch_is_in_the_audit_log(portal: responses.RequestsMock, ada: User) -> None:
     signed_in(ada).post(PATH)
 
     entry = HistoryEntry.objects.get()
@@ -52,43 +52,45 @@ def test_one_that_opens(portal: responses.RequestsMock, ada: User) -> None:
     assert entry.client_address == "127.0.0.1"
 
 
-def test_one_too_many_by_a_person_is_told_once(
+def test_launches_over_the_user_limit_are_refused_and_audited_once(
     portal: responses.RequestsMock, acme: Enterprise, ada: User
 ) -> None:
-    launches(acme, ada, count=10)
+    create_launches(acme, ada, count=10)
     client = signed_in(ada)
     for _ in range(3):
         page = client.post(PATH, follow=True)
 
     assert "You have asked for the Admin Portal 10 times in ten minutes." in page.text
     assert "Try again in 3 minutes." in page.text
-    assert outcomes() == ["Refused: too often"]
+    assert audited_outcomes() == ["Refused: too often"]
     assert not portal.calls
 
 
-def test_one_too_many_by_all_together(
+def test_launch_over_the_enterprise_limit_is_refused_and_audited(
     portal: responses.RequestsMock, acme: Enterprise, birch: Enterprise, ada: User, ben: User, cleo: User
 ) -> None:
-    """None of them alone is over the limit, and another enterprise is not held up."""
+    """No user alone is over the limit, and another enterprise is not affected."""
     for number in range(6):
-        launches(acme, User.objects.create_user(f"c{number}@acme.example"), count=5)
+        create_launches(acme, User.objects.create_user(f"c{number}@acme.example"), count=5)
     page = signed_in(ada).post(PATH, follow=True)
 
     assert "The IT admins of Acme Inc. have asked for the Admin Portal 30 times in ten minutes." in page.text
     assert "Try again in 3 minutes." in page.text
-    assert outcomes() == ["Refused: too often"]
+    assert audited_outcomes() == ["Refused: too often"]
     assert signed_in(cleo).post("/enterprises/birch-ltd/portal/sso/").status_code == 303
 
 
-def test_the_limit_ends_with_its_time(portal: responses.RequestsMock, acme: Enterprise, ada: User) -> None:
-    launches(acme, ada, count=10)
+def test_rate_limit_ends_after_its_window(
+    portal: responses.RequestsMock, acme: Enterprise, ada: User
+) -> None:
+    create_launches(acme, ada, count=10)
     PortalSession.objects.update(launched_at=timezone.now() - timedelta(minutes=10, seconds=1))
 
     assert signed_in(ada).post(PATH).status_code == 303
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_whose_process_is_killed_while_workos_is_asked(
+def test_launch_killed_during_the_workos_call_is_audited_as_cut_off(
     workos_sandbox: Sandbox, manage: Manage, acme: Enterprise, ada: User
 ) -> None:
     organization(workos_sandbox, acme)

@@ -1,4 +1,4 @@
-"""Every page is sent with strict headers; the way out and the addresses with a token with stricter ones."""
+"""Every page has strict security headers; launches and URLs with a token have stricter ones."""
 
 from typing import Any
 
@@ -36,20 +36,20 @@ PAGES = [
 ]
 
 
-def policy(response: Any) -> dict[str, str]:
+def content_security_policy(response: Any) -> dict[str, str]:
     header = response["Content-Security-Policy"]
     return dict((*part.strip().split(" ", 1), "")[:2] for part in header.split(";"))
 
 
 @pytest.fixture
-def everybody(acme: Enterprise, ada: User) -> Client:
+def ada_with_all_roles(acme: Enterprise, ada: User) -> Client:
     ada.is_staff = ada.is_superuser = True
     ada.save()
     return signed_in(ada)
 
 
-def has_strict_headers(response: Any) -> None:
-    directives = policy(response)
+def assert_strict_headers(response: Any) -> None:
+    directives = content_security_policy(response)
     assert directives["default-src"] == "'none'"
     assert directives["script-src"] == "'self'"
     assert directives["style-src"] == "'self'"
@@ -62,30 +62,30 @@ def has_strict_headers(response: Any) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_has_strict_headers(everybody: Client, path: str) -> None:
-    response = everybody.get(path)
+def test_every_page_has_strict_headers(ada_with_all_roles: Client, path: str) -> None:
+    response = ada_with_all_roles.get(path)
 
-    has_strict_headers(response)
+    assert_strict_headers(response)
     assert response["Referrer-Policy"] == "same-origin"
 
 
 @pytest.mark.parametrize("name", [name for name, (method, _, _) in MATRIX.items() if method == "get"])
-def test_every_address_that_can_be_opened_has_them(everybody: Client, name: str) -> None:
+def test_every_get_url_has_strict_headers(ada_with_all_roles: Client, name: str) -> None:
     arguments = MATRIX[name][1]
-    response = everybody.get(reverse(name, kwargs=arguments))
+    response = ada_with_all_roles.get(reverse(name, kwargs=arguments))
 
-    has_strict_headers(response)
+    assert_strict_headers(response)
     has_token = {"token", "nonce"} & arguments.keys()
     assert response["Referrer-Policy"] == ("no-referrer" if has_token else "same-origin")
 
 
 @pytest.mark.parametrize("path", [path for path in PAGES if path != "/enterprises/acme-inc/"])
-def test_forms_of_other_pages_lead_nowhere_else(everybody: Client, path: str) -> None:
-    assert policy(everybody.get(path))["form-action"] == "'self'"
+def test_form_action_of_other_pages_allows_only_our_site(ada_with_all_roles: Client, path: str) -> None:
+    assert content_security_policy(ada_with_all_roles.get(path))["form-action"] == "'self'"
 
 
-def test_the_page_with_the_buttons_lets_its_forms_lead_to_https(everybody: Client) -> None:
-    allowed = policy(everybody.get("/enterprises/acme-inc/"))["form-action"].split()
+def test_form_action_of_the_enterprise_page_allows_https(ada_with_all_roles: Client) -> None:
+    allowed = content_security_policy(ada_with_all_roles.get("/enterprises/acme-inc/"))["form-action"].split()
 
     assert allowed == ["'self'", "https:"]
 
@@ -97,23 +97,23 @@ def reset(ada: User) -> str:
 
 @pytest.fixture
 def tokens(acme: Enterprise, ada: User, reset: str) -> dict[str, str]:
-    """An address of each kind that carries a token."""
-    visit = PortalSession.objects.create(
+    """One URL of each kind that contains a token."""
+    session = PortalSession.objects.create(
         enterprise=acme, user=ada, intent="sso", outcome="opened", launched_at=timezone.now()
     )
-    back = f"/enterprises/acme-inc/portal/returned/{visit.nonce}/"
+    return_url = f"/enterprises/acme-inc/portal/returned/{session.nonce}/"
     return {
         "set a password": f"{reset}/{default_token_generator.make_token(ada)}/",
-        "a password link that works no longer": f"{reset}/c9f0f8-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/",
+        "an expired password link": f"{reset}/c9f0f8-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/",
         "an invitation": "/invitations/0f3a8c6d2e4b5a697887969594/",
-        "the way back": back,
+        "the return URL": return_url,
     }
 
 
 @pytest.mark.parametrize(
-    "name", ["set a password", "a password link that works no longer", "an invitation", "the way back"]
+    "name", ["set a password", "an expired password link", "an invitation", "the return URL"]
 )
-def test_an_address_with_a_token_shows_no_page_and_is_told_to_nobody(
+def test_url_with_a_token_redirects_without_the_token_and_sends_no_referrer(
     tokens: dict[str, str], ada: User, name: str
 ) -> None:
     client = signed_in(ada)
@@ -124,19 +124,19 @@ def test_an_address_with_a_token_shows_no_page_and_is_told_to_nobody(
     secret = tokens[name].rstrip("/").rpartition("/")[2]
     page = client.get(tokens[name], follow=True)
     assert secret not in page.redirect_chain[-1][0]
-    # A form there needs its origin, or its POST would fail CSRF.
+    # Without an origin, the POST of a form there would fail the CSRF check.
     assert page["Referrer-Policy"] == "same-origin"
 
 
-def test_a_stranger_s_404_there_has_no_form_that_would_fail(tokens: dict[str, str], cleo: User) -> None:
-    response = signed_in(cleo).get(tokens["the way back"])
+def test_stranger_s_404_at_a_url_with_a_token_has_no_form(tokens: dict[str, str], cleo: User) -> None:
+    response = signed_in(cleo).get(tokens["the return URL"])
 
     assert (response.status_code, response["Referrer-Policy"]) == (404, "no-referrer")
     assert "cleo@birch.example" in response.text
     assert "<form" not in response.text
 
 
-def test_a_password_is_set_though_the_token_is_gone_from_the_address(
+def test_password_can_be_set_after_the_token_is_removed_from_the_url(
     tokens: dict[str, str], ada: User, reset: str
 ) -> None:
     client = Client(enforce_csrf_checks=True)
@@ -149,14 +149,14 @@ def test_a_password_is_set_though_the_token_is_gone_from_the_address(
     assert ada.check_password("a very good battery")
 
 
-def test_a_link_that_works_no_longer_says_so(tokens: dict[str, str]) -> None:
-    page = Client().get(tokens["a password link that works no longer"], follow=True)
+def test_expired_password_link_says_that_it_no_longer_works(tokens: dict[str, str]) -> None:
+    page = Client().get(tokens["an expired password link"], follow=True)
 
     assert "This link no longer works" in page.text
 
 
-def test_every_address_with_a_token_is_known_to_the_middleware() -> None:
-    """A parameter that could be a secret under another name would slip through."""
+def test_secret_url_parameters_have_names_that_the_middleware_knows() -> None:
+    """The middleware knows secrets by parameter name; another name would not be protected."""
     names: set[str] = set()
 
     def walk(patterns: list[URLPattern | URLResolver]) -> None:
@@ -171,7 +171,7 @@ def test_every_address_with_a_token_is_known_to_the_middleware() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "kept"),
+    ("line", "expected"),
     [
         ('"GET /account/reset/MQ/cs5u1x-0f3a8c6d2e4b5a697887969594/ HTTP/1.1"', "/account/reset/MQ/…/ HTTP"),
         ("GET /e/acme-inc/portal/finished/0b9d4a36-3c4e-4f7b-9a51-2f6f0a6b7c1d/", "/portal/finished/…/"),
@@ -183,5 +183,5 @@ def test_every_address_with_a_token_is_known_to_the_middleware() -> None:
         ('"GET /enterprises/a-long-name-of-an-enterprise/ HTTP/1.1"', "/a-long-name-of-an-enterprise/"),
     ],
 )  # fmt: skip
-def test_access_logs_keep_the_address_without_its_token(line: str, kept: str) -> None:
-    assert kept in hide(line)
+def test_access_log_hides_tokens_in_urls(line: str, expected: str) -> None:
+    assert expected in hide(line)

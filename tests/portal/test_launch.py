@@ -1,4 +1,4 @@
-"""A button becomes a five-minute link becomes a redirect."""
+"""A launch mints a five-minute Portal Link and redirects to it."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ def portal(workos_api: responses.RequestsMock) -> responses.BaseResponse:
     return answer
 
 
-def test_an_it_admin_is_sent_to_the_portal(portal: responses.BaseResponse, ada: User) -> None:
+def test_it_admin_is_redirected_to_the_portal(portal: responses.BaseResponse, ada: User) -> None:
     response = signed_in(ada).post(PATH)
 
     assert response.status_code == 303
@@ -41,7 +41,7 @@ def test_an_it_admin_is_sent_to_the_portal(portal: responses.BaseResponse, ada: 
 
 
 @pytest.mark.parametrize("intent", ["sso", "dsync"])
-def test_workos_is_told_who_for_what_and_where_to_come_back(
+def test_launch_sends_user_intent_and_return_urls_to_workos(
     portal: responses.BaseResponse, ada: User, intent: str
 ) -> None:
     signed_in(ada).post(f"/enterprises/acme-inc/portal/{intent}/")
@@ -51,12 +51,12 @@ def test_workos_is_told_who_for_what_and_where_to_come_back(
     assert sent["intent"] == intent
     assert sent["organization"] == session.enterprise.organization_id
     assert sent["external_user_id"] == str(ada.pk)
-    back = "http://localhost:8000/enterprises/acme-inc/portal"
-    assert sent["success_url"] == f"{back}/finished/{session.nonce}/"
-    assert sent["return_url"] == f"{back}/returned/{session.nonce}/"
+    base = "http://localhost:8000/enterprises/acme-inc/portal"
+    assert sent["success_url"] == f"{base}/finished/{session.nonce}/"
+    assert sent["return_url"] == f"{base}/returned/{session.nonce}/"
 
 
-def test_the_visit_is_written_down(portal: responses.BaseResponse, ada: User) -> None:
+def test_launch_creates_a_portal_session(portal: responses.BaseResponse, ada: User) -> None:
     signed_in(ada).post(PATH)
 
     session = PortalSession.objects.get()
@@ -64,7 +64,7 @@ def test_the_visit_is_written_down(portal: responses.BaseResponse, ada: User) ->
     assert session.client_address == "127.0.0.1"
 
 
-def test_the_link_is_kept_nowhere(
+def test_portal_link_is_stored_nowhere(
     portal: responses.BaseResponse, ada: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -82,7 +82,7 @@ def test_the_link_is_kept_nowhere(
     assert SECRET not in json.dumps(dict(client.session))
 
 
-def test_a_stranger_is_told_nothing(
+def test_launch_by_a_stranger_is_a_404(
     portal: responses.BaseResponse, cleo: User, dan: User, acme: Enterprise
 ) -> None:
     assert signed_in(cleo).post(PATH).status_code == 404
@@ -90,19 +90,19 @@ def test_a_stranger_is_told_nothing(
     assert not portal.calls
 
 
-def test_a_plain_member_is_refused(portal: responses.BaseResponse, ben: User) -> None:
+def test_launch_by_a_member_is_a_403(portal: responses.BaseResponse, ben: User) -> None:
     assert signed_in(ben).post(PATH).status_code == 403
     assert not portal.calls
 
 
-def test_nobody_is_asked_to_sign_in_first(portal: responses.BaseResponse, acme: Enterprise) -> None:
+def test_anonymous_launch_redirects_to_the_sign_in(portal: responses.BaseResponse, acme: Enterprise) -> None:
     response = Client().post(PATH)
 
     assert (response.status_code, response["Location"]) == (302, f"/account/login/?next={PATH}")
     assert not portal.calls
 
 
-def test_a_form_of_another_site_is_refused(portal: responses.BaseResponse, ada: User) -> None:
+def test_launch_without_a_csrf_token_is_refused(portal: responses.BaseResponse, ada: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ada)
 
@@ -111,7 +111,7 @@ def test_a_form_of_another_site_is_refused(portal: responses.BaseResponse, ada: 
 
 
 @pytest.mark.parametrize("method", ["get", "head"])
-def test_following_the_address_mints_nothing_and_leads_to_the_page(
+def test_get_of_the_launch_url_mints_no_link_and_redirects_to_the_page(
     portal: responses.BaseResponse, ada: User, method: str
 ) -> None:
     response = getattr(signed_in(ada), method)(PATH)
@@ -120,7 +120,7 @@ def test_following_the_address_mints_nothing_and_leads_to_the_page(
     assert not portal.calls
 
 
-def test_an_intent_outside_the_plan_is_refused_with_the_reason(
+def test_intent_outside_the_plan_is_refused_with_the_reason(
     portal: responses.BaseResponse, ada: User, acme: Enterprise
 ) -> None:
     response = signed_in(ada).post("/enterprises/acme-inc/portal/audit_logs/", follow=True)
@@ -130,7 +130,7 @@ def test_an_intent_outside_the_plan_is_refused_with_the_reason(
     assert not PortalSession.objects.exists()
 
 
-def test_what_comes_with_single_sign_on_goes_with_it(
+def test_domain_verification_needs_single_sign_on_in_the_plan(
     portal: responses.BaseResponse, ada: User, acme: Enterprise
 ) -> None:
     client = signed_in(ada)
@@ -144,15 +144,13 @@ def test_what_comes_with_single_sign_on_goes_with_it(
 
 
 @pytest.mark.parametrize("intent", ["SSO", "billing", "directory_sync"])
-def test_an_intent_that_is_not_on_the_list_is_a_404(
-    portal: responses.BaseResponse, ada: User, intent: str
-) -> None:
+def test_unknown_intent_is_a_404(portal: responses.BaseResponse, ada: User, intent: str) -> None:
     assert signed_in(ada).post(f"/enterprises/acme-inc/portal/{intent}/").status_code == 404
     assert not portal.calls
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429, 500, 503])
-def test_a_refusal_is_a_message_on_the_same_page_with_a_reference(
+def test_workos_error_is_shown_on_the_page_with_a_reference(
     workos_api: responses.RequestsMock, ada: User, caplog: pytest.LogCaptureFixture, status: int
 ) -> None:
     workos_api.post(f"{API}/portal/generate_link", status=status, json={"message": "raw words of the API"})
@@ -168,7 +166,7 @@ def test_a_refusal_is_a_message_on_the_same_page_with_a_reference(
 
 
 @pytest.mark.parametrize("failure", [requests.ReadTimeout(), requests.ConnectionError("reset")])
-def test_an_unreachable_workos_is_a_message_on_the_same_page(
+def test_unreachable_workos_is_shown_on_the_page(
     workos_api: responses.RequestsMock, ada: User, failure: Exception
 ) -> None:
     workos_api.post(f"{API}/portal/generate_link", body=failure)
@@ -179,7 +177,9 @@ def test_an_unreachable_workos_is_a_message_on_the_same_page(
     assert PortalSession.objects.get().outcome == "unavailable"
 
 
-def test_a_dangerous_link_is_not_followed(workos_api: responses.RequestsMock, ada: User) -> None:
+def test_portal_link_with_an_unsafe_scheme_is_not_followed(
+    workos_api: responses.RequestsMock, ada: User
+) -> None:
     workos_api.post(f"{API}/portal/generate_link", status=201, json={"link": "javascript:alert(1)"})
 
     response = signed_in(ada).post(PATH)
@@ -187,7 +187,9 @@ def test_a_dangerous_link_is_not_followed(workos_api: responses.RequestsMock, ad
     assert response["Location"] == "/enterprises/acme-inc/"
 
 
-def test_an_enterprise_that_is_not_provisioned_says_so(workos_api: responses.RequestsMock, ada: User) -> None:
+def test_launch_for_an_unprovisioned_enterprise_is_explained(
+    workos_api: responses.RequestsMock, ada: User
+) -> None:
     Enterprise.objects.update(organization_id=None)
 
     response = signed_in(ada).post(PATH, follow=True)
@@ -196,7 +198,7 @@ def test_an_enterprise_that_is_not_provisioned_says_so(workos_api: responses.Req
 
 
 @pytest.mark.parametrize(("name", "field"), [("finished", "finished_at"), ("returned", "returned_at")])
-def test_coming_back_is_noted_once(portal: responses.BaseResponse, ada: User, name: str, field: str) -> None:
+def test_return_time_is_stored_once(portal: responses.BaseResponse, ada: User, name: str, field: str) -> None:
     client = signed_in(ada)
     client.post(PATH)
     nonce = PortalSession.objects.get().nonce
@@ -210,7 +212,7 @@ def test_coming_back_is_noted_once(portal: responses.BaseResponse, ada: User, na
     assert getattr(PortalSession.objects.get(), field) == first
 
 
-def test_somebody_else_cannot_come_back_in_their_place(
+def test_return_by_another_user_is_not_stored(
     portal: responses.BaseResponse, ada: User, ben: User, cleo: User
 ) -> None:
     signed_in(ada).post(PATH)

@@ -1,4 +1,4 @@
-"""The page says what is known, in words."""
+"""The enterprise's page shows the mirrored state in words."""
 
 import re
 from typing import Any
@@ -30,7 +30,7 @@ def connection(enterprise: Enterprise, state: str, **fields: Any) -> Connection:
     return Connection.objects.create(enterprise=enterprise, state=state, **(values | fields))
 
 
-def test_an_it_admin_sees_both_buttons(ada: User) -> None:
+def test_it_admin_sees_both_configure_buttons(ada: User) -> None:
     page = signed_in(ada).get(PATH)
 
     assert "Configure SSO" in page.text
@@ -38,7 +38,7 @@ def test_an_it_admin_sees_both_buttons(ada: User) -> None:
     assert text(page.text).count("Not set up") == 3
 
 
-def test_a_member_sees_the_state_no_button_and_whom_to_ask(ben: User, ada: User) -> None:
+def test_member_sees_states_and_it_admins_but_no_button(ben: User, ada: User) -> None:
     page = signed_in(ben).get(PATH)
 
     assert "Configure SSO" not in page.text
@@ -46,7 +46,7 @@ def test_a_member_sees_the_state_no_button_and_whom_to_ask(ben: User, ada: User)
     assert "Ada Adeyemi" in page.text
 
 
-def test_a_stranger_sees_that_there_is_nothing(cleo: User, dan: User, acme: Enterprise) -> None:
+def test_stranger_gets_a_404_for_the_page(cleo: User, dan: User, acme: Enterprise) -> None:
     for person in (cleo, dan):
         assert signed_in(person).get(PATH).status_code == 404
         assert signed_in(person).get(f"{PATH}status/").status_code == 404
@@ -62,7 +62,7 @@ def test_a_stranger_sees_that_there_is_nothing(cleo: User, dan: User, acme: Ente
         ("deleted", "Removed"),
     ],
 )
-def test_each_state_has_its_words(ada: User, acme: Enterprise, state: str, words: str) -> None:
+def test_connection_state_is_shown_in_words(ada: User, acme: Enterprise, state: str, words: str) -> None:
     connection(acme, state)
 
     assert words in text(signed_in(ada).get(PATH).text)
@@ -93,7 +93,7 @@ def test_directories_and_domains_are_shown(ada: User, acme: Enterprise) -> None:
     assert "no record" in page
 
 
-def test_who_came_back_before_the_news_is_told_that_it_is_on_the_way(ada: User, acme: Enterprise) -> None:
+def test_page_shows_waiting_after_a_return_until_the_change_arrives(ada: User, acme: Enterprise) -> None:
     now = timezone.now()
     PortalSession.objects.create(
         enterprise=acme, user=ada, intent="sso", outcome="opened", launched_at=now, finished_at=now
@@ -102,23 +102,21 @@ def test_who_came_back_before_the_news_is_told_that_it_is_on_the_way(ada: User, 
 
     waiting = client.get(PATH)
     connection(acme, "active", as_of=timezone.now())
-    there = client.get(PATH)
+    active = client.get(PATH)
 
     assert "Waiting for WorkOS" in waiting.text
     assert 'load delay:2s, every 60s"' in waiting.text
-    assert "Waiting for WorkOS" not in there.text
-    assert "load delay" not in there.text
+    assert "Waiting for WorkOS" not in active.text
+    assert "load delay" not in active.text
 
 
-def test_names_are_escaped(ada: User, acme: Enterprise) -> None:
+def test_connection_name_is_escaped(ada: User, acme: Enterprise) -> None:
     connection(acme, "active", name="<script>alert(1)</script>")
 
     assert "<script>alert" not in signed_in(ada).get(PATH).text
 
 
-def test_an_enterprise_without_an_organization_offers_no_button_and_says_why(
-    ada: User, acme: Enterprise
-) -> None:
+def test_page_without_an_organization_has_no_button_and_says_why(ada: User, acme: Enterprise) -> None:
     Enterprise.objects.update(organization_id=None)
 
     page = signed_in(ada).get(PATH)
@@ -127,9 +125,7 @@ def test_an_enterprise_without_an_organization_offers_no_button_and_says_why(
     assert "not connected to WorkOS yet" in page.text
 
 
-def test_the_page_costs_a_bounded_number_of_queries(
-    ada: User, acme: Enterprise, django_assert_max_num_queries: Any
-) -> None:
+def test_page_query_count_is_bounded(ada: User, acme: Enterprise, django_assert_max_num_queries: Any) -> None:
     for number in range(50):
         connection(acme, "active", connection_id=f"conn_{number}")
     client = signed_in(ada)

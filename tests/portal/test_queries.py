@@ -1,4 +1,4 @@
-"""What a page asks of the database does not grow with what it shows."""
+"""The number of queries per page does not grow with the number of rows."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 PAGES = ["", "status/", "setup-links/", "members/", "history/"]
 
 
-def fill(enterprise: Enterprise, ada: User, *, many: bool) -> None:
+def create_rows(enterprise: Enterprise, ada: User, *, many: bool) -> None:
     now = timezone.now()
     connections, people, entries = (50, 500, 10_000) if many else (1, 1, 1)
     told = {"enterprise": enterprise, "as_of": now}
@@ -79,7 +79,7 @@ def fill(enterprise: Enterprise, ada: User, *, many: bool) -> None:
 
 
 @pytest.fixture
-def asked(acme: Enterprise, ada: User) -> Callable[[str], int]:
+def query_count(acme: Enterprise, ada: User) -> Callable[[str], int]:
     client = signed_in(ada)
 
     def count(page: str) -> int:
@@ -91,22 +91,22 @@ def asked(acme: Enterprise, ada: User) -> Callable[[str], int]:
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_asks_as_much_for_many_as_for_one(
-    page: str, acme: Enterprise, ada: User, asked: Callable[[str], int]
+def test_page_query_count_does_not_grow_with_the_rows(
+    page: str, acme: Enterprise, ada: User, query_count: Callable[[str], int]
 ) -> None:
-    fill(acme, ada, many=False)
-    few = asked(page)
+    create_rows(acme, ada, many=False)
+    few = query_count(page)
     for model in (Certificate, Connection, Directory, OrganizationDomain, PortalSession, SetupLink):
         model._default_manager.all().delete()
     User.objects.exclude(pk=ada.pk).delete()
 
-    fill(acme, ada, many=True)
+    create_rows(acme, ada, many=True)
 
-    assert asked(page) == few
+    assert query_count(page) == few
     assert few <= 14
 
 
-def test_an_enterprise_s_visits_are_found_by_their_index(
+def test_portal_sessions_of_an_enterprise_use_their_index(
     acme: Enterprise, birch: Enterprise, ada: User
 ) -> None:
     now = timezone.now()

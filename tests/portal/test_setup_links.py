@@ -1,4 +1,4 @@
-"""Who may send a setup link, and what becomes of it when they leave."""
+"""Who may send a setup link, and when it is revoked."""
 
 import json
 from collections.abc import Callable
@@ -44,7 +44,7 @@ def contacts(workos_api: responses.RequestsMock) -> responses.RequestsMock:
     return workos_api
 
 
-def test_an_it_admin_sends_one(contacts: responses.RequestsMock, ada: User) -> None:
+def test_it_admin_can_send_a_setup_link(contacts: responses.RequestsMock, ada: User) -> None:
     signed_in(ada).post(PATH, FORM)
 
     link = SetupLink.objects.get()
@@ -52,29 +52,29 @@ def test_an_it_admin_sends_one(contacts: responses.RequestsMock, ada: User) -> N
     assert json.loads(contacts.calls[-1].request.body or b"") == {"intents": ["sso", "directory_sync"]}
 
 
-def test_staff_send_one(contacts: responses.RequestsMock, acme: Enterprise, sam: User) -> None:
+def test_staff_can_send_a_setup_link(contacts: responses.RequestsMock, acme: Enterprise, sam: User) -> None:
     signed_in(sam).post(PATH, FORM)
 
     assert SetupLink.objects.get().sent_by == sam
 
 
-@pytest.mark.parametrize(("who", "status"), [("ben", 403), ("cleo", 404), ("dan", 404)])
-def test_nobody_else_does(
+@pytest.mark.parametrize(("name", "status"), [("ben", 403), ("cleo", 404), ("dan", 404)])
+def test_members_and_strangers_cannot_send_a_setup_link(
     contacts: responses.RequestsMock,
     request: pytest.FixtureRequest,
     acme: Enterprise,
     ada: User,
-    who: str,
+    name: str,
     status: int,
 ) -> None:
-    client = signed_in(request.getfixturevalue(who))
+    client = signed_in(request.getfixturevalue(name))
 
     assert client.get(PATH).status_code == status
     assert client.post(PATH, FORM).status_code == status
     assert not SetupLink.objects.exists()
 
 
-def test_somebody_else_s_enterprise_s_link_cannot_be_revoked(
+def test_setup_link_of_another_enterprise_cannot_be_revoked(
     contacts: responses.RequestsMock, ada: User, cleo: User
 ) -> None:
     signed_in(ada).post(PATH, FORM)
@@ -84,9 +84,7 @@ def test_somebody_else_s_enterprise_s_link_cannot_be_revoked(
     assert SetupLink.objects.get().state == "sent"
 
 
-def test_an_old_sign_in_sends_nothing_before_the_password(
-    contacts: responses.RequestsMock, ada: User
-) -> None:
+def test_old_sign_in_must_reauthenticate_before_sending(contacts: responses.RequestsMock, ada: User) -> None:
     client = old_sign_in(ada)
     asked = client.post(PATH, FORM)
 
@@ -96,14 +94,16 @@ def test_an_old_sign_in_sends_nothing_before_the_password(
     assert SetupLink.objects.get().state == "sent"
 
 
-def test_an_intent_outside_the_plan_is_no_choice(contacts: responses.RequestsMock, ada: User) -> None:
+def test_form_rejects_an_intent_outside_the_plan(contacts: responses.RequestsMock, ada: User) -> None:
     response = signed_in(ada).post(PATH, FORM | {"intents": ["log_streams"]})
 
     assert "log_streams is not one of the available choices" in response.text
     assert not SetupLink.objects.exists()
 
 
-def test_too_many_are_refused(contacts: responses.RequestsMock, acme: Enterprise, ada: User) -> None:
+def test_setup_links_over_the_rate_limit_are_refused(
+    contacts: responses.RequestsMock, acme: Enterprise, ada: User
+) -> None:
     now = timezone.now()
     SetupLink.objects.bulk_create(
         SetupLink(
@@ -118,7 +118,7 @@ def test_too_many_are_refused(contacts: responses.RequestsMock, acme: Enterprise
     assert SetupLink.objects.count() == 10
 
 
-def test_a_leaver_s_links_are_revoked_and_others_are_not(
+def test_setup_links_of_a_leaver_are_revoked_and_others_are_kept(
     contacts: responses.RequestsMock, acme: Enterprise, birch: Enterprise, ada: User, cleo: User
 ) -> None:
     now = timezone.now()
@@ -138,7 +138,7 @@ def test_a_leaver_s_links_are_revoked_and_others_are_not(
     ]
 
 
-def test_a_revocation_that_workos_does_not_know_is_done(
+def test_revocation_succeeds_when_workos_does_not_know_the_link(
     workos_api: responses.RequestsMock, acme: Enterprise, ada: User
 ) -> None:
     now = timezone.now()
@@ -152,7 +152,7 @@ def test_a_revocation_that_workos_does_not_know_is_done(
     assert SetupLink.objects.get().state == "revoked"
 
 
-def test_one_too_many_is_refused_before_the_old_one_is_revoked(
+def test_rate_limited_resend_does_not_revoke_the_old_link(
     contacts: responses.RequestsMock, ada: User, settings: Any
 ) -> None:
     settings.PORTAL_LIMIT_PERSON = 1
@@ -164,7 +164,7 @@ def test_one_too_many_is_refused_before_the_old_one_is_revoked(
     assert SetupLink.objects.get().state == "sent"
 
 
-def test_one_that_may_have_been_sent_is_told_to_all(
+def test_possibly_sent_setup_link_is_mailed_to_it_admins_and_audited(
     contacts: responses.RequestsMock, ada: User, mailoutbox: list[Any]
 ) -> None:
     contacts.replace(responses.POST, f"{CONTACTS}/it_contact_1/invite", body=requests.ConnectionError("cut"))
@@ -188,7 +188,7 @@ def leave_while_it_is_sent(contacts: responses.RequestsMock, leave: Callable[[],
     contacts.post(f"{API}/portal/revoke_link", status=204)
 
 
-def test_what_is_being_sent_when_its_sender_goes_is_revoked_all_the_same(
+def test_setup_link_is_revoked_when_its_sender_is_removed_during_sending(
     contacts: responses.RequestsMock, acme: Enterprise, ada: User, cleo: User
 ) -> None:
     Membership.objects.create(user=cleo, enterprise=acme, role=Membership.Role.IT_ADMIN)
@@ -204,10 +204,10 @@ def test_what_is_being_sent_when_its_sender_goes_is_revoked_all_the_same(
 
 
 @pytest.mark.parametrize("how", ["removed", "demoted", "deactivated"])
-def test_who_lost_the_right_a_moment_ago_sends_nothing(
+def test_sender_who_just_lost_access_cannot_send(
     contacts: responses.RequestsMock, acme: Enterprise, ada: User, how: str
 ) -> None:
-    """The page looked before; the colleague was faster."""
+    """The view's access check passed, then a colleague removed the sender's access."""
     if how == "removed":
         Membership.objects.all().delete()
     elif how == "demoted":
@@ -223,7 +223,7 @@ def test_who_lost_the_right_a_moment_ago_sends_nothing(
     assert not contacts.calls
 
 
-def test_a_late_revocation_spares_a_newer_link_to_the_same_person(
+def test_late_revocation_does_not_revoke_a_newer_link_to_the_same_contact(
     contacts: responses.RequestsMock, acme: Enterprise, ada: User
 ) -> None:
     client = signed_in(ada)
@@ -239,8 +239,8 @@ def test_a_late_revocation_spares_a_newer_link_to_the_same_person(
     assert list(SetupLink.objects.order_by("pk").values_list("state", flat=True)) == ["revoked", "sent"]
 
 
-@pytest.mark.parametrize("how", ["deactivated", "no staff any more"])
-def test_what_staff_sent_is_revoked_when_they_go(
+@pytest.mark.parametrize("how", ["deactivated", "left staff"])
+def test_setup_links_sent_by_staff_are_revoked_when_they_lose_access(
     contacts: responses.RequestsMock, acme: Enterprise, ada: User, sam: User, how: str
 ) -> None:
     signed_in(sam).post(PATH, FORM)
@@ -253,7 +253,7 @@ def test_what_staff_sent_is_revoked_when_they_go(
     assert SetupLink.objects.get().state == "revoked"
 
 
-def test_an_it_admin_who_stops_being_staff_keeps_what_they_sent_as_such(
+def test_it_admin_who_leaves_staff_keeps_their_setup_links(
     contacts: responses.RequestsMock, acme: Enterprise, ada: User
 ) -> None:
     signed_in(ada).post(PATH, FORM)
@@ -264,7 +264,7 @@ def test_an_it_admin_who_stops_being_staff_keeps_what_they_sent_as_such(
 
 
 @pytest.mark.parametrize("path", [PATH, "/enterprises/acme-inc/members/invite/"])
-def test_an_address_that_is_too_long_is_a_word_and_no_error(ada: User, path: str) -> None:
+def test_email_address_that_is_too_long_is_a_form_error(ada: User, path: str) -> None:
     address = f"{'a' * 64}@{'.'.join(['b' * 63] * 3)}.example"
     page = signed_in(ada).post(path, {**FORM, "email": address, "role": "member"})
 

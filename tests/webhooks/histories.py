@@ -1,4 +1,4 @@
-"""Lives of organizations as events in order, and what they come to: written without looking at ours."""
+"""Generate organizations' event histories and the state they end in, independently of the application."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ def text(at: datetime) -> str:
 
 @dataclass
 class World:
-    """WorkOS, as far as a history needs it. `objects` is what a reader of the whole history must know."""
+    """A minimal model of WorkOS. `objects` is the state that a reader of the whole history must end with."""
 
     external_ids: dict[str, str]
     now: datetime = START
@@ -27,78 +27,80 @@ class World:
     certificates: dict[str, bool] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
 
-    def say(self, event: str, data: Payload) -> None:
+    def emit(self, event: str, data: Payload) -> None:
         number = len(self.events)
         self.events.append(
             {"id": f"event_{number:026d}", "event": event, "data": data, "created_at": text(self.now)}
         )
 
     def created(self, organization: str) -> None:
-        self.say("organization.created", self._organization(organization))
+        self.emit("organization.created", self._organization(organization))
 
-    def do(self, minutes: int, organization: str, deed: str, number: int) -> None:
-        """One thing happens, `minutes` later (0: in the same second), if it can happen at all."""
+    def do(self, minutes: int, organization: str, action: str, number: int) -> None:
+        """Perform one action `minutes` later (0: in the same second), if it is possible."""
         self.now += timedelta(minutes=minutes)
-        kind, _, what = deed.partition(" ")
+        kind, _, change = action.partition(" ")
         if kind == "organization":
-            self._organization_deed(organization, what)
+            self._change_organization(organization, change)
         elif kind == "certificate":
-            self._certificate(organization, what, f"conn_{organization}_{number}")
+            self._certificate(organization, change, f"conn_{organization}_{number}")
         else:
-            self._object(organization, kind, what, f"{kind}_{organization}_{number}")
+            self._object(organization, kind, change, f"{kind}_{organization}_{number}")
 
-    def _object(self, organization: str, kind: str, what: str, name: str) -> None:
+    def _object(self, organization: str, kind: str, change: str, name: str) -> None:
         key = {"connection": "conn", "directory": "directory", "domain": "org_domain"}[kind] + name[
             len(kind) :
         ]
-        held = self.objects.get(key)
-        if (held and held["state"] == "deleted") or (what == "deleted" and not held):
+        known = self.objects.get(key)
+        if (known and known["state"] == "deleted") or (change == "deleted" and not known):
             return
-        state = {"deleted": "deleted"}.get(what, what)
+        state = {"deleted": "deleted"}.get(change, change)
         new = {"kind": kind, "organization": organization, "state": state}
-        # A deletion carries the object as it was before: its name, its state, and a time that proves nothing.
-        source = held if what == "deleted" and held else {"name": f"as of {len(self.events)}", "at": self.now}
-        told_state = held["state"] if what == "deleted" and held else state
+        # A deletion carries the object as it was before, with its name and state; its time is not reliable.
+        source = (
+            known if change == "deleted" and known else {"name": f"as of {len(self.events)}", "at": self.now}
+        )
+        payload_state = known["state"] if change == "deleted" and known else state
         new |= {"name": source["name"], "at": source["at"]}
         data = {
             "id": key,
             "organization_id": organization,
-            "state": told_state,
+            "state": payload_state,
             "name": source["name"],
-            "updated_at": text(source["at"] - timedelta(hours=what == "deleted")),
+            "updated_at": text(source["at"] - timedelta(hours=change == "deleted")),
         }
         if kind == "domain":
             data["domain"] = f"{key.replace('_', '-')}.example"
-            event = {"pending": "created", "failed": "verification_failed"}.get(what, what)
+            event = {"pending": "created", "failed": "verification_failed"}.get(change, change)
             if event == "verification_failed":
                 data = {"reason": "domain_verification_period_expired", "organization_domain": data}
-            self.say(f"organization_domain.{event}", data)
+            self.emit(f"organization_domain.{event}", data)
         else:
-            event = {"active": "activated", "inactive": "deactivated"}.get(what, what)
-            self.say(f"{'dsync' if kind == 'directory' else 'connection'}.{event}", data)
+            event = {"active": "activated", "inactive": "deactivated"}.get(change, change)
+            self.emit(f"{'dsync' if kind == 'directory' else 'connection'}.{event}", data)
         if organization in self.closed:
             new["state"] = "deleted"
         self.objects[key] = new
 
-    def _certificate(self, organization: str, what: str, connection: str) -> None:
-        self.certificates[connection] = what == "renewal_required"
-        self.say(
-            f"connection.saml_certificate_{what}",
+    def _certificate(self, organization: str, change: str, connection: str) -> None:
+        self.certificates[connection] = change == "renewal_required"
+        self.emit(
+            f"connection.saml_certificate_{change}",
             {
                 "connection": {"id": connection, "organization_id": organization},
                 "certificate": {"certificate_type": "ResponseSigning", "expiry_date": text(self.now)},
             },
         )
 
-    def _organization_deed(self, organization: str, what: str) -> None:
+    def _change_organization(self, organization: str, change: str) -> None:
         if organization in self.closed:
             return
-        self.say(f"organization.{what}", self._organization(organization))
-        if what == "deleted":
+        self.emit(f"organization.{change}", self._organization(organization))
+        if change == "deleted":
             self.closed.add(organization)
-            for held in self.objects.values():
-                if held["organization"] == organization:
-                    held["state"] = "deleted"
+            for known in self.objects.values():
+                if known["organization"] == organization:
+                    known["state"] = "deleted"
 
     def _organization(self, organization: str) -> Payload:
         return {
@@ -110,12 +112,12 @@ class World:
                 {
                     "id": key,
                     "domain": f"{key.replace('_', '-')}.example",
-                    "state": held["state"],
-                    "updated_at": text(held["at"]),
+                    "state": known["state"],
+                    "updated_at": text(known["at"]),
                 }
-                for key, held in self.objects.items()
-                if (held["kind"], held["organization"]) == ("domain", organization)
-                and held["state"] != "deleted"
+                for key, known in self.objects.items()
+                if (known["kind"], known["organization"]) == ("domain", organization)
+                and known["state"] != "deleted"
             ],
         }
 

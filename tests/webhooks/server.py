@@ -1,4 +1,4 @@
-"""gunicorn as in production, on the test's database, and raw bytes to send it."""
+"""Run gunicorn as in production on the test's database, and send it raw bytes."""
 
 import re
 import signal
@@ -24,42 +24,42 @@ class Server:
         return psutil.Process(self.process.pid).children()
 
     def memory(self) -> int:
-        """Bytes that its processes hold."""
+        """Resident memory of the worker processes, in bytes."""
         return sum(worker.memory_info().rss for worker in self.workers())
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
 
     def send(self, raw: bytes) -> bytes:
-        """Send these bytes, and read what comes until the server hangs up or has said enough."""
+        """Send these bytes; return one response, or what arrived before the server closed the connection."""
         with self.connect() as sock:
-            # It may have hung up before the end; what it said is still to be read.
+            # The server may close the connection early; its response must still be read.
             with suppress(BrokenPipeError, ConnectionResetError):
                 sock.sendall(raw)
             return answer(sock)
 
 
 def answer(sock: socket.socket) -> bytes:
-    """One answer: status line, headers and as much of a body as they announce."""
-    said = b""
-    while b"\r\n\r\n" not in said:
+    """Read one response: status line, headers and as much of the body as Content-Length announces."""
+    response = b""
+    while b"\r\n\r\n" not in response:
         try:
             more = sock.recv(65536)
         except ConnectionResetError:
-            return said
+            return response
         if not more:
-            return said
-        said += more
-    head, _, body = said.partition(b"\r\n\r\n")
+            return response
+        response += more
+    head, _, body = response.partition(b"\r\n\r\n")
     length = re.search(rb"(?i)content-length: (\d+)", head)
     while length and len(body) < int(length[1]) and (more := sock.recv(65536)):
         body += more
     return head + b"\r\n\r\n" + body
 
 
-def status(said: bytes) -> int:
-    """The status of an answer; 0 if the server hung up without one."""
-    found = re.match(rb"HTTP/1\.[01] (\d{3})", said)
+def status(response: bytes) -> int:
+    """The status code of a response; 0 if the server closed the connection without one."""
+    found = re.match(rb"HTTP/1\.[01] (\d{3})", response)
     return int(found[1]) if found else 0
 
 
@@ -74,7 +74,7 @@ def request(
 
 @contextmanager
 def serving(*arguments: str, **more: str) -> Iterator[Server]:
-    """gunicorn with the project's own gunicorn.conf.py."""
+    """Run gunicorn with the project's gunicorn.conf.py."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Once, however often and however simultaneously it is delivered."""
+"""An event is recorded once, even when it is delivered several times at once."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -13,18 +13,18 @@ THREADS = 16
 
 
 @pytest.mark.django_db(transaction=True)
-def test_deliveries_in_the_same_moment_leave_one_row_and_are_all_acknowledged() -> None:
-    together = Barrier(THREADS)
+def test_simultaneous_deliveries_create_one_event_and_are_all_acknowledged() -> None:
+    barrier = Barrier(THREADS)
 
-    def one(_: int) -> int:
-        together.wait()
+    def deliver_once(_: int) -> int:
+        barrier.wait()
         try:
             return deliver("connection.activated").status_code
         finally:
             connection.close()
 
     with ThreadPoolExecutor(THREADS) as pool:
-        answers = list(pool.map(one, range(THREADS)))
+        statuses = list(pool.map(deliver_once, range(THREADS)))
 
-    assert answers == [200] * THREADS
+    assert statuses == [200] * THREADS
     assert WebhookEvent.objects.count() == 1

@@ -1,4 +1,4 @@
-"""Applying what waits: failures, retries, several workers."""
+"""Apply waiting events: failures, retries and several workers."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -25,7 +25,7 @@ def apply_later(minutes: float = 0) -> None:
 
 
 @pytest.mark.django_db
-def test_nothing_waits_is_said() -> None:
+def test_apply_events_reports_that_no_events_wait() -> None:
     out = StringIO()
 
     call_command("apply_events", stdout=out)
@@ -34,7 +34,7 @@ def test_nothing_waits_is_said() -> None:
 
 
 @pytest.mark.django_db
-def test_apply_events_applies_all_that_waits_and_counts(acme: Enterprise) -> None:
+def test_apply_events_applies_all_waiting_events_and_reports_counts(acme: Enterprise) -> None:
     for number in range(3):
         deliver("connection.activated", event_id=f"event_{number}", id=f"conn_{number}")
     deliver("dsync.user.created", event_id="event_4")
@@ -47,7 +47,7 @@ def test_apply_events_applies_all_that_waits_and_counts(acme: Enterprise) -> Non
 
 
 @pytest.mark.django_db
-def test_an_applied_event_is_not_applied_again(acme: Enterprise) -> None:
+def test_applied_event_is_not_applied_again(acme: Enterprise) -> None:
     deliver("connection.activated")
     apply_later()
 
@@ -55,9 +55,9 @@ def test_an_applied_event_is_not_applied_again(acme: Enterprise) -> None:
 
 
 @pytest.mark.django_db
-def test_a_failing_event_fails_alone_and_keeps_its_error(acme: Enterprise) -> None:
+def test_failing_event_does_not_fail_its_batch_and_keeps_its_error(acme: Enterprise) -> None:
     deliver("connection.activated", event_id="event_1")
-    # No id: the handler cannot know which connection is meant.
+    # No id: the handler cannot find the connection.
     deliver(
         {"id": "event_2", "event": "connection.activated", "data": {"organization_id": acme.organization_id}}
     )
@@ -72,7 +72,7 @@ def test_a_failing_event_fails_alone_and_keeps_its_error(acme: Enterprise) -> No
 
 
 @pytest.mark.django_db
-def test_what_a_failing_handler_wrote_is_taken_back(
+def test_writes_of_a_failing_handler_are_rolled_back(
     acme: Enterprise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def writes_and_fails(events: Sequence[Event]) -> Sequence[Outcome]:
@@ -90,7 +90,7 @@ def test_what_a_failing_handler_wrote_is_taken_back(
 
 
 @pytest.mark.django_db
-def test_a_failed_event_is_tried_again_later_and_then_left_for_a_person(
+def test_failed_event_is_retried_later_until_the_maximum_attempts(
     acme: Enterprise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(events: Sequence[Event]) -> Sequence[Outcome]:
@@ -101,7 +101,7 @@ def test_a_failed_event_is_tried_again_later_and_then_left_for_a_person(
     now = timezone.now()
 
     apply_waiting(now=now)
-    assert not apply_waiting(now=now + timedelta(seconds=5)), "not at once"
+    assert not apply_waiting(now=now + timedelta(seconds=5)), "it must not be retried immediately"
     for attempt in range(2, MAX_ATTEMPTS + 1):
         now += timedelta(hours=12)
         assert apply_waiting(now=now) == {"failed": 1}, f"attempt {attempt}"
@@ -112,7 +112,7 @@ def test_a_failed_event_is_tried_again_later_and_then_left_for_a_person(
 
 
 @pytest.mark.django_db
-def test_a_failed_event_is_applied_once_its_cause_is_gone(
+def test_failed_event_is_applied_on_retry_after_the_handler_is_fixed(
     acme: Enterprise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
@@ -127,34 +127,32 @@ def test_a_failed_event_is_applied_once_its_cause_is_gone(
     assert Connection.objects.get().state == "active"
 
 
-def test_waiting_doubles_up_to_six_hours() -> None:
+def test_retry_delay_doubles_up_to_six_hours() -> None:
     assert timedelta(seconds=11) <= retry_delay(1) <= timedelta(seconds=19)
     assert timedelta(seconds=45) <= retry_delay(3) <= timedelta(seconds=75)
     assert timedelta(hours=4.5) <= retry_delay(40) <= timedelta(hours=7.5)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_share_the_work_and_apply_each_event_once(
-    acme: Enterprise, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_concurrent_workers_apply_each_event_once(acme: Enterprise, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
-    def counts(events: Sequence[Event]) -> Sequence[Outcome]:
+    def collect_ids(events: Sequence[Event]) -> Sequence[Outcome]:
         seen.extend(event.event_id for event in events)
         return [APPLIED for _ in events]
 
-    monkeypatch.setitem(HANDLERS, "connection.activated", counts)
+    monkeypatch.setitem(HANDLERS, "connection.activated", collect_ids)
     for number in range(40):
         deliver("connection.activated", event_id=f"event_{number}")
-    together = Barrier(4)
+    barrier = Barrier(4)
 
-    def work() -> None:
-        together.wait()
+    def apply_batches() -> None:
+        barrier.wait()
         while apply_waiting(now=timezone.now(), size=3):
             pass
         connection.close()
 
-    workers = [Thread(target=work) for _ in range(4)]
+    workers = [Thread(target=apply_batches) for _ in range(4)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -165,10 +163,10 @@ def test_workers_share_the_work_and_apply_each_event_once(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_organization_closed_while_a_child_is_being_told_takes_it_along(acme: Enterprise) -> None:
+def test_organization_deletion_includes_a_connection_written_concurrently(acme: Enterprise) -> None:
     deliver("organization.deleted", event_id="event_2")
 
-    def other() -> None:
+    def apply_in_other_worker() -> None:
         apply_waiting(now=timezone.now())
         connection.close()
 
@@ -177,50 +175,48 @@ def test_an_organization_closed_while_a_child_is_being_told_takes_it_along(acme:
             [objects.connection({"id": "conn_1", "organization_id": acme.organization_id, "state": "active"},
                                 as_of=timezone.now())]
         )  # fmt: skip
-        thread = Thread(target=other)
+        thread = Thread(target=apply_in_other_worker)
         thread.start()
         thread.join(0.5)
-        assert thread.is_alive(), "it waits for the one that tells"
+        assert thread.is_alive(), "the deletion must wait for the connection's write"
     thread.join(10)
 
     assert Connection.objects.get().state == "deleted"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_that_close_the_same_organizations_do_not_wait_for_each_other_for_ever(
-    acme: Enterprise, birch: Enterprise
-) -> None:
+def test_workers_deleting_the_same_organizations_do_not_deadlock(acme: Enterprise, birch: Enterprise) -> None:
     ids = [str(acme.organization_id), str(birch.organization_id)]
     results: list[Any] = []
 
-    def close(order: list[str]) -> None:
+    def delete_organizations(order: list[str]) -> None:
         for _ in range(30):
             Enterprise.objects.update(organization_deleted_at=None)
             results.append(facts.close_organizations([(one, timezone.now()) for one in order]))
         connection.close()
 
-    threads = [Thread(target=close, args=(order,)) for order in (ids, ids[::-1])]
+    threads = [Thread(target=delete_organizations, args=(order,)) for order in (ids, ids[::-1])]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(20)
 
-    assert len(results) == 60, "no deadlock ended either"
+    assert len(results) == 60, "a deadlock stopped a worker"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_event_that_another_worker_holds_is_passed_over(acme: Enterprise) -> None:
+def test_event_locked_by_another_worker_is_skipped(acme: Enterprise) -> None:
     deliver("connection.activated")
-    answers: list[int] = []
+    applied_counts: list[int] = []
 
-    def other() -> None:
-        answers.append(sum(apply_waiting(now=timezone.now()).values()))
+    def apply_in_other_worker() -> None:
+        applied_counts.append(sum(apply_waiting(now=timezone.now()).values()))
         connection.close()
 
     with transaction.atomic():
         WebhookEvent.objects.select_for_update().get()
-        thread = Thread(target=other)
+        thread = Thread(target=apply_in_other_worker)
         thread.start()
         thread.join(10)
 
-    assert answers == [0]
+    assert applied_counts == [0]

@@ -1,4 +1,4 @@
-"""Over a million rows, every query of the worker, the admin and the page finds its index."""
+"""With a million rows, every query of the worker, the admin and the page uses its index."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -32,11 +32,11 @@ FROM (SELECT n, now() - interval '100 days' * (1 - n / 1000000.0) AS at FROM gen
 
 @pytest.fixture(scope="module")
 def million(django_db_setup: None, django_db_blocker: Any) -> Iterator[Enterprise]:
-    """A million events and the objects of two thousand enterprises, made once and taken back."""
+    """A million events and the objects of 2,000 enterprises, created once and rolled back."""
     with django_db_blocker.unblock(), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL synchronous_commit = off")
-            # Built once at the end, which is three times as fast.
+            # Building the indexes after the insert is three times as fast.
             cursor.execute(
                 "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'webhooks_webhookevent'"
                 " AND indexname NOT IN (SELECT conname FROM pg_constraint)"
@@ -80,7 +80,7 @@ QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
         WebhookEvent.objects.filter(effects_due_at__lte=NOW).order_by("effects_due_at")[:1],
         "webhook_event_effects",
     ),
-    "waited too long": (
+    "events that waited too long": (
         WebhookEvent.objects.filter(received_at__lt=NOW - timedelta(days=30)).exclude(organization_id=""),
         "webhook_event_waits_for",
     ),
@@ -102,12 +102,12 @@ QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
         WebhookEvent.objects.filter(event_id__exact="event_5").order_by("-id")[:50],
         "webhooks_webhookevent_event_id",
     ),
-    "left for a person": (
+    "permanently failed events": (
         WebhookEvent.objects.filter(status="failed", due_at=None),
         "webhook_event_status",
     ),
     "effects given up": (inspection.effects_given_up(), "webhook_event_effects_left"),
-    "the clock of the newest deliveries": (
+    "clock offset of the newest deliveries": (
         WebhookEvent.objects.exclude(secret_name="").order_by("-id")[:500],
         "webhooks_webhookevent_pkey",
     ),
@@ -115,31 +115,31 @@ QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
 
 
 @pytest.mark.parametrize(("queryset", "index"), QUERIES.values(), ids=QUERIES.keys())
-def test_each_query_has_its_index(
+def test_query_uses_its_index(
     million: Enterprise, queryset: models.QuerySet[Any], index: str, django_db_blocker: Any
 ) -> None:
     with django_db_blocker.unblock():
         uses(plan(queryset), index)
 
 
-def test_the_release_of_those_who_waited_has_its_index(million: Enterprise, django_db_blocker: Any) -> None:
+def test_release_of_waiting_events_uses_its_index(million: Enterprise, django_db_blocker: Any) -> None:
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(
             "EXPLAIN SELECT waiting.id FROM webhooks_webhookevent waiting JOIN enterprises_enterprise known"
             " ON known.organization_id = waiting.organization_id"
             " WHERE waiting.organization_id <> '' LIMIT 5000"
         )
-        said = "\n".join(row[0] for row in cursor.fetchall())
+        explained = "\n".join(row[0] for row in cursor.fetchall())
 
-    assert "webhook_event_waits_for" in said, said
-    assert "Seq Scan on webhooks_webhookevent" not in said, said
+    assert "webhook_event_waits_for" in explained, explained
+    assert "Seq Scan on webhooks_webhookevent" not in explained, explained
 
 
-def test_the_page_of_an_enterprise_has_its_index(million: Enterprise, django_db_blocker: Any) -> None:
+def test_enterprise_page_query_uses_its_index(million: Enterprise, django_db_blocker: Any) -> None:
     with django_db_blocker.unblock():
         uses(plan(Connection.objects.filter(enterprise=million)), "enterprises_connection_enterprise_id")
 
 
 @pytest.mark.parametrize("model", [Connection, Directory, OrganizationDomain, Certificate])
-def test_every_mirrored_table_is_indexed_by_its_enterprise(db: None, model: type[models.Model]) -> None:
+def test_every_mirrored_table_is_indexed_by_enterprise(db: None, model: type[models.Model]) -> None:
     assert model._meta.get_field("enterprise").db_index  # type: ignore[union-attr]

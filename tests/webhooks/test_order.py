@@ -1,4 +1,4 @@
-"""Shuffled, duplicated, split over workers and interrupted: any history ends as it ends in order."""
+"""Shuffled, duplicated and interrupted events end in the same state as events in order."""
 
 import time
 import uuid
@@ -26,8 +26,8 @@ WORKERS = 3
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def work(size: int) -> None:
-    """A worker's life, which goes on where its connection is torn."""
+def run_worker(size: int) -> None:
+    """Apply events until none is due, and reconnect when the database connection is lost."""
     deadline = time.monotonic() + 20
     try:
         while time.monotonic() < deadline:
@@ -40,8 +40,8 @@ def work(size: int) -> None:
         connection.close()
 
 
-def interrupt() -> None:
-    """What a kill is to the database: the transaction ends in the middle. Ours survives."""
+def terminate_connections() -> None:
+    """Terminate the workers' database connections in mid-transaction, as a kill does; keep our own."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -49,22 +49,22 @@ def interrupt() -> None:
         )
 
 
-def drain() -> None:
-    """Later and later, until nothing is due."""
+def apply_until_nothing_is_due() -> None:
+    """Apply events at later and later times until nothing is due."""
     now = timezone.now()
     for _ in range(400):
         now += timedelta(hours=1)
         if not apply_waiting(now=now):
             return
-    raise AssertionError("it does not come to an end")
+    raise AssertionError("events are still due after 400 rounds")
 
 
-def what_we_hold() -> dict[str, Any]:
+def mirrored_state() -> dict[str, Any]:
     held: dict[str, Any] = {}
     for kind, model in KINDS.items():
         for row in model._default_manager.select_related("enterprise"):
             known = (kind, row.enterprise.organization_id, row.state)
-            # Of what is gone only that it is gone matters.
+            # Of a deleted row only the deletion matters.
             name = "" if kind == "domain" else getattr(row, "name", "")
             held[getattr(row, model.KEY)] = known if row.state == "deleted" else (*known, name, row.as_of)
     for certificate in Certificate.objects.all():
@@ -74,26 +74,26 @@ def what_we_hold() -> dict[str, Any]:
     return held
 
 
-def what_is_true(world: World) -> dict[str, Any]:
-    true: dict[str, Any] = {}
-    for key, thing in world.objects.items():
-        known = (thing["kind"], thing["organization"], thing["state"])
-        name = "" if thing["kind"] == "domain" else thing["name"]
-        true[key] = known if thing["state"] == "deleted" else (*known, name, thing["at"])
+def expected_state(world: World) -> dict[str, Any]:
+    expected: dict[str, Any] = {}
+    for key, known_object in world.objects.items():
+        known = (known_object["kind"], known_object["organization"], known_object["state"])
+        name = "" if known_object["kind"] == "domain" else known_object["name"]
+        expected[key] = known if known_object["state"] == "deleted" else (*known, name, known_object["at"])
     for key, required in world.certificates.items():
-        true[f"certificate of {key}"] = required
+        expected[f"certificate of {key}"] = required
     for organization in world.external_ids:
-        true[f"closed {organization}"] = organization in world.closed
-    return true
+        expected[f"closed {organization}"] = organization in world.closed
+    return expected
 
 
-def clean() -> None:
+def delete_all_rows() -> None:
     for model in (Errand, WebhookEvent, Certificate, *KINDS.values(), Enterprise):
         model._default_manager.all().delete()
 
 
-def enroll() -> dict[str, str]:
-    """Both are our customers; of one we do not know the organization's id yet."""
+def create_enterprises() -> dict[str, str]:
+    """Create two enterprises; the organization_id of one is not known yet."""
     known, unknown = uuid.uuid4(), uuid.uuid4()
     Enterprise.objects.create(name="Known", slug="known", external_id=known, organization_id="org_known")
     Enterprise.objects.create(name="Unknown", slug="unknown", external_id=unknown)
@@ -101,7 +101,7 @@ def enroll() -> dict[str, str]:
 
 
 @pytest.fixture
-def torn_connections_are_no_news(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def silence_connection_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     with caplog.at_level("CRITICAL"):
         yield
 
@@ -117,34 +117,34 @@ def torn_connections_are_no_news(caplog: pytest.LogCaptureFixture) -> Iterator[N
     size=st.sampled_from([1, 2, 7, 500]),
     interruptions=st.integers(0, 2),
 )
-def test_any_delivery_of_a_history_reaches_its_state(
-    torn_connections_are_no_news: None, history: list[Any], seed: int, size: int, interruptions: int
+def test_any_order_of_delivery_reaches_the_same_final_state(
+    silence_connection_errors: None, history: list[Any], seed: int, size: int, interruptions: int
 ) -> None:
-    clean()
-    world = World(enroll())
+    delete_all_rows()
+    world = World(create_enterprises())
     world.created("org_unknown")
-    for deed in history:
-        world.do(*deed)
+    for action in history:
+        world.do(*action)
     random = Random(seed)  # noqa: S311 - a shuffle that can be repeated
     arrivals = world.events + random.sample(world.events, random.randint(0, len(world.events)))
     random.shuffle(arrivals)
-    # Some come while the workers are at it, some of those again.
+    # Some events arrive while the workers run, and some of those are duplicates.
     split = random.randint(0, len(arrivals))
 
     for event in arrivals[:split]:
         assert deliver(event).status_code == 200
-    workers = [Thread(target=work, args=(size,)) for _ in range(WORKERS)]
+    workers = [Thread(target=run_worker, args=(size,)) for _ in range(WORKERS)]
     for worker in workers:
         worker.start()
     for event in arrivals[split:]:
         assert deliver(event).status_code == 200
     for _ in range(interruptions):
         time.sleep(random.uniform(0, 0.02))
-        interrupt()
+        terminate_connections()
     for worker in workers:
         worker.join(30)
-    drain()
+    apply_until_nothing_is_due()
 
-    assert what_we_hold() == what_is_true(world)
+    assert mirrored_state() == expected_state(world)
     assert not WebhookEvent.objects.exclude(status__in=["applied", "stale"]).exists()
     assert WebhookEvent.objects.count() == len(world.events)

@@ -18,11 +18,11 @@ from webhooks.models import WebhookEvent
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def deadly(event_id: str, name: str = "poison") -> None:
+def deliver_deadly_event(event_id: str, name: str = "poison") -> None:
     deliver({"id": event_id, "event": "test.deadly", "data": {"name": name}})
 
 
-def worker(mailbox: Path) -> "subprocess.Popen[str]":
+def start_worker(mailbox: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "manage.py", "worker", "--interval", "0.05"],
         cwd=ROOT,
@@ -38,9 +38,9 @@ def worker(mailbox: Path) -> "subprocess.Popen[str]":
 
 
 def kept_up(mailbox: Path, done: "object", *, starts: int) -> int:
-    """Start a worker again whenever it dies, as a supervisor does, until `done()`; how often it died."""
+    """Restart the worker whenever it dies, as a supervisor does, until `done()`; return how often it died."""
     for deaths in range(starts):
-        process = worker(mailbox)
+        process = start_worker(mailbox)
         try:
             until(lambda: process.poll() is not None or done())  # type: ignore[operator]  # noqa: B023
         finally:
@@ -50,18 +50,18 @@ def kept_up(mailbox: Path, done: "object", *, starts: int) -> int:
             process.communicate(timeout=15)
         if alive:
             return deaths
-        # What it had in hand is given time: it is not tried again at once.
+        # Events that the worker had claimed are retried with a delay: make them due now.
         WebhookEvent.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
         WebhookEvent.objects.filter(effects_due_at__isnull=False).update(effects_due_at=timezone.now())
-    raise AssertionError(f"it died {starts} times")
+    raise AssertionError(f"the worker died {starts} times")
 
 
-def test_an_event_that_kills_its_worker_is_set_aside_and_all_others_are_applied(
+def test_event_that_kills_its_worker_is_quarantined_and_all_others_are_applied(
     acme: Enterprise, tmp_path: Path
 ) -> None:
     for number in range(10):
         deliver("connection.activated", event_id=f"event_{number:02d}", id=f"conn_{number}")
-        deadly(f"event_1{number}", "poison" if number == 5 else "harmless")
+        deliver_deadly_event(f"event_1{number}", "poison" if number == 5 else "harmless")
 
     deaths = kept_up(
         tmp_path / "box", lambda: not WebhookEvent.objects.exclude(due_at=None).exists(), starts=6
@@ -75,8 +75,8 @@ def test_an_event_that_kills_its_worker_is_set_aside_and_all_others_are_applied(
     assert Connection.objects.filter(state="active").count() == 10
 
 
-def test_new_events_are_applied_while_a_suspect_waits_for_its_turn(acme: Enterprise) -> None:
-    deadly("event_1")
+def test_new_events_are_applied_while_a_suspect_event_waits(acme: Enterprise) -> None:
+    deliver_deadly_event("event_1")
     now = timezone.now()
     with transaction.atomic():
         WebhookEvent.objects.claim(now, 500)

@@ -1,4 +1,4 @@
-"""Old events are forgotten, and with them the personal data; never what is still needed."""
+"""Pruning deletes old events and the personal data in them, and keeps what is still needed."""
 
 import logging
 from datetime import datetime, timedelta
@@ -34,7 +34,7 @@ def left() -> set[str]:
     return set(WebhookEvent.objects.values_list("event_id", flat=True))
 
 
-def test_old_applied_stale_and_ignored_events_are_forgotten_and_nothing_else() -> None:
+def test_prune_deletes_only_old_applied_stale_and_ignored_events() -> None:
     for status in ("applied", "stale", "ignored", "waiting", "failed"):
         aged(f"old {status}", 91, status)
         aged(f"young {status}", 89, status)
@@ -46,7 +46,7 @@ def test_old_applied_stale_and_ignored_events_are_forgotten_and_nothing_else() -
     assert left() == young | {"old waiting", "old failed", "mail to send"}
 
 
-def test_it_goes_in_small_batches(django_assert_num_queries: Any) -> None:
+def test_prune_deletes_in_batches(django_assert_num_queries: Any) -> None:
     for number in range(7):
         aged(f"event_{number}", 91)
 
@@ -54,7 +54,7 @@ def test_it_goes_in_small_batches(django_assert_num_queries: Any) -> None:
     assert prune(days=90, now=timezone.now(), size=3) == 0
 
 
-def test_what_is_deleted_stays_deleted_when_its_events_are_forgotten(acme: Enterprise) -> None:
+def test_deleted_connection_stays_deleted_after_its_events_are_pruned(acme: Enterprise) -> None:
     deliver("connection.deleted", event_id="event_2")
     apply_waiting(now=timezone.now())
     WebhookEvent.objects.update(received_at=timezone.now() - 91 * DAY)
@@ -67,30 +67,30 @@ def test_what_is_deleted_stays_deleted_when_its_events_are_forgotten(acme: Enter
     assert Connection.objects.get().state == "deleted"
 
 
-def command(*arguments: str) -> str:
+def prune_events(*arguments: str) -> str:
     out = StringIO()
     call_command("prune_events", *arguments, stdout=out)
     return out.getvalue()
 
 
-def test_the_command_says_how_many_first_without_doing_it() -> None:
+def test_prune_events_dry_run_reports_the_count_and_deletes_nothing() -> None:
     aged("event_1", 91)
 
-    assert command("--days", "90", "--dry-run") == "1 events would be forgotten.\n"
+    assert prune_events("--days", "90", "--dry-run") == "1 events would be forgotten.\n"
     assert left() == {"event_1"}
-    assert command("--days", "90") == "1 events forgotten.\n"
+    assert prune_events("--days", "90") == "1 events forgotten.\n"
     assert left() == set()
 
 
-def test_less_than_a_week_is_refused() -> None:
+def test_prune_events_refuses_to_keep_less_than_a_week() -> None:
     with pytest.raises(CommandError, match="three days") as end:
-        command("--days", "3")
+        prune_events("--days", "3")
 
     assert end.value.returncode == 2
 
 
 @pytest.mark.parametrize(("days", "status"), [(29.9, "waiting"), (30.1, "ignored")])
-def test_an_unknown_organization_is_waited_for_for_thirty_days(days: float, status: str) -> None:
+def test_event_for_unknown_organization_is_ignored_after_thirty_days(days: float, status: str) -> None:
     deliver("connection.activated")
     apply_waiting(now=timezone.now())
     WebhookEvent.objects.update(received_at=timezone.now() - days * DAY)
@@ -102,7 +102,7 @@ def test_an_unknown_organization_is_waited_for_for_thirty_days(days: float, stat
     assert ("30 days" in event.error) is (status == "ignored")
 
 
-def test_one_chore_that_fails_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_periodic_job_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
 
     def fails(now: datetime) -> int:
@@ -124,14 +124,14 @@ def test_one_chore_that_fails_does_not_stop_the_others(caplog: pytest.LogCapture
     assert "whsec" not in caplog.text
 
 
-def test_a_chore_comes_again_in_its_time_and_not_before() -> None:
+def test_periodic_job_does_not_run_again_before_its_interval_ends() -> None:
     done: list[datetime] = []
 
-    def notes(now: datetime) -> int:
+    def collect(now: datetime) -> int:
         done.append(now)
         return len(done)
 
-    chore = Chore("A chore", 3600, notes)
+    chore = Chore("A chore", 3600, collect)
 
     for _ in range(3):
         chore.run_if_due(timezone.now())
@@ -139,19 +139,19 @@ def test_a_chore_comes_again_in_its_time_and_not_before() -> None:
     assert len(done) == 1
 
 
-@pytest.mark.parametrize(("kept", "gone"), [(90, True), (120, False), (0, False)])
-def test_the_worker_s_chore_follows_the_setting(settings: Settings, kept: int, gone: bool) -> None:
+@pytest.mark.parametrize(("kept", "pruned"), [(90, True), (120, False), (0, False)])
+def test_periodic_pruning_follows_the_setting(settings: Settings, kept: int, pruned: bool) -> None:
     settings.WEBHOOK_EVENTS_KEPT_DAYS = kept
     aged("event_1", 91)
 
     for chore in Chores().all:
         chore.run_if_due(timezone.now())
 
-    assert (left() == set()) is gone
+    assert (left() == set()) is pruned
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_worker_forgets_by_itself(manage: Manage) -> None:
+def test_worker_prunes_old_events(manage: Manage) -> None:
     aged("event_1", 91)
 
     manage("worker")
@@ -160,14 +160,14 @@ def test_the_worker_forgets_by_itself(manage: Manage) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_table_does_not_grow_under_coming_and_going() -> None:
-    def size() -> int:
+def test_table_size_stays_bounded_under_repeated_insert_and_prune() -> None:
+    def table_size() -> int:
         with connection.cursor() as cursor:
             cursor.execute("VACUUM webhooks_webhookevent")
             cursor.execute("SELECT pg_table_size('webhooks_webhookevent')")
             return int(cursor.fetchone()[0])
 
-    def come_and_go(generation: int) -> None:
+    def insert_and_prune(generation: int) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO webhooks_webhookevent (event_id, event, issued_at, received_at, payload,"
@@ -179,8 +179,8 @@ def test_the_table_does_not_grow_under_coming_and_going() -> None:
             )
         assert prune(days=90, now=timezone.now(), size=500) == 3000
 
-    come_and_go(0)
-    first = size()
+    insert_and_prune(0)
+    first = table_size()
     for generation in range(1, 6):
-        come_and_go(generation)
-        assert size() <= first * 1.5
+        insert_and_prune(generation)
+        assert table_size() <= first * 1.5

@@ -1,4 +1,4 @@
-"""What a sender is answered, and what is left behind."""
+"""Responses of the webhook receiver, and what it records."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 BODY = json.dumps(payload("connection.activated")).encode()
 
 
-def test_a_signed_event_is_written_down_and_acknowledged() -> None:
+def test_signed_event_is_recorded_and_acknowledged() -> None:
     response = deliver("connection.activated")
 
     event = WebhookEvent.objects.get()
@@ -31,7 +31,7 @@ def test_a_signed_event_is_written_down_and_acknowledged() -> None:
     assert abs(event.issued_at.timestamp() - time.time()) < 5
 
 
-def test_a_duplicate_is_acknowledged_and_not_written_again() -> None:
+def test_duplicate_is_acknowledged_and_not_recorded_again() -> None:
     deliver("connection.activated")
     response = deliver("connection.activated")
 
@@ -39,31 +39,31 @@ def test_a_duplicate_is_acknowledged_and_not_written_again() -> None:
     assert WebhookEvent.objects.count() == 1
 
 
-def test_a_redelivery_with_another_body_changes_nothing() -> None:
+def test_redelivery_with_another_body_does_not_change_the_event() -> None:
     deliver("connection.activated")
     deliver("connection.activated", name="Renamed")
 
     assert WebhookEvent.objects.get().payload["data"]["name"] == "Acme SSO"
 
 
-def test_an_event_we_have_no_use_for_is_acknowledged_and_kept() -> None:
+def test_unknown_event_is_acknowledged_and_recorded() -> None:
     body = b'{"id":"event_1","event":"kitten.created","data":{}}'
 
     assert post(body, signed(body)).status_code == 200
     assert WebhookEvent.objects.get().created_at is None
 
 
-def test_only_the_row_is_written_in_one_statement(django_assert_num_queries: Any) -> None:
+def test_delivery_is_recorded_in_one_statement(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         deliver("connection.activated")
 
 
 @pytest.mark.parametrize("path", ["/webhooks/workos", "/webhooks/workos/"])
-def test_the_last_slash_does_not_matter(path: str) -> None:
+def test_path_is_accepted_with_and_without_trailing_slash(path: str) -> None:
     assert post(BODY, signed(BODY), path=path).status_code == 200
 
 
-def test_production_s_redirect_to_https_spares_it(settings: Settings) -> None:
+def test_receiver_is_exempt_from_the_https_redirect(settings: Settings) -> None:
     settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_REDIRECT_EXEMPT = [r"^webhooks/"]
 
@@ -71,7 +71,7 @@ def test_production_s_redirect_to_https_spares_it(settings: Settings) -> None:
     assert post(BODY, signed(BODY)).status_code == 200
 
 
-def test_no_cookie_is_set_and_no_token_asked_for() -> None:
+def test_receiver_sets_no_cookie_and_requires_no_csrf_token() -> None:
     response = post(BODY, signed(BODY), client=Client(enforce_csrf_checks=True))
 
     assert response.status_code == 200
@@ -93,12 +93,12 @@ REFUSED: dict[str, tuple[bytes, str | None]] = {
 
 
 @pytest.mark.parametrize(("body", "header"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_not_signed_is_a_400_and_no_row(body: bytes, header: str | None) -> None:
+def test_invalid_signature_is_answered_400_and_not_recorded(body: bytes, header: str | None) -> None:
     assert post(body, header).status_code == 400
     assert not WebhookEvent.objects.exists()
 
 
-def test_a_refusal_is_logged_with_its_reason_and_without_header_or_secret(
+def test_refusal_is_logged_with_its_reason_and_without_header_or_secret(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     header = signed(BODY, secret="whsec_of_somebody_else")
@@ -110,7 +110,7 @@ def test_a_refusal_is_logged_with_its_reason_and_without_header_or_secret(
     assert "whsec" not in caplog.text
 
 
-def test_an_old_delivery_is_logged_with_both_clocks(caplog: pytest.LogCaptureFixture) -> None:
+def test_old_delivery_is_logged_with_its_time_and_ours(caplog: pytest.LogCaptureFixture) -> None:
     post(BODY, signed(BODY, at=time.time() - 43200))
 
     assert "too long ago" in caplog.text
@@ -126,17 +126,17 @@ NOT_EVENTS: dict[str, bytes] = {
     "null": b"null",
     "no id": b'{"event":"a","data":{}}',
     "empty id": b'{"id":"","event":"a","data":{}}',
-    "number for an id": b'{"id":1,"event":"a","data":{}}',
-    "endless id": b'{"id":"' + b"x" * 256 + b'","event":"a","data":{}}',
+    "numeric id": b'{"id":1,"event":"a","data":{}}',
+    "id of 256 characters": b'{"id":"' + b"x" * 256 + b'","event":"a","data":{}}',
     "no event": b'{"id":"event_1","data":{}}',
-    "list for an event": b'{"id":"event_1","event":[],"data":{}}',
+    "list as event": b'{"id":"event_1","event":[],"data":{}}',
     "no data": b'{"id":"event_1","event":"a"}',
     "null data": b'{"id":"event_1","event":"a","data":null}',
     "NUL in a value": b'{"id":"event_1","event":"a","data":{"x":"\\u0000"}}',
     "NUL in a key": b'{"id":"event_1","event":"a","data":{"\\u0000":1}}',
     "NUL in the id": b'{"id":"event_\\u0000","event":"a","data":{}}',
     "half a surrogate pair": b'{"id":"event_1","event":"a","data":{"x":"\\ud800"}}',
-    "half a pair in a list": b'{"id":"event_1","event":"a","data":{"x":["\\udfff"]}}',
+    "half a surrogate pair in a list": b'{"id":"event_1","event":"a","data":{"x":["\\udfff"]}}',
     "NaN": b'{"id":"event_1","event":"a","data":{"x":NaN}}',
     "Infinity": b'{"id":"event_1","event":"a","data":{"x":-Infinity}}',
     "1e999": b'{"id":"event_1","event":"a","data":{"x":1e999}}',
@@ -151,7 +151,9 @@ NOT_EVENTS: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("body", NOT_EVENTS.values(), ids=NOT_EVENTS.keys())
-def test_signed_but_not_an_event_is_kept_out_and_said(body: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_signed_body_that_is_not_an_event_is_logged_and_not_recorded(
+    body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.ERROR)
 
     assert post(body, signed(body)).status_code == 200
@@ -159,7 +161,7 @@ def test_signed_but_not_an_event_is_kept_out_and_said(body: bytes, caplog: pytes
     assert "left out" in caplog.text
 
 
-def test_whatever_jsonb_can_hold_is_kept_as_it_came() -> None:
+def test_payload_is_stored_unchanged() -> None:
     data = {"emoji": "🦊", "nested": [[[{"a": [1, 2.5, None, True, "ü"]}]]], "big": 10**300, "": ""}
     body = json.dumps({"id": "event_1", "event": "a", "data": data}).encode()
 
@@ -169,37 +171,37 @@ def test_whatever_jsonb_can_hold_is_kept_as_it_came() -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "head", "put", "patch", "delete", "options"])
-def test_anything_but_post_is_a_405(method: str) -> None:
+def test_methods_other_than_post_are_answered_405(method: str) -> None:
     assert getattr(Client(), method)("/webhooks/workos/").status_code == 405
 
 
-def test_more_than_a_mebibyte_is_a_413_also_when_signed() -> None:
+def test_signed_body_over_one_mebibyte_is_answered_413() -> None:
     body = json.dumps({"id": "event_1", "event": "a", "data": {"x": "x" * 1024 * 1024}}).encode()
 
     assert post(body, signed(body)).status_code == 413
     assert not WebhookEvent.objects.exists()
 
 
-def test_a_mebibyte_is_accepted() -> None:
+def test_body_of_one_mebibyte_is_accepted() -> None:
     start = b'{"id":"event_1","event":"a","data":{"x":"'
     body = start + b"x" * (1024 * 1024 - len(start) - 3) + b'"}}'
 
     assert post(body, signed(body)).status_code == 200
 
 
-def test_without_a_secret_nothing_is_believed(settings: Settings) -> None:
+def test_missing_secret_setting_is_answered_503(settings: Settings) -> None:
     settings.WORKOS_WEBHOOK_SECRETS = []
 
     assert post(BODY, signed(BODY, secret="x")).status_code == 503
 
 
 @pytest.mark.parametrize("secret", ["whsec_current", "whsec_previous"])
-def test_either_of_two_secrets_is_good(secret: str) -> None:
+def test_either_of_two_secrets_is_accepted(secret: str) -> None:
     assert post(BODY, signed(BODY, secret=secret)).status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_that_does_not_answer_is_a_503_so_that_it_comes_again(
+def test_unreachable_database_is_answered_503_so_that_workos_redelivers(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     good = connection.settings_dict["HOST"]

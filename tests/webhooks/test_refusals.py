@@ -1,4 +1,4 @@
-"""Why was it refused? Counted and shown, without anybody being able to fill a table."""
+"""Refusals are counted and shown by reason, in tables of bounded size."""
 
 import json
 import time
@@ -25,8 +25,8 @@ BODY = json.dumps(payload("connection.activated")).encode()
 HOUR = timedelta(hours=1)
 
 
-def inspected() -> tuple[dict[str, Any], int]:
-    """The report for a machine, and the exit code."""
+def inspect_json() -> tuple[dict[str, Any], int]:
+    """Run `inspect_webhooks --json`; return the report and the exit code."""
     out = StringIO()
     try:
         call_command("inspect_webhooks", "--json", stdout=out)
@@ -35,9 +35,9 @@ def inspected() -> tuple[dict[str, Any], int]:
     return json.loads(out.getvalue()), 0
 
 
-def said() -> str:
+def inspect_text() -> str:
     out = StringIO()
-    # Its exit code is `inspected`'s business.
+    # `inspect_json` returns the exit code.
     with suppress(SystemExit):
         call_command("inspect_webhooks", stdout=out)
     return out.getvalue()
@@ -55,7 +55,7 @@ CASES: dict[Reason, tuple[bytes, str | None]] = {
 
 
 @pytest.mark.parametrize("reason", CASES)
-def test_each_reason_is_counted_sampled_and_shown_with_its_next_step(reason: Reason) -> None:
+def test_refusal_is_counted_sampled_and_shown_with_its_next_step(reason: Reason) -> None:
     body, header = CASES[reason]
 
     post(body, header)
@@ -65,40 +65,40 @@ def test_each_reason_is_counted_sampled_and_shown_with_its_next_step(reason: Rea
     sample = RefusalSample.objects.get()
     assert (sample.reason, sample.body_length) == (reason, len(body))
     assert sample.header_length == (None if header is None else len(header))
-    (shown,) = inspected()[0]["refusals"]
+    (shown,) = inspect_json()[0]["refusals"]
     assert (shown["last_hour"], shown["last_days"]) == (2, 2)
     assert shown["next_step"] == NEXT_STEP[reason]
-    assert reason.label in said()
+    assert reason.label in inspect_text()
 
 
 def test_every_reason_has_a_next_step() -> None:
     assert set(NEXT_STEP) == set(Reason)
 
 
-def test_a_sample_holds_nothing_that_was_sent() -> None:
+def test_refusal_sample_contains_nothing_of_the_request() -> None:
     header = signed(BODY, secret="whsec_of_somebody_else")
     post(BODY, header)
 
-    kept = json.dumps(list(RefusalSample.objects.values()), default=str)
+    stored = json.dumps(list(RefusalSample.objects.values()), default=str)
 
-    assert header[-64:] not in kept
-    assert "Acme" not in kept
+    assert header[-64:] not in stored
+    assert "Acme" not in stored
 
 
-def test_an_accepted_delivery_is_no_refusal() -> None:
+def test_accepted_delivery_is_not_counted_as_refusal() -> None:
     deliver("connection.activated")
 
     assert not RefusalCount.objects.exists()
     assert not RefusalSample.objects.exists()
 
 
-def test_twelve_hours_too_old_and_forty_seconds_ahead_are_said_so(settings: Settings) -> None:
+def test_inspect_webhooks_shows_how_old_or_early_deliveries_were(settings: Settings) -> None:
     settings.WORKOS_WEBHOOK_TOLERANCE = 30
     post(*CASES[Reason.TOO_OLD])
     post(BODY, signed(BODY, at=time.time() + 40.5))
 
-    assert "12 h old" in said()
-    assert "40 s in the future: your clock?" in said()
+    assert "12 h old" in inspect_text()
+    assert "40 s in the future: your clock?" in inspect_text()
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_twelve_hours_too_old_and_forty_seconds_ahead_are_said_so(settings: Sett
         (864_000, "10 days old"),
     ],
 )
-def test_how_far_off_is_said_in_fitting_units(off: int, words: str) -> None:
+def test_clock_offset_is_formatted_in_fitting_units(off: int, words: str) -> None:
     now = timezone.now()
 
     assert how_far(now - timedelta(seconds=off), now) == words
@@ -120,7 +120,7 @@ def sample(reason: Reason, at: datetime) -> RefusalSample:
     return RefusalSample(reason=reason, refused_at=at)
 
 
-def test_a_month_s_flood_of_every_reason_stays_in_the_ring(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refusal_counts_reuse_a_fixed_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webhooks.refusals.RING_MINUTES", 10)
     tally = Tally(0)
     start = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -131,21 +131,23 @@ def test_a_month_s_flood_of_every_reason_stays_in_the_ring(monkeypatch: pytest.M
 
     assert RefusalCount.objects.count() == 10 * len(Reason)
     assert RefusalSample.objects.count() == len(Reason)
-    assert set(RefusalCount.objects.values_list("count", flat=True)) == {1}, "old minutes began anew"
+    assert set(RefusalCount.objects.values_list("count", flat=True)) == {1}, (
+        "counts of reused minutes must start again at zero"
+    )
     assert min(RefusalCount.objects.values_list("minute", flat=True)) == start + timedelta(minutes=35)
 
 
 @pytest.mark.parametrize(
     ("reason", "slot"), [("of my own", 1), (Reason.TOO_OLD, RING_MINUTES), (Reason.TOO_OLD, 0)]
 )
-def test_the_database_itself_bounds_the_table(reason: str, slot: int) -> None:
+def test_database_constraints_bound_the_refusal_counts(reason: str, slot: int) -> None:
     RefusalCount.objects.create(reason=Reason.TOO_OLD, slot=0, minute=timezone.now(), count=1)
 
     with pytest.raises(IntegrityError), transaction.atomic():
         RefusalCount.objects.create(reason=reason, slot=slot, minute=timezone.now(), count=1)
 
 
-def test_within_an_interval_nothing_is_written_and_nothing_grows(
+def test_tally_writes_nothing_and_does_not_grow_within_an_interval(
     django_assert_num_queries: Any,
 ) -> None:
     tally = Tally(3600)
@@ -164,7 +166,7 @@ def test_within_an_interval_nothing_is_written_and_nothing_grows(
         assert tally._timer is None
 
 
-def test_a_database_that_is_away_loses_no_count() -> None:
+def test_refusal_counts_survive_a_database_outage() -> None:
     tally = Tally(0)
     now = datetime(2026, 1, 15, 12, tzinfo=UTC)
     with connection.cursor() as cursor:
@@ -178,7 +180,7 @@ def test_a_database_that_is_away_loses_no_count() -> None:
     assert RefusalCount.objects.get().count == 2
 
 
-def test_the_event_remembers_the_name_of_its_secret(settings: Settings) -> None:
+def test_event_stores_the_name_of_its_secret(settings: Settings) -> None:
     settings.WORKOS_WEBHOOK_SECRETS, settings.WORKOS_WEBHOOK_SECRET_NAMES = ["a", "b"], ["current", "old"]
 
     post(BODY, signed(BODY, secret="b"))
@@ -193,17 +195,19 @@ def test_the_event_remembers_the_name_of_its_secret(settings: Settings) -> None:
      ({"current": 4, "old": 5}, "nothing was verified for three days: keep it"),
      ({"current": 0}, "never used: new, or safe to remove")],
 )  # fmt: skip
-def test_an_old_secret_is_called_safe_to_remove_when_it_is(
+def test_old_secret_is_reported_safe_to_remove_only_when_unused(
     settings: Settings, days: dict[str, float], advice: str
 ) -> None:
     settings.WORKOS_WEBHOOK_SECRETS, settings.WORKOS_WEBHOOK_SECRET_NAMES = ["a", "b"], ["current", "old"]
     for name, ago in days.items():
         Secret.objects.create(name=name, last_used_at=timezone.now() - timedelta(days=ago))
 
-    assert [secret["advice"] for secret in inspected()[0]["secrets"] if secret["name"] == "old"] == [advice]
+    assert [secret["advice"] for secret in inspect_json()[0]["secrets"] if secret["name"] == "old"] == [
+        advice
+    ]
 
 
-def test_the_worker_notes_when_a_secret_was_last_used() -> None:
+def test_apply_events_stores_when_a_secret_was_last_used() -> None:
     deliver("connection.activated")
     call_command("apply_events", stdout=StringIO())
 
@@ -213,44 +217,44 @@ def test_the_worker_notes_when_a_secret_was_last_used() -> None:
 
 
 @pytest.mark.parametrize(("off", "warned"), [(-2, False), (-100, True), (100, True)])
-def test_a_clock_that_drifts_is_warned_of_before_deliveries_are_refused(off: int, warned: bool) -> None:
+def test_clock_drift_is_reported_before_deliveries_are_refused(off: int, warned: bool) -> None:
     for number in range(5):
         body = json.dumps(payload("connection.activated", event_id=f"event_{number}")).encode()
         assert post(body, signed(body, at=time.time() + off)).status_code == 200
 
-    found, code = inspected()
+    report, code = inspect_json()
 
-    assert abs(found["clock_seconds"] + off) < 2
-    assert any("clock" in sentence for sentence in found["attention"]) is warned
+    assert abs(report["clock_seconds"] + off) < 2
+    assert any("clock" in sentence for sentence in report["attention"]) is warned
     assert code == int(warned)
 
 
-def test_nothing_to_tell_is_told() -> None:
-    found, code = inspected()
+def test_inspect_webhooks_reports_that_there_are_no_deliveries() -> None:
+    report, code = inspect_json()
 
-    assert (found["attention"], found["refusals"], code) == ([], [], 0)
-    assert "No verified deliveries yet" in said()
+    assert (report["attention"], report["refusals"], code) == ([], [], 0)
+    assert "No verified deliveries yet" in inspect_text()
 
 
-def test_what_is_left_for_a_person_is_said_with_the_next_step() -> None:
+def test_permanently_failed_event_is_reported_with_the_next_step() -> None:
     deliver("connection.activated")
     WebhookEvent.objects.update(status="failed", due_at=None, error="KeyError: 'id'")
 
-    found, code = inspected()
+    report, code = inspect_json()
 
     assert code == 1
-    assert "replay_events --failed" in found["attention"][0]
-    assert found["outcomes"][0]["reason"] == "KeyError: 'id'"
+    assert "replay_events --failed" in report["attention"][0]
+    assert report["outcomes"][0]["reason"] == "KeyError: 'id'"
 
 
-def test_a_worker_that_does_not_run_is_noticed() -> None:
+def test_stopped_worker_is_reported() -> None:
     deliver("connection.activated")
     WebhookEvent.objects.update(due_at=timezone.now() - HOUR)
 
-    assert "manage.py worker" in inspected()[0]["attention"][0]
+    assert "manage.py worker" in inspect_json()[0]["attention"][0]
 
 
-def test_staff_see_it_in_the_admin(sam: User) -> None:
+def test_staff_see_refusals_in_the_admin(sam: User) -> None:
     User.objects.filter(pk=sam.pk).update(is_superuser=True)
     post(*CASES[Reason.TOO_OLD])
     deliver("connection.activated")
@@ -263,7 +267,7 @@ def test_staff_see_it_in_the_admin(sam: User) -> None:
         assert admin.get(f"/admin/webhooks/{model}/").status_code == 200
 
 
-def test_members_see_nothing_of_it(ada: User) -> None:
+def test_members_cannot_see_refusals_in_the_admin(ada: User) -> None:
     assert signed_in(ada).get("/admin/webhooks/refusalsample/").status_code == 302
 
 
@@ -273,7 +277,9 @@ def test_members_see_nothing_of_it(ada: User) -> None:
      ("x7Kq", "/webhooks/workos/x7Kq", 200), ("x7Kq", "/webhooks/workos/", 404),
      ("x7Kq", "/webhooks/workos/x7kq/", 404)],
 )  # fmt: skip
-def test_an_unguessable_part_of_the_address(settings: Settings, token: str, path: str, status: int) -> None:
+def test_delivery_is_accepted_only_at_the_path_with_the_configured_token(
+    settings: Settings, token: str, path: str, status: int
+) -> None:
     settings.WORKOS_WEBHOOK_TOKEN = token
 
     assert post(BODY, signed(BODY), path=path).status_code == status
@@ -288,7 +294,7 @@ def test_an_unguessable_part_of_the_address(settings: Settings, token: str, path
      (["203.0.113.7"], True, "203.0.113.7, 198.51.100.1", 403), (["203.0.113.7"], True, "", 403),
      (["::1"], True, "not an address", 403), (["203.0.113.7"], True, "::ffff:203.0.113.7", 200)],
 )  # fmt: skip
-def test_an_allow_list_of_addresses(
+def test_delivery_is_accepted_only_from_allowed_source_addresses(
     settings: Settings, sources: list[str], proxy: bool, forwarded: str, status: int
 ) -> None:
     from ipaddress import ip_network

@@ -1,4 +1,4 @@
-"""Applying again: first what would change, then the change, and no mail twice."""
+"""Replay shows what would change, then applies it, and sends no mail twice."""
 
 import json
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def mails(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def failed(acme: Enterprise, monkeypatch: pytest.MonkeyPatch) -> WebhookEvent:
-    """An event that failed eight times because of a defect that is mended now."""
+    """An event that failed eight times because of a handler that is fixed now."""
 
     def fails(events: Sequence[Event]) -> Sequence[Outcome]:
         raise RuntimeError("out of paper")
@@ -52,26 +52,28 @@ def replay(*arguments: str) -> str:
     return out.getvalue()
 
 
-def test_a_dry_run_shows_what_would_change_and_changes_nothing(failed: WebhookEvent) -> None:
-    said = replay("--failed", "--dry-run")
+def test_replay_dry_run_shows_changes_and_makes_none(failed: WebhookEvent) -> None:
+    output = replay("--failed", "--dry-run")
 
-    assert "1 events would be applied again: failed → applied" in said
-    assert "connection conn_01EHWNCE74X7JSDV0X3SZ3KJNY: state – → active" in said
+    assert "1 events would be applied again: failed → applied" in output
+    assert "connection conn_01EHWNCE74X7JSDV0X3SZ3KJNY: state – → active" in output
     failed.refresh_from_db()
     assert failed.status == "failed"
     assert not Connection.objects.exists()
 
 
-def test_a_replay_applies_what_failed(failed: WebhookEvent) -> None:
-    said = replay("--failed", "--no-input")
+def test_replay_applies_a_failed_event(failed: WebhookEvent) -> None:
+    output = replay("--failed", "--no-input")
 
-    assert said.index("would be") < said.index("were"), "it is shown before it is done"
+    assert output.index("would be") < output.index("were"), "changes must be shown before they are made"
     failed.refresh_from_db()
     assert (failed.status, failed.error) == ("applied", "")
     assert Connection.objects.get().state == "active"
 
 
-def test_it_asks_and_takes_no_for_an_answer(failed: WebhookEvent, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replay_changes_nothing_when_not_confirmed(
+    failed: WebhookEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("builtins.input", lambda question: "n")
 
     assert "Nothing was changed" in replay("--failed")
@@ -131,17 +133,17 @@ def test_a_failing_effect_is_tried_again_and_its_writes_are_taken_back(
     assert acme.name == "Acme Inc."
 
 
-def test_an_applied_event_that_is_replayed_stays_applied_and_changes_nothing(acme: Enterprise) -> None:
+def test_replayed_applied_event_stays_applied_and_changes_nothing(acme: Enterprise) -> None:
     deliver("connection.activated")
     inbox.apply_waiting(now=timezone.now())
 
-    said = replay("--event", "connection.activated", "--no-input")
+    output = replay("--event", "connection.activated", "--no-input")
 
-    assert "Nothing that we hold changes" in said
+    assert "Nothing that we hold changes" in output
     assert WebhookEvent.objects.get().status == "applied"
 
 
-def test_only_those_chosen_are_applied(failed: WebhookEvent, birch: Enterprise) -> None:
+def test_replay_by_id_applies_only_that_event(failed: WebhookEvent, birch: Enterprise) -> None:
     deliver("connection.activated", event_id="event_2", id="conn_birch", organization_id=BIRCH_ORGANIZATION)
     WebhookEvent.objects.filter(event_id="event_2").update(status="failed", due_at=None)
 
@@ -151,23 +153,25 @@ def test_only_those_chosen_are_applied(failed: WebhookEvent, birch: Enterprise) 
     assert not Connection.objects.filter(enterprise=birch).exists()
 
 
-def test_a_replay_goes_in_the_events_own_order(acme: Enterprise, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replay_applies_events_in_order_of_creation(
+    acme: Enterprise, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen: list[str] = []
 
-    def notes(events: Sequence[Event]) -> Sequence[Outcome]:
+    def collect_ids(events: Sequence[Event]) -> Sequence[Outcome]:
         seen.extend(event.event_id for event in events)
         return [Outcome("applied") for _ in events]
 
     deliver("connection.activated", event_id="event_2", created_at="2026-01-16T00:00:00Z")
     deliver("connection.activated", event_id="event_1", created_at="2026-01-15T00:00:00Z")
-    monkeypatch.setitem(HANDLERS, "connection.activated", notes)
+    monkeypatch.setitem(HANDLERS, "connection.activated", collect_ids)
 
     replay("--since", "2026-01-01", "--dry-run")
 
     assert seen == ["event_1", "event_2"]
 
 
-def test_what_fails_again_says_so_and_ends_with_1(
+def test_replay_exits_with_1_when_an_event_fails_again(
     failed: WebhookEvent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(HANDLERS, "connection.activated", lambda events: 1 / 0)
@@ -184,14 +188,16 @@ def test_what_fails_again_says_so_and_ends_with_1(
     ("arguments", "code"),
     [((), 2), (("--failed", "--json"), 2), (("--id", "event_nobody_knows"), 1), (("--failed",), 1)],
 )
-def test_what_makes_no_sense_is_said(db: None, arguments: tuple[str, ...], code: int) -> None:
+def test_replay_exits_with_an_error_when_nothing_valid_is_selected(
+    db: None, arguments: tuple[str, ...], code: int
+) -> None:
     with pytest.raises(CommandError) as end:
         replay(*arguments)
 
     assert end.value.returncode == code
 
 
-def test_json_for_a_machine(failed: WebhookEvent) -> None:
+def test_replay_json_reports_each_event(failed: WebhookEvent) -> None:
     report: dict[str, Any] = json.loads(replay("--failed", "--dry-run", "--json"))
 
     assert report["applied"] is False
@@ -204,7 +210,7 @@ def admin(sam: User) -> Any:
     return signed_in(sam)
 
 
-def press(client: Any, event: WebhookEvent, **more: str) -> Any:
+def submit_replay(client: Any, event: WebhookEvent, **more: str) -> Any:
     return client.post(
         "/admin/webhooks/webhookevent/",
         {"action": "apply_again", "_selected_action": [str(event.pk)], **more},
@@ -212,18 +218,18 @@ def press(client: Any, event: WebhookEvent, **more: str) -> Any:
     )
 
 
-def test_the_admin_shows_first_and_applies_when_confirmed(failed: WebhookEvent, admin: Any) -> None:
-    page = press(admin, failed).content.decode()
+def test_admin_replay_shows_changes_and_applies_them_when_confirmed(failed: WebhookEvent, admin: Any) -> None:
+    page = submit_replay(admin, failed).content.decode()
     assert "failed → applied" in page
     assert not Connection.objects.exists()
 
-    page = press(admin, failed, confirmed="yes").content.decode()
+    page = submit_replay(admin, failed, confirmed="yes").content.decode()
 
     assert "Applied again" in page
     assert Connection.objects.get().state == "active"
 
 
-def test_staff_without_the_permission_are_not_offered_it(failed: WebhookEvent, sam: User) -> None:
-    press(signed_in(sam), failed, confirmed="yes")
+def test_staff_without_permission_cannot_replay(failed: WebhookEvent, sam: User) -> None:
+    submit_replay(signed_in(sam), failed, confirmed="yes")
 
     assert not Connection.objects.exists()

@@ -1,4 +1,4 @@
-"""The signature: pure bytes in, a time or a reason out."""
+"""Signature verification: bytes in, the time of signing or a refusal reason out."""
 
 import hashlib
 import hmac
@@ -29,7 +29,7 @@ def milliseconds(at: datetime) -> bytes:
     return str(int(at.timestamp() * 1000)).encode()
 
 
-def check(
+def verify_issued_at(
     header: bytes | None, *, body: bytes = BODY, secrets: list[str] | None = None, now: datetime = NOW
 ) -> datetime:
     issued_at, _ = verify(
@@ -38,9 +38,9 @@ def check(
     return issued_at
 
 
-def reason(header: bytes | None, **changes: object) -> Reason:
+def refusal_reason(header: bytes | None, **changes: object) -> Reason:
     with pytest.raises(InvalidSignature) as refused:
-        check(header, **changes)  # type: ignore[arg-type]
+        verify_issued_at(header, **changes)  # type: ignore[arg-type]
     return refused.value.reason
 
 
@@ -51,34 +51,34 @@ def header(at: datetime = NOW, **changes: str) -> bytes:
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
 def test_official_samples_verify(vector: dict[str, str]) -> None:
-    then = datetime.fromtimestamp(int(vector["timestamp_ms"]) / 1000, tz=UTC)
+    signed_at = datetime.fromtimestamp(int(vector["timestamp_ms"]) / 1000, tz=UTC)
 
-    issued_at = check(
-        vector["header"].encode(), body=vector["body"].encode(), secrets=[vector["secret"]], now=then
+    issued_at = verify_issued_at(
+        vector["header"].encode(), body=vector["body"].encode(), secrets=[vector["secret"]], now=signed_at
     )
 
-    assert issued_at == then
+    assert issued_at == signed_at
 
 
-def test_time_of_signing_is_returned() -> None:
-    then = NOW - timedelta(seconds=90, milliseconds=123)
+def test_verify_returns_the_time_of_signing() -> None:
+    signed_at = NOW - timedelta(seconds=90, milliseconds=123)
 
-    assert check(header(then)) == then
+    assert verify_issued_at(header(signed_at)) == signed_at
 
 
-def test_the_secret_that_signed_is_named() -> None:
+def test_verify_returns_the_secret_that_matched() -> None:
     _, secret = verify(BODY, header(), secrets=["whsec_other", SECRET], tolerance=TOLERANCE, now=NOW)
 
     assert secret == SECRET
 
 
 @pytest.mark.parametrize("offset", [-180, -179, 0, 179, 180])
-def test_within_tolerance_either_way_is_accepted(offset: int) -> None:
-    assert check(header(NOW + timedelta(seconds=offset)))
+def test_timestamp_within_tolerance_is_accepted(offset: int) -> None:
+    assert verify_issued_at(header(NOW + timedelta(seconds=offset)))
 
 
 @pytest.mark.parametrize(
-    ("offset", "why"),
+    ("offset", "reason"),
     [
         (-181, Reason.TOO_OLD),
         (-43200, Reason.TOO_OLD),
@@ -86,53 +86,53 @@ def test_within_tolerance_either_way_is_accepted(offset: int) -> None:
         (10**8, Reason.IN_THE_FUTURE),
     ],
 )
-def test_outside_tolerance_is_refused_with_its_direction(offset: int, why: Reason) -> None:
-    assert reason(header(NOW + timedelta(seconds=offset))) is why
+def test_timestamp_outside_tolerance_is_refused_with_the_reason(offset: int, reason: Reason) -> None:
+    assert refusal_reason(header(NOW + timedelta(seconds=offset))) is reason
 
 
-def test_seconds_are_told_from_milliseconds() -> None:
+def test_timestamp_in_seconds_is_accepted() -> None:
     stamp = str(int(NOW.timestamp())).encode()
 
-    assert check(b"t=" + stamp + b", v1=" + digest(stamp)) == NOW
+    assert verify_issued_at(b"t=" + stamp + b", v1=" + digest(stamp)) == NOW
 
 
 def test_space_after_the_comma_is_optional() -> None:
-    assert check(header().replace(b", ", b","))
+    assert verify_issued_at(header().replace(b", ", b","))
 
 
 def test_any_of_several_signatures_may_match() -> None:
     stamp = milliseconds(NOW)
     good, bad = digest(stamp), digest(stamp, secret="whsec_retired")
 
-    assert check(b"t=" + stamp + b", v1=" + bad + b", v1=" + good)
-    assert check(b"t=" + stamp + b",v1=" + good + b",v1=" + bad)
+    assert verify_issued_at(b"t=" + stamp + b", v1=" + bad + b", v1=" + good)
+    assert verify_issued_at(b"t=" + stamp + b",v1=" + good + b",v1=" + bad)
 
 
-def test_unknown_schemes_beside_v1_are_passed_over() -> None:
-    assert check(header() + b", v2=whatever")
+def test_unknown_signature_schemes_are_ignored() -> None:
+    assert verify_issued_at(header() + b", v2=whatever")
 
 
 def test_any_of_several_secrets_may_match() -> None:
-    assert check(header(), secrets=["whsec_new", SECRET])
+    assert verify_issued_at(header(), secrets=["whsec_new", SECRET])
 
 
-def test_an_empty_secret_never_verifies() -> None:
+def test_empty_secret_never_verifies() -> None:
     stamp = milliseconds(NOW)
     forged = b"t=" + stamp + b", v1=" + digest(stamp, secret="")
 
-    assert reason(forged, secrets=[""]) is Reason.NO_SECRET_MATCHES
-    assert reason(forged, secrets=[]) is Reason.NO_SECRET_MATCHES
-    assert reason(forged, secrets=["", SECRET]) is Reason.NO_SECRET_MATCHES
+    assert refusal_reason(forged, secrets=[""]) is Reason.NO_SECRET_MATCHES
+    assert refusal_reason(forged, secrets=[]) is Reason.NO_SECRET_MATCHES
+    assert refusal_reason(forged, secrets=["", SECRET]) is Reason.NO_SECRET_MATCHES
 
 
-def test_a_changed_byte_is_refused() -> None:
-    assert reason(header(), body=BODY + b" ") is Reason.NO_SECRET_MATCHES
+def test_changed_body_is_refused() -> None:
+    assert refusal_reason(header(), body=BODY + b" ") is Reason.NO_SECRET_MATCHES
 
 
-def test_a_changed_time_is_refused() -> None:
+def test_changed_timestamp_is_refused() -> None:
     later = milliseconds(NOW + timedelta(seconds=1))
 
-    assert reason(b"t=" + later + b", v1=" + digest(milliseconds(NOW))) is Reason.NO_SECRET_MATCHES
+    assert refusal_reason(b"t=" + later + b", v1=" + digest(milliseconds(NOW))) is Reason.NO_SECRET_MATCHES
 
 
 STAMP = milliseconds(NOW)
@@ -163,37 +163,36 @@ HOSTILE: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_headers_are_malformed_and_no_more(hostile: bytes) -> None:
-    assert reason(hostile) is Reason.MALFORMED_HEADER
+def test_hostile_header_is_refused_as_malformed(hostile: bytes) -> None:
+    assert refusal_reason(hostile) is Reason.MALFORMED_HEADER
 
 
 @pytest.mark.parametrize("missing", [None, b""])
-def test_a_missing_header_is_called_missing(missing: bytes | None) -> None:
-    assert reason(missing) is Reason.MISSING_HEADER
+def test_missing_header_is_refused_as_missing(missing: bytes | None) -> None:
+    assert refusal_reason(missing) is Reason.MISSING_HEADER
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300))
-def test_whatever_the_header_and_body_hold_it_is_refused_and_nothing_else(
-    hostile: bytes, body: bytes
-) -> None:
-    assert reason(hostile, body=body) in Reason
+def test_arbitrary_header_and_body_are_refused_without_another_error(hostile: bytes, body: bytes) -> None:
+    assert refusal_reason(hostile, body=body) in Reason
 
 
 @given(
-    stamp=st.from_regex(rb"[0-9]{0,20}", fullmatch=True), glue=st.sampled_from([b",", b", ", b" , ", b";"])
+    stamp=st.from_regex(rb"[0-9]{0,20}", fullmatch=True),
+    separator=st.sampled_from([b",", b", ", b" , ", b";"]),
 )
-def test_any_time_is_accepted_within_tolerance_or_refused(stamp: bytes, glue: bytes) -> None:
+def test_any_timestamp_is_accepted_within_tolerance_or_refused(stamp: bytes, separator: bytes) -> None:
     with suppress(InvalidSignature):
-        assert abs(check(b"t=" + stamp + glue + b"v1=" + digest(stamp)) - NOW) <= TOLERANCE
+        assert abs(verify_issued_at(b"t=" + stamp + separator + b"v1=" + digest(stamp)) - NOW) <= TOLERANCE
 
 
 @given(text=st.text(max_size=2000))
-def test_what_we_accept_the_official_verifier_accepts(text: str) -> None:
+def test_accepted_signature_is_accepted_by_the_sdk_too(text: str) -> None:
     """The SDK's own verifier is the oracle for the ordinary form of the header."""
     body = text.encode()
     at = datetime.now(tz=UTC).replace(microsecond=0)
     stamp = milliseconds(at)
     header = b"t=" + stamp + b", v1=" + digest(stamp, body=body)
 
-    assert check(header, body=body, now=at)
+    assert verify_issued_at(header, body=body, now=at)
     sdk.verify_header(event_body=body, event_signature=header.decode(), secret=SECRET, tolerance=180)

@@ -1,4 +1,4 @@
-"""A slow WorkOS holds the visitors of the portal, and not the deliveries."""
+"""A slow WorkOS delays portal launches, but not webhook deliveries."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ from webhooks.models import WebhookEvent
 VISITORS, DELIVERIES, CROWD = 24, 60, 48
 
 
-def it_admin(number: int) -> Membership:
+def create_it_admin(number: int) -> Membership:
     enterprise = Enterprise.objects.create(
         name=f"Visitor {number}", slug=f"visitor-{number}", organization_id=f"org_visitor_{number}"
     )
@@ -26,7 +26,7 @@ def it_admin(number: int) -> Membership:
     return Membership.objects.create(user=user, enterprise=enterprise, role=Membership.Role.IT_ADMIN)
 
 
-def press_of(membership: Membership) -> bytes:
+def launch_request(membership: Membership) -> bytes:
     cookie = signed_in(membership.user).cookies["sessionid"].value
     token = "t" * 32
     return request(
@@ -39,42 +39,42 @@ def press_of(membership: Membership) -> bytes:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_more_visitors_than_threads_are_told_to_come_again_and_deliveries_go_on(sandbox: Sandbox) -> None:
+def test_launches_over_the_limit_are_turned_away_and_deliveries_are_accepted(sandbox: Sandbox) -> None:
     sandbox.fault("hang", times=None, path="/portal/*", seconds=30)
-    presses = [press_of(it_admin(number)) for number in range(CROWD)]
+    launches = [launch_request(create_it_admin(number)) for number in range(CROWD)]
 
     one = {"TEST_SANDBOX": sandbox.url, "WEB_CONCURRENCY": "1", "WORKOS_TIMEOUT": "14"}
     with serving(**one) as server, ThreadPoolExecutor(CROWD) as visitors:
-        pressed = [visitors.submit(server.send, press) for press in presses]
+        futures = [visitors.submit(server.send, launch) for launch in launches]
         turned_away = PortalSession.objects.filter(outcome="unavailable")
         until(lambda: turned_away.count() == CROWD - 30, seconds=12)
         body = json.dumps(payload("connection.activated", event_id="event_1")).encode()
         assert status(server.send(request(body, f"WorkOS-Signature: {signed(body)}"))) == 200
         waiting = PortalSession.objects.filter(outcome="asked").count()
-        answers = {status(press.result(timeout=40)) for press in pressed}
+        answers = {status(launch.result(timeout=40)) for launch in futures}
 
     assert waiting == 30
     assert answers == {302}
 
 
 @pytest.mark.django_db(transaction=True)
-def test_deliveries_go_on_while_24_visitors_wait_for_a_slow_workos(sandbox: Sandbox) -> None:
+def test_deliveries_are_accepted_while_24_launches_wait_for_workos(sandbox: Sandbox) -> None:
     sandbox.fault("hang", times=VISITORS, path="/portal/*", seconds=30)
-    # One each: a person's second press is the same visit, and there are limits.
-    presses = [press_of(it_admin(number)) for number in range(VISITORS)]
+    # One launch per user: a second one would join the same portal session, and launches are rate-limited.
+    launches = [launch_request(create_it_admin(number)) for number in range(VISITORS)]
 
     def deliver(server: Server, number: int) -> None:
         body = json.dumps(payload("connection.activated", event_id=f"event_{number}")).encode()
         assert status(server.send(request(body, f"WorkOS-Signature: {signed(body)}"))) == 200
 
     with serving(TEST_SANDBOX=sandbox.url) as server, ThreadPoolExecutor(VISITORS) as visitors:
-        pressed = [visitors.submit(server.send, press) for press in presses]
+        futures = [visitors.submit(server.send, launch) for launch in launches]
         until(lambda: PortalSession.objects.count() == VISITORS, seconds=20)
         for number in range(DELIVERIES):
             deliver(server, number)
-        still_waiting = sum(not one.done() for one in pressed)
-        answers = [status(one.result(timeout=40)) for one in pressed]
+        still_waiting = sum(not one.done() for one in futures)
+        answers = [status(one.result(timeout=40)) for one in futures]
 
-    assert still_waiting == VISITORS, "the visitors were held all the while"
+    assert still_waiting == VISITORS, "the launches must wait during all deliveries"
     assert WebhookEvent.objects.count() == DELIVERIES
-    assert set(answers) <= {200, 302, 303, 502, 503}, "each visitor is told in the end"
+    assert set(answers) <= {200, 302, 303, 502, 503}, "each launch must get a response"

@@ -1,4 +1,4 @@
-"""The worker as a process: what it does at signals, and what a kill leaves behind."""
+"""The worker as a process: signals, and recovery from a kill."""
 
 import signal
 from datetime import timedelta
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def someone_waits_for_a_lock() -> bool:
     with connection.cursor() as cursor:
-        # Within a transaction it would show what it showed first.
+        # Within a transaction the statistics are cached.
         cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
             "SELECT EXISTS (SELECT FROM pg_stat_activity"
@@ -27,7 +27,7 @@ def someone_waits_for_a_lock() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def test_it_applies_what_comes_until_sigterm(acme: Enterprise, manage: Manage) -> None:
+def test_worker_applies_new_events_until_sigterm(acme: Enterprise, manage: Manage) -> None:
     worker = manage("worker", "--interval", "0.05")
 
     deliver("connection.activated", event_id="event_1")
@@ -35,20 +35,18 @@ def test_it_applies_what_comes_until_sigterm(acme: Enterprise, manage: Manage) -
     deliver("connection.deactivated", event_id="event_2")
     until(lambda: WebhookEvent.objects.filter(status="applied").count() == 2)
     worker.send_signal(signal.SIGTERM)
-    said, _ = worker.communicate(timeout=10)
+    output, _ = worker.communicate(timeout=10)
 
     assert worker.returncode == 0
-    assert "Worker stopped" in said
+    assert "Worker stopped" in output
 
 
-def test_killed_in_the_middle_of_its_work_it_loses_and_doubles_nothing(
-    acme: Enterprise, manage: Manage
-) -> None:
+def test_killed_worker_loses_no_event_and_applies_none_twice(acme: Enterprise, manage: Manage) -> None:
     for number in range(20):
         deliver("connection.activated", event_id=f"event_{number}", id=f"conn_{number}")
 
     with transaction.atomic():
-        # The worker has claimed them all and stands before this row when it is killed.
+        # The worker has claimed all events and waits for this row's lock when it is killed.
         Enterprise.objects.select_for_update().get(pk=acme.pk)
         worker = manage("worker")
         until(someone_waits_for_a_lock)
@@ -57,14 +55,14 @@ def test_killed_in_the_middle_of_its_work_it_loses_and_doubles_nothing(
 
     assert WebhookEvent.objects.filter(status="waiting", attempts=1).count() == 20
     assert not Connection.objects.exists()
-    # Any of them may have been what ended it: each is tried alone.
+    # Any of them may have ended the worker: each is applied alone.
     now = timezone.now() + timedelta(minutes=1)
     assert [apply_waiting(now=now).total() for _ in range(21)] == [1] * 20 + [0]
     assert Connection.objects.filter(state="active").count() == 20
     assert WebhookEvent.objects.filter(status="applied").count() == 20
 
 
-def test_sigterm_lets_it_finish_the_batch_in_hand(acme: Enterprise, manage: Manage) -> None:
+def test_sigterm_lets_the_worker_finish_its_batch(acme: Enterprise, manage: Manage) -> None:
     deliver("connection.activated")
 
     with transaction.atomic():
@@ -72,7 +70,7 @@ def test_sigterm_lets_it_finish_the_batch_in_hand(acme: Enterprise, manage: Mana
         worker = manage("worker")
         until(someone_waits_for_a_lock)
         worker.terminate()
-    said, _ = worker.communicate(timeout=10)
+    output, _ = worker.communicate(timeout=10)
 
-    assert worker.returncode == 0, said
+    assert worker.returncode == 0, output
     assert WebhookEvent.objects.get().status == "applied"
