@@ -1,4 +1,4 @@
-"""Acme with Ada (IT admin) and Ben (member), Birch with Cleo (IT admin), Dan and Sam."""
+"""Fixtures: Acme with Ada (IT admin) and Ben (member), Birch with Cleo (IT admin), Dan, Sam (staff)."""
 
 import subprocess
 from collections.abc import Iterator
@@ -36,39 +36,39 @@ def birch(db: None) -> Enterprise:
     return Enterprise.objects.create(name="Birch Ltd", slug="birch-ltd", organization_id=BIRCH_ORGANIZATION)
 
 
-def _person(email: str, name: str, **fields: bool) -> User:
+def _create_user(email: str, name: str, **fields: bool) -> User:
     return User.objects.create_user(email, "correct horse battery", name=name, **fields)
 
 
 @pytest.fixture
 def ada(acme: Enterprise) -> User:
-    user = _person("ada@acme.example", "Ada Adeyemi")
+    user = _create_user("ada@acme.example", "Ada Adeyemi")
     Membership.objects.create(user=user, enterprise=acme, role=Membership.Role.IT_ADMIN)
     return user
 
 
 @pytest.fixture
 def ben(acme: Enterprise) -> User:
-    user = _person("ben@acme.example", "Ben Brandt")
+    user = _create_user("ben@acme.example", "Ben Brandt")
     Membership.objects.create(user=user, enterprise=acme, role=Membership.Role.MEMBER)
     return user
 
 
 @pytest.fixture
 def cleo(birch: Enterprise) -> User:
-    user = _person("cleo@birch.example", "Cleo Castro")
+    user = _create_user("cleo@birch.example", "Cleo Castro")
     Membership.objects.create(user=user, enterprise=birch, role=Membership.Role.IT_ADMIN)
     return user
 
 
 @pytest.fixture
 def dan(db: None) -> User:
-    return _person("dan@dune.example", "Dan Diaz")
+    return _create_user("dan@dune.example", "Dan Diaz")
 
 
 @pytest.fixture
 def sam(db: None) -> User:
-    return _person("sam@saas.example", "Sam Staff", is_staff=True)
+    return _create_user("sam@saas.example", "Sam Staff", is_staff=True)
 
 
 def signed_in(user: User) -> Client:
@@ -79,7 +79,7 @@ def signed_in(user: User) -> Client:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all walks: Playwright bears no second loop in a process."""
+    """Share one Chromium: Playwright cannot run a second event loop in one process."""
     path = chromium.needed()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
@@ -89,7 +89,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def manage() -> Iterator[Manage]:
-    """Start `manage.py …` as a real process on the test's database; what still runs afterwards is ended."""
+    """Start `manage.py …` as a process on the test's database, and kill it if it outlives the test."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> "subprocess.Popen[str]":
@@ -105,7 +105,7 @@ def manage() -> Iterator[Manage]:
 
 @pytest.fixture
 def workos_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMock]:
-    """What WorkOS answers, to the real SDK. A request that no test expects fails."""
+    """Mock WorkOS's responses to the real SDK. A request that the test has not registered fails."""
     client = workos.WorkOSClient(
         api_key=settings.WORKOS_API_KEY,
         base_url=settings.WORKOS_BASE_URL,
@@ -119,7 +119,7 @@ def workos_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[responses.RequestsMo
 
 @pytest.fixture
 def workos_sandbox(sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """The sandbox in WorkOS's place, for us and for the processes that we start."""
+    """Use the sandbox instead of WorkOS, in this process and in those that the test starts."""
     settings.WORKOS_BASE_URL = sandbox.url
     monkeypatch.setenv("TEST_SANDBOX", sandbox.url)
     gateway.get_client.cache_clear()

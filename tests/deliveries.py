@@ -1,4 +1,4 @@
-"""Sign an event as WorkOS does, and post it."""
+"""Sign events as WorkOS does, and post them."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ EVENTS = Path(__file__).parent / "webhooks" / "events"
 
 
 def payload(event: str, *, event_id: str = "", created_at: str = "", **data: Any) -> dict[str, Any]:
-    """A recorded payload of this kind, with `data` changed as given."""
+    """Return the recorded payload of `event`, with `data` merged into its data object."""
     body: dict[str, Any] = json.loads((EVENTS / f"{event}.json").read_text())
     body["data"].update(data)
     if event_id:
@@ -26,11 +26,11 @@ def payload(event: str, *, event_id: str = "", created_at: str = "", **data: Any
 
 
 def signed(body: bytes, *, secret: str | None = None, at: float | None = None) -> str:
-    """The WorkOS-Signature header of `body`, as of `at` (seconds, by default now)."""
-    stamp = str(int((time.time() if at is None else at) * 1000))
+    """Return the WorkOS-Signature header of `body`, signed at `at` (Unix time in seconds, now by default)."""
+    timestamp = str(int((time.time() if at is None else at) * 1000))
     key = (secret or settings.WORKOS_WEBHOOK_SECRETS[0]).encode()
-    digest = hmac.new(key, stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-    return f"t={stamp}, v1={digest}"
+    digest = hmac.new(key, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+    return f"t={timestamp}, v1={digest}"
 
 
 def post(
@@ -41,8 +41,8 @@ def post(
 
 
 def deliver(event: str | dict[str, Any], **changes: Any) -> HttpResponse:
-    """Deliver a recorded event (or a whole payload), signed as WorkOS does, through the real client."""
-    whole = payload(event, **changes) if isinstance(event, str) else event
-    body = json.dumps(whole).encode()
+    """Deliver a recorded event, or a complete payload, signed as WorkOS does."""
+    content = payload(event, **changes) if isinstance(event, str) else event
+    body = json.dumps(content).encode()
     response: HttpResponse = post(body, signed(body))
     return response

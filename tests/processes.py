@@ -1,4 +1,4 @@
-"""Real processes of ours, on the test's database."""
+"""Start `manage.py` processes on the test's database."""
 
 import os
 import subprocess
@@ -24,7 +24,7 @@ def environment() -> dict[str, str]:
 
 
 def manage(*arguments: str) -> "subprocess.Popen[str]":
-    """`manage.py …`, started and not waited for."""
+    """Start `manage.py …` and return without waiting for it."""
     return subprocess.Popen(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
@@ -35,9 +35,9 @@ def manage(*arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def until(true: Callable[[], object], *, seconds: float = 15) -> None:
-    """Wait until `true()`, or fail."""
+def until(condition: Callable[[], object], *, seconds: float = 15) -> None:
+    """Wait until `condition()` is true. Fail after `seconds`."""
     deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true in time"
+    while not condition():
+        assert time.monotonic() < deadline, f"the condition was not met within {seconds} s"
         time.sleep(0.02)

@@ -1,9 +1,9 @@
-"""Production's settings as far as tests can bear them: the embedded PostgreSQL, or a DATABASE_URL."""
+"""Production's settings with test overrides, on the embedded PostgreSQL or on DATABASE_URL."""
 
 import os
 
 os.environ["ENV_FILE"] = ""
-# Playwright's loop runs in the tests' thread, and Django would refuse its database there.
+# Playwright runs an event loop in the tests' thread, where Django would refuse database calls.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 os.environ.update(
     DEBUG="on",
@@ -19,11 +19,11 @@ from hostapp.settings import *  # noqa: F403
 from hostapp.settings import DATABASES
 
 DEBUG = False
-# Refusals are counted at once, in the test's own transaction.
+# Count refusals immediately, in the test's own transaction.
 WORKOS_WEBHOOK_REFUSALS_INTERVAL = 0.0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-# Static files come from the apps: nothing is collected first.
+# Serve static files from the apps: the tests do not run collectstatic.
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
-# Tests empty their tables; everywhere else the database keeps the history.
+# Tests empty their tables. Everywhere else, the database refuses to empty the audit log.
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c history.may_be_emptied=on"  # type: ignore[index]

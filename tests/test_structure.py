@@ -1,4 +1,4 @@
-"""Who may import whom: the contracts hold, and each breaks when it is violated."""
+"""The import contracts hold, and each one breaks when it is violated."""
 
 import os
 import shutil
@@ -12,19 +12,21 @@ ROOT = Path(__file__).resolve().parents[1]
 LINT = (
     "import sys; sys.path.insert(0, '.'); from importlinter.cli import lint_imports_command as lint; lint()"
 )
-ROOMS = ("enterprises", "gateway", "hostapp", "portal", "sandbox", "webhooks")
+PACKAGES = ("enterprises", "gateway", "hostapp", "portal", "sandbox", "webhooks")
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    copy = tmp_path_factory.mktemp("house")
+def project_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    copy = tmp_path_factory.mktemp("project")
     shutil.copy(ROOT / "pyproject.toml", copy)
-    for room in ROOMS:
-        shutil.copytree(ROOT / room, copy / room, ignore=shutil.ignore_patterns("static", "__pycache__"))
+    for package in PACKAGES:
+        shutil.copytree(
+            ROOT / package, copy / package, ignore=shutil.ignore_patterns("static", "__pycache__")
+        )
     return copy
 
 
-def contracts(house: Path) -> subprocess.CompletedProcess[str]:
+def run_import_linter(project_copy: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
             sys.executable,
@@ -32,17 +34,17 @@ def contracts(house: Path) -> subprocess.CompletedProcess[str]:
             LINT,
             "--no-cache",
         ],
-        cwd=house,
+        cwd=project_copy,
         env={**os.environ, "COLUMNS": "200"},
         capture_output=True,
         text=True,
     )
 
 
-def test_the_contracts_hold(house: Path) -> None:
-    answer = contracts(house)
+def test_imports_keep_every_contract(project_copy: Path) -> None:
+    result = run_import_linter(project_copy)
 
-    assert answer.returncode == 0, answer.stdout
+    assert result.returncode == 0, result.stdout
 
 
 VIOLATIONS = [
@@ -60,18 +62,20 @@ VIOLATIONS = [
 
 
 @pytest.mark.parametrize(("file", "line", "contract"), VIOLATIONS, ids=lambda value: value)
-def test_each_contract_breaks_when_it_is_violated(house: Path, file: str, line: str, contract: str) -> None:
-    path = house / file
-    before = path.read_text() if path.exists() else None
-    path.write_text(f"{line}\n{before or ''}")
+def test_forbidden_import_breaks_its_contract(
+    project_copy: Path, file: str, line: str, contract: str
+) -> None:
+    path = project_copy / file
+    original = path.read_text() if path.exists() else None
+    path.write_text(f"{line}\n{original or ''}")
     try:
-        answer = contracts(house)
+        result = run_import_linter(project_copy)
     finally:
-        if before is None:
+        if original is None:
             path.unlink()
         else:
-            path.write_text(before)
+            path.write_text(original)
 
-    assert answer.returncode == 1
-    (broken,) = [row for row in answer.stdout.splitlines() if " BROKEN" in row]
+    assert result.returncode == 1
+    (broken,) = [row for row in result.stdout.splitlines() if " BROKEN" in row]
     assert contract in broken

@@ -1,4 +1,4 @@
-"""What every template keeps to."""
+"""Rules that every template follows."""
 
 import re
 from pathlib import Path
@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "templates"
-# Mails have no script that could know the reader's zone: they say UTC.
+# A mail cannot run a script that finds the reader's time zone, so mails use UTC.
 PAGES = sorted(FOLDER.rglob("*.html"))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(FOLDER)))
-def test_times_are_written_in_one_way(path: Path) -> None:
-    """`time.html` gives the reader's zone, with UTC on hover."""
+def test_page_template_renders_times_through_time_html(path: Path) -> None:
+    """`time.html` shows the time in the reader's time zone, with UTC on hover."""
     if path.name == "time.html":
         return
     found = re.findall(r"{{[^}]*(?:\|(?:date|time|timesince)|_at\b(?! style))[^}]*}}", path.read_text())
@@ -20,6 +20,6 @@ def test_times_are_written_in_one_way(path: Path) -> None:
     assert not found
 
 
-def test_times_in_mails_say_utc() -> None:
+def test_mail_templates_label_times_as_utc() -> None:
     for path in FOLDER.rglob("*.txt"):
         assert not re.search(r"\|date:\"(?![^\"]*UTC)[^\"]*H", path.read_text()), path

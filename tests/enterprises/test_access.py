@@ -1,4 +1,4 @@
-"""Who may open what: every address of the project, as everybody."""
+"""Access to every URL of the project, checked as every kind of user."""
 
 import ipaddress
 import uuid
@@ -20,9 +20,9 @@ from tests.gateway.test_gateway import API
 
 pytestmark = pytest.mark.django_db
 
-WHO = ("anonymous", "stranger", "member", "it_admin", "staff", "it_admin_of_birch")
+USER_KINDS = ("anonymous", "stranger", "member", "it_admin", "staff", "it_admin_of_birch")
 
-# Everything that leads to another page answers 302: after a deed, or to the sign-in.
+# Status codes in the order of USER_KINDS. 302 redirects to sign-in, or to a page after an action.
 PUBLIC = (200,) * 6
 SIGNED_IN = (302, 200, 200, 200, 200, 200)
 MEMBERS = (302, 404, 200, 200, 404, 404)
@@ -33,7 +33,7 @@ STAFF_DO = (302, 403, 403, 403, 302, 403)
 
 ACME: dict[str, object] = {"slug": "acme-inc"}
 
-# Name of the address → method, its arguments, the answers in the order of WHO.
+# URL name → method, URL arguments, expected status codes in the order of USER_KINDS.
 MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
     "home": ("get", {}, (302, 200, 302, 302, 302, 302)),
     "login": ("get", {}, PUBLIC),
@@ -73,19 +73,19 @@ MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
 }
 
 
-def addresses(resolver: URLResolver, namespace: str = "") -> list[tuple[str, str]]:
-    """Namespace and name of everything below."""
+def url_names(resolver: URLResolver, namespace: str = "") -> list[tuple[str, str]]:
+    """Return (namespace, name) of every URL below `resolver`."""
     found = []
     for entry in resolver.url_patterns:
         if isinstance(entry, URLResolver):
-            found += addresses(entry, entry.namespace or namespace)
+            found += url_names(entry, entry.namespace or namespace)
         elif isinstance(entry, URLPattern):
             found.append((namespace, entry.name or str(entry.pattern)))
     return found
 
 
 @pytest.fixture
-def cast(
+def clients(
     acme: Enterprise, birch: Enterprise, dan: User, ben: User, ada: User, sam: User, cleo: User
 ) -> dict[str, Client]:
     return {
@@ -98,23 +98,23 @@ def cast(
     }
 
 
-def test_no_address_is_missing_from_the_matrix() -> None:
-    names = {name for namespace, name in addresses(get_resolver()) if namespace != "admin"}
+def test_access_matrix_covers_every_url() -> None:
+    names = {name for namespace, name in url_names(get_resolver()) if namespace != "admin"}
 
     assert names == set(MATRIX)
 
 
-@pytest.mark.parametrize(("name", "who"), product(MATRIX, WHO))
-def test_everybody_gets_what_is_theirs(
+@pytest.mark.parametrize(("name", "user_kind"), product(MATRIX, USER_KINDS))
+def test_each_kind_of_user_gets_the_expected_status(
     name: str,
-    who: str,
-    cast: dict[str, Client],
+    user_kind: str,
+    clients: dict[str, Client],
     acme: Enterprise,
     ben: User,
     workos_api: responses.RequestsMock,
 ) -> None:
     workos_api.post(f"{API}/portal/generate_link", json={"link": "https://setup.workos.com?token=t"})
-    method, arguments, answers = MATRIX[name]
+    method, arguments, statuses = MATRIX[name]
     arguments = dict(arguments)
     data = {key: arguments.pop(key) for key in ("typed", "role") if key in arguments}
     if "member" in name or name == "change_role":
@@ -137,63 +137,67 @@ def test_everybody_gets_what_is_theirs(
         )
         arguments["pk"] = link.pk
 
-    response = getattr(cast[who], method)(reverse(name, kwargs=arguments), data)
+    response = getattr(clients[user_kind], method)(reverse(name, kwargs=arguments), data)
 
-    assert response.status_code == answers[WHO.index(who)], response.headers.get("Location", "")
-    if who == "anonymous" and answers[0] == 302 and answers[1] != 302:
+    assert response.status_code == statuses[USER_KINDS.index(user_kind)], response.headers.get("Location", "")
+    if user_kind == "anonymous" and statuses[0] == 302 and statuses[1] != 302:
         assert response["Location"].startswith("/account/login/")
 
 
-@pytest.mark.parametrize("who", [one for one in WHO if one != "staff"])
-def test_the_administration_is_the_staff_s(who: str, cast: dict[str, Client]) -> None:
-    names = [name for namespace, name in addresses(get_resolver()) if namespace == "admin"]
-    plain = 0
+@pytest.mark.parametrize("user_kind", [kind for kind in USER_KINDS if kind != "staff"])
+def test_django_admin_redirects_everyone_but_staff_to_sign_in(
+    user_kind: str, clients: dict[str, Client]
+) -> None:
+    names = [name for namespace, name in url_names(get_resolver()) if namespace == "admin"]
+    checked = 0
     for name in names:
         try:
             path = reverse(f"admin:{name}")
         except NoReverseMatch:
-            # Those of one object: its list is held above.
+            # The URL of one object needs arguments; its list is checked by this loop, too.
             continue
-        plain += 1
+        checked += 1
         if name in ("login", "logout"):
             continue
-        response = cast[who].get(path)
+        response = clients[user_kind].get(path)
         assert (response.status_code, response["Location"].split("?")[0]) in (
             (302, "/admin/login/"),
             (302, "/account/login/"),
         ), path
-    assert plain > 15
+    assert checked > 15
 
 
-def test_a_member_is_told_who_to_ask(cast: dict[str, Client]) -> None:
-    page = cast["member"].get("/enterprises/acme-inc/history/")
+def test_refused_member_sees_which_it_admin_to_ask(clients: dict[str, Client]) -> None:
+    page = clients["member"].get("/enterprises/acme-inc/history/")
 
     assert "Ada Adeyemi (ada@acme.example)" in page.text
 
 
-def test_a_deprovisioned_enterprise_is_open_to_nobody(cast: dict[str, Client], acme: Enterprise) -> None:
+def test_deprovisioned_enterprise_returns_404_to_its_it_admins(
+    clients: dict[str, Client], acme: Enterprise
+) -> None:
     acme.deprovisioned_at = timezone.now()
     acme.save()
 
-    assert cast["it_admin"].get("/enterprises/acme-inc/").status_code == 404
-    assert cast["it_admin"].get("/enterprises/acme-inc/members/").status_code == 404
+    assert clients["it_admin"].get("/enterprises/acme-inc/").status_code == 404
+    assert clients["it_admin"].get("/enterprises/acme-inc/members/").status_code == 404
 
 
 @pytest.mark.parametrize(
     ("forwarded", "peer", "proxies", "client"),
     [
         ("", "192.0.2.1", [], "192.0.2.1"),
-        # Nobody's proxy: what it says of others is not heard.
+        # The peer is no trusted proxy: its header is ignored.
         ("203.0.113.9", "192.0.2.1", [], "192.0.2.1"),
         ("203.0.113.9", "10.0.0.1", ["10.0.0.0/8"], "203.0.113.9"),
-        # The leftmost was written by the client.
+        # The client itself wrote the leftmost address.
         ("198.51.100.66, 203.0.113.9", "10.0.0.1", ["10.0.0.0/8"], "203.0.113.9"),
         ("198.51.100.66, 203.0.113.9, 10.0.0.2", "10.0.0.1", ["10.0.0.0/8"], "203.0.113.9"),
         ("nonsense", "10.0.0.1", ["10.0.0.0/8"], None),
         ("", "", [], None),
     ],
 )
-def test_an_address_is_believed_of_our_own_proxies_alone(
+def test_forwarded_client_ip_is_trusted_only_from_trusted_proxies(
     forwarded: str, peer: str, proxies: list[str], client: str | None, settings: Any, rf: RequestFactory
 ) -> None:
     settings.TRUSTED_PROXIES = [ipaddress.ip_network(one) for one in proxies]

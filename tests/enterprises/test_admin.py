@@ -1,4 +1,4 @@
-"""The administration for staff: as many queries for 200 rows as for two."""
+"""The Django admin for staff: constant query counts, search, filters, actions and read-only data."""
 
 from datetime import timedelta
 
@@ -46,7 +46,7 @@ def client(sam: User) -> Client:
     return signed_in(sam)
 
 
-def fill(first: int, last: int) -> None:
+def create_rows(first: int, last: int) -> None:
     now = timezone.now()
     for number in range(first, last):
         enterprise = Enterprise.objects.create(
@@ -74,8 +74,8 @@ def fill(first: int, last: int) -> None:
         history.record(enterprise, deed=history.Deed.RENAMED, who="somebody", at=now)
 
 
-def test_a_long_list_asks_no_more_than_a_short_one(client: Client) -> None:
-    def queries() -> dict[str, int]:
+def test_query_count_of_a_list_does_not_grow_with_its_rows(client: Client) -> None:
+    def count_queries() -> dict[str, int]:
         counts = {}
         for name in (*(f"/admin/enterprises/{one}/" for one in LISTS), "/staff/enterprises/"):
             with CaptureQueriesContext(
@@ -85,16 +85,16 @@ def test_a_long_list_asks_no_more_than_a_short_one(client: Client) -> None:
             counts[name] = len(captured)
         return counts
 
-    fill(0, 2)
-    few = queries()
-    fill(2, 200)
+    create_rows(0, 2)
+    few = count_queries()
+    create_rows(2, 200)
 
-    assert queries() == few
+    assert count_queries() == few
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_everything_is_searched_and_nothing_is_made_or_deleted_there(name: str, client: Client) -> None:
-    fill(0, 2)
+def test_admin_list_is_searchable_and_refuses_to_add_or_delete(name: str, client: Client) -> None:
+    create_rows(0, 2)
     address = f"/admin/enterprises/{name}/"
 
     assert client.get(f"{address}?q=Company").status_code == 200
@@ -103,7 +103,7 @@ def test_everything_is_searched_and_nothing_is_made_or_deleted_there(name: str, 
     assert client.get(f"{address}{min(ids)}/delete/").status_code == 403
 
 
-def test_enterprises_are_filtered_by_state(client: Client, acme: Enterprise) -> None:
+def test_admin_filters_enterprises_by_provisioning_state(client: Client, acme: Enterprise) -> None:
     Enterprise.objects.create(name="Broken", slug="broken", attention="A reason.")
 
     page = client.get("/admin/enterprises/enterprise/?state=needs_attention")
@@ -112,7 +112,7 @@ def test_enterprises_are_filtered_by_state(client: Client, acme: Enterprise) -> 
     assert "Acme Inc." not in page.text
 
 
-def test_what_workos_owns_cannot_be_changed_by_a_forged_form(client: Client, acme: Enterprise) -> None:
+def test_forged_form_does_not_change_fields_that_workos_owns(client: Client, acme: Enterprise) -> None:
     client.post(
         f"/admin/enterprises/enterprise/{acme.pk}/change/",
         {
@@ -128,7 +128,9 @@ def test_what_workos_owns_cannot_be_changed_by_a_forged_form(client: Client, acm
     assert acme.name == "Acme Inc."
 
 
-def test_provisioning_is_retried_by_an_action(client: Client, workos_api: responses.RequestsMock) -> None:
+def test_retry_action_provisions_again_and_shows_the_error(
+    client: Client, workos_api: responses.RequestsMock
+) -> None:
     broken = Enterprise.objects.create(name="Broken", slug="broken", attention="A reason.")
     workos_api.get(f"{API}/organizations/external_id/{broken.external_id}", status=401, json={})
 
@@ -139,7 +141,7 @@ def test_provisioning_is_retried_by_an_action(client: Client, workos_api: respon
     assert "Broken: WorkOS does not accept our API key." in page.text
 
 
-def test_reconciling_reads_the_present_and_compares_name_and_domains(
+def test_reconcile_action_enqueues_tasks_for_state_name_and_domains(
     client: Client, acme: Enterprise, birch: Enterprise
 ) -> None:
     Enterprise.objects.filter(pk=acme.pk).update(requested_domains=["acme.example"])

@@ -1,4 +1,4 @@
-"""Changes reach WorkOS, however often it has to be told."""
+"""Changes to an enterprise reach WorkOS, with retries until they succeed."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,24 +20,24 @@ PAGE = "/staff/enterprises/acme-inc/"
 
 @pytest.fixture
 def acme(workos_sandbox: Sandbox, db: None) -> Enterprise:
-    made = provisioning.provision(provisioning.enroll(name="Acme Inc.", domains=["acme.example"]))
+    enterprise = provisioning.provision(provisioning.enroll(name="Acme Inc.", domains=["acme.example"]))
     errands.run_due(now=timezone.now())
-    return made
+    return enterprise
 
 
-def the_worker_comes(*, times: int = 3) -> None:
+def run_due_tasks(*, times: int = 3) -> None:
     later = timezone.now()
     for _ in range(times):
         later += timedelta(hours=1)
         errands.run_due(now=later)
 
 
-def domains_of(workos_sandbox: Sandbox) -> list[str]:
+def list_domains(workos_sandbox: Sandbox) -> list[str]:
     (organization,) = workos_sandbox.organizations()
     return sorted(one["domain"] for one in gateway.get_organization(organization["id"]).domains)
 
 
-def test_staff_rename_change_domains_and_the_plan_on_one_page(
+def test_staff_change_name_domains_and_plan_on_one_page(
     workos_sandbox: Sandbox, acme: Enterprise, sam: User
 ) -> None:
     page = signed_in(sam).post(
@@ -45,12 +45,12 @@ def test_staff_rename_change_domains_and_the_plan_on_one_page(
         {"name": "Acme Holding", "domains": "https://WWW.New.example/", "intents": ["sso", "audit_logs"]},
         follow=True,
     )
-    the_worker_comes()
+    run_due_tasks()
 
     acme.refresh_from_db()
     assert (acme.name, acme.slug, acme.intents) == ("Acme Holding", "acme-inc", ["sso", "audit_logs"])
     assert workos_sandbox.organizations()[0]["name"] == "Acme Holding"
-    assert domains_of(workos_sandbox) == ["new.example"]
+    assert list_domains(workos_sandbox) == ["new.example"]
     assert not Errand.objects.exists()
     assert {entry.deed for entry in history.of(acme)} >= {
         "renamed", "domain_added", "domain_removed", "plan_changed",
@@ -60,32 +60,32 @@ def test_staff_rename_change_domains_and_the_plan_on_one_page(
 
 @pytest.mark.parametrize("kind", ["cut", "empty", "status"])
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST", "DELETE"])
-def test_a_call_that_fails_is_repeated(
+def test_failed_request_is_retried(
     workos_sandbox: Sandbox, acme: Enterprise, sam: User, kind: str, method: str
 ) -> None:
     workos_sandbox.fault(kind, method=method, path="/organization*")
 
     changing.rename(acme, "Acme Holding", who=sam, at=timezone.now())
     changing.change_domains(acme, ["new.example"], who=sam, at=timezone.now())
-    the_worker_comes()
+    run_due_tasks()
 
     assert workos_sandbox.organizations()[0]["name"] == "Acme Holding"
-    assert domains_of(workos_sandbox) == ["new.example"]
+    assert list_domains(workos_sandbox) == ["new.example"]
     assert not Errand.objects.exists()
 
 
-def test_what_an_it_admin_added_at_workos_is_left_alone(
+def test_domain_that_an_it_admin_added_at_workos_is_kept(
     workos_sandbox: Sandbox, acme: Enterprise, sam: User
 ) -> None:
     gateway.add_domain(str(acme.organization_id), "theirs.example")
 
     changing.change_domains(acme, ["new.example"], who=sam, at=timezone.now())
-    the_worker_comes()
+    run_due_tasks()
 
-    assert domains_of(workos_sandbox) == ["new.example", "theirs.example"]
+    assert list_domains(workos_sandbox) == ["new.example", "theirs.example"]
 
 
-def test_a_domain_of_somebody_else_is_shown_and_stays_theirs(
+def test_domain_of_another_organization_is_reported_on_the_staff_page(
     workos_sandbox: Sandbox, acme: Enterprise, sam: User
 ) -> None:
     gateway.create_organization(name="Other", external_id="other", domains=["other.example"])
@@ -96,16 +96,18 @@ def test_a_domain_of_somebody_else_is_shown_and_stays_theirs(
     assert "belongs to another organization" in signed_in(sam).get(PAGE).text
 
 
-def test_the_newest_name_wins(workos_sandbox: Sandbox, acme: Enterprise, sam: User) -> None:
+def test_several_renames_send_only_the_newest_name(
+    workos_sandbox: Sandbox, acme: Enterprise, sam: User
+) -> None:
     for name in ("One", "Two", "Three"):
         changing.rename(acme, name, who=sam, at=timezone.now())
 
     assert Errand.objects.count() == 1
-    the_worker_comes()
+    run_due_tasks()
     assert workos_sandbox.organizations()[0]["name"] == "Three"
 
 
-def test_saving_without_a_change_says_nothing_to_anybody(
+def test_saving_unchanged_values_writes_no_audit_entry_and_no_task(
     workos_sandbox: Sandbox, acme: Enterprise, sam: User
 ) -> None:
     before = history.of(acme).count()
@@ -116,7 +118,7 @@ def test_saving_without_a_change_says_nothing_to_anybody(
     assert not Errand.objects.exists()
 
 
-def test_deprovisioning_takes_the_slug_typed_again(
+def test_deprovisioning_requires_the_slug_to_be_typed(
     workos_sandbox: Sandbox, acme: Enterprise, sam: User
 ) -> None:
     page = signed_in(sam).post(f"{PAGE}deprovision/", {"typed": "acme"})
@@ -127,7 +129,7 @@ def test_deprovisioning_takes_the_slug_typed_again(
 
 
 @pytest.mark.parametrize("kind", ["cut", "status", "empty", None])
-def test_deprovisioning_ends_access_deletes_the_organization_and_keeps_the_history(
+def test_deprovisioning_ends_access_deletes_the_organization_and_keeps_the_audit_log(
     workos_sandbox: Sandbox, acme: Enterprise, birch: Enterprise, ada: User, sam: User, kind: str | None
 ) -> None:
     now = timezone.now()
@@ -148,7 +150,7 @@ def test_deprovisioning_ends_access_deletes_the_organization_and_keeps_the_histo
     signed_in(sam).post(f"{PAGE}deprovision/", {"typed": "acme-inc"})
 
     assert signed_in(ada).get("/enterprises/acme-inc/").status_code == 404
-    the_worker_comes()
+    run_due_tasks()
     assert not workos_sandbox.organizations()
     assert Connection.objects.get(connection_id="conn_1").state == "deleted"
     assert Connection.objects.get(connection_id="conn_2").state == "active"
@@ -159,13 +161,11 @@ def test_deprovisioning_ends_access_deletes_the_organization_and_keeps_the_histo
     assert Membership.objects.filter(enterprise=acme).exists()
 
 
-def test_an_organization_created_while_somebody_deprovisions_is_deleted(
-    workos_sandbox: Sandbox, db: None
-) -> None:
+def test_organization_created_during_deprovisioning_is_deleted(workos_sandbox: Sandbox, db: None) -> None:
     enterprise = provisioning.enroll(name="Acme Inc.")
     changing.deprovision(enterprise, who="staff", at=timezone.now())
-    the_worker_comes()
-    # The answer of a creation that was under way comes now.
+    run_due_tasks()
+    # A creation that was already under way completes now.
     gateway.create_organization(name="Acme Inc.", external_id=str(enterprise.external_id), domains=[])
     (organization,) = workos_sandbox.organizations()
 
@@ -174,31 +174,31 @@ def test_an_organization_created_while_somebody_deprovisions_is_deleted(
     adopted = facts.adopt_organization(
         organization_id=organization["id"], external_id=str(enterprise.external_id)
     )
-    the_worker_comes()
+    run_due_tasks()
 
     assert not adopted
     assert not workos_sandbox.organizations()
 
 
-def test_a_deprovisioned_enterprise_is_not_provisioned_again(
+def test_deprovisioned_enterprise_cannot_be_provisioned_again(
     workos_sandbox: Sandbox, acme: Enterprise, sam: User
 ) -> None:
     changing.deprovision(acme, who=sam, at=timezone.now())
-    the_worker_comes()
+    run_due_tasks()
 
     with pytest.raises(gateway.Refused):
         provisioning.provision(acme)
     assert not workos_sandbox.organizations()
 
 
-def test_a_verified_domain_has_one_owner_and_a_pending_one_claims_nothing(
+def test_verified_domain_has_one_owner_while_pending_domains_can_be_shared(
     acme: Enterprise, birch: Enterprise
 ) -> None:
     from django.db import IntegrityError, transaction
 
     from enterprises.models import OrganizationDomain
 
-    def told(enterprise: Enterprise, number: int, state: str) -> Any:
+    def create_domain(enterprise: Enterprise, number: int, state: str) -> Any:
         return OrganizationDomain.objects.create(
             enterprise=enterprise,
             domain_id=f"d{number}",
@@ -207,7 +207,7 @@ def test_a_verified_domain_has_one_owner_and_a_pending_one_claims_nothing(
             as_of=timezone.now(),
         )
 
-    told(acme, 1, "verified")
-    told(birch, 2, "pending")
+    create_domain(acme, 1, "verified")
+    create_domain(birch, 2, "pending")
     with pytest.raises(IntegrityError, match="one_owner"), transaction.atomic():
-        told(birch, 3, "verified")
+        create_domain(birch, 3, "verified")

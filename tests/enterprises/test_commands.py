@@ -1,4 +1,4 @@
-"""The staff's commands: what they say, what they change, and how they end."""
+"""Staff commands: their output, their effects and their exit codes."""
 
 import json
 from collections.abc import Callable
@@ -10,8 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command, load_command_class
 from django.utils import timezone
 
-import gateway
-from enterprises import errands, history
+from enterprises import errands, gateway, history
 from enterprises.models import Enterprise, Errand, Invitation, Membership
 from hostapp.models import User
 from sandbox.client import Sandbox
@@ -28,24 +27,24 @@ COMMANDS = [
 ]
 
 
-def run(name: str, *arguments: str) -> str:
+def run_command(name: str, *arguments: str) -> str:
     out = StringIO()
     call_command(name, *arguments, stdout=out, stderr=StringIO())
     return out.getvalue()
 
 
-def run_json(name: str, *arguments: str) -> Any:
-    return json.loads(run(name, *arguments, "--json"))
+def run_command_as_json(name: str, *arguments: str) -> Any:
+    return json.loads(run_command(name, *arguments, "--json"))
 
 
-def refused(name: str, *arguments: str) -> CommandError:
+def command_error(name: str, *arguments: str) -> CommandError:
     with pytest.raises(CommandError) as raised:
-        run(name, *arguments)
+        run_command(name, *arguments)
     return raised.value
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_help_has_an_example_and_json(name: str) -> None:
+def test_command_help_shows_an_example_and_the_json_option(name: str) -> None:
     text = load_command_class("enterprises", name).create_parser("manage.py", name).format_help()
 
     assert f"\n  manage.py {name}" in text
@@ -53,18 +52,18 @@ def test_the_help_has_an_example_and_json(name: str) -> None:
     assert ("--dry-run" in text) is (not name.startswith(("list", "show")))
 
 
-def test_a_name_or_a_file_and_not_both() -> None:
-    assert refused("provision_enterprise").returncode == 2
-    assert refused("provision_enterprise", "Acme", "--csv", "x.csv").returncode == 2
-    assert refused("provision_enterprise", "--csv", "no-such-file.csv").returncode == 2
+def test_provision_command_requires_either_a_name_or_an_existing_file() -> None:
+    assert command_error("provision_enterprise").returncode == 2
+    assert command_error("provision_enterprise", "Acme", "--csv", "x.csv").returncode == 2
+    assert command_error("provision_enterprise", "--csv", "no-such-file.csv").returncode == 2
 
 
-def test_provisioning_is_reported_as_json_and_tried_dry(workos_sandbox: Sandbox) -> None:
-    dry = run_json("provision_enterprise", "Acme Inc.", "--domain", "acme.example", "--dry-run")
+def test_provision_command_reports_json_and_a_dry_run_writes_nothing(workos_sandbox: Sandbox) -> None:
+    dry = run_command_as_json("provision_enterprise", "Acme Inc.", "--domain", "acme.example", "--dry-run")
     assert (dry["slug"], dry["domains"]) == ("acme-inc", ["acme.example"])
     assert not Enterprise.objects.exists()
 
-    report = run_json("provision_enterprise", "Acme Inc.")
+    report = run_command_as_json("provision_enterprise", "Acme Inc.")
 
     assert report["state"] == "ready"
     assert report["organization_id"] == workos_sandbox.organizations()[0]["id"]
@@ -79,7 +78,7 @@ Acme Inc.,,,
 """
 
 
-def test_many_are_provisioned_and_the_report_says_what_failed_and_why(
+def test_csv_provisioning_reports_each_failed_line_with_its_reason(
     workos_sandbox: Sandbox, tmp_path: Path
 ) -> None:
     file = tmp_path / "enterprises.csv"
@@ -99,125 +98,129 @@ def test_many_are_provisioned_and_the_report_says_what_failed_and_why(
     assert sorted(one["name"] for one in workos_sandbox.organizations()) == ["Acme Inc.", "Birch Ltd"]
     assert Membership.objects.get().role == "it_admin"
 
-    # Again, with the lines mended.
+    # Run it again with the failed lines removed.
     file.write_text(CSV.split("Bad Mail", maxsplit=1)[0])
-    assert "2 of 2 are provisioned, 0 failed." in run("provision_enterprise", "--csv", str(file))
+    assert "2 of 2 are provisioned, 0 failed." in run_command("provision_enterprise", "--csv", str(file))
     assert len(workos_sandbox.organizations()) == 2
 
 
-def test_a_dry_run_of_many_checks_them_and_does_nothing(workos_sandbox: Sandbox, tmp_path: Path) -> None:
+def test_csv_dry_run_checks_the_lines_and_writes_nothing(workos_sandbox: Sandbox, tmp_path: Path) -> None:
     file = tmp_path / "enterprises.csv"
     file.write_text("name\nAcme Inc.\n")
 
-    assert "1 of 1 could be provisioned" in run("provision_enterprise", "--csv", str(file), "--dry-run")
+    assert "1 of 1 could be provisioned" in run_command(
+        "provision_enterprise", "--csv", str(file), "--dry-run"
+    )
     assert not Enterprise.objects.exists()
 
 
-def test_a_file_with_other_columns_is_refused(tmp_path: Path) -> None:
+def test_csv_with_unknown_columns_is_rejected(tmp_path: Path) -> None:
     file = tmp_path / "enterprises.csv"
     file.write_text("company\nAcme Inc.\n")
 
-    assert refused("provision_enterprise", "--csv", str(file)).returncode == 2
+    assert command_error("provision_enterprise", "--csv", str(file)).returncode == 2
 
 
-def test_many_wait_as_long_as_workos_asks(
+def test_csv_provisioning_waits_for_retry_after_and_the_rate_limit(
     workos_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    slept: list[float] = []
-    monkeypatch.setattr("enterprises.bulk.time.sleep", slept.append)
+    sleeps: list[float] = []
+    monkeypatch.setattr("enterprises.bulk.time.sleep", sleeps.append)
     file = tmp_path / "enterprises.csv"
     file.write_text("name\nAcme Inc.\nBirch Ltd\n")
     workos_sandbox.fault("status", status=429, retry_after=9)
 
-    run("provision_enterprise", "--csv", str(file), "--per-minute", "60")
+    run_command("provision_enterprise", "--csv", str(file), "--per-minute", "60")
 
-    assert 9 in slept
-    assert [one for one in slept if 0.5 < one <= 1]
+    assert 9 in sleeps
+    assert [one for one in sleeps if 0.5 < one <= 1]
     assert len(workos_sandbox.organizations()) == 2
 
 
 @pytest.fixture
 def dashboard(workos_sandbox: Sandbox) -> Callable[..., str]:
-    """An organization that was made in the WorkOS Dashboard."""
+    """Create an Organization as the WorkOS Dashboard does, and return its id."""
 
     def make(name: str = "Acme at WorkOS", external_id: str | None = None) -> str:
-        made = gateway.get_client().organizations.create_organization(name=name, external_id=external_id)
-        return str(made.id)
+        organization = gateway.get_client().organizations.create_organization(name=name, external_id=external_id)
+        return str(organization.id)
 
     return make
 
 
-def test_an_organization_of_the_dashboard_is_linked_knowingly(
+def test_link_command_links_a_dashboard_organization_after_confirmation(
     workos_sandbox: Sandbox, dashboard: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     organization_id = dashboard()
-    asked: list[str] = []
+    questions: list[str] = []
 
     def answer(question: str) -> str:
-        asked.append(question)
-        return "n" if len(asked) == 1 else "y"
+        questions.append(question)
+        return "n" if len(questions) == 1 else "y"
 
     monkeypatch.setattr("builtins.input", answer)
     arguments = ("link_enterprise", "acme-inc", "--organization-id", organization_id)
 
-    assert "Nothing was done" in str(refused(*arguments))
+    assert "Nothing was done" in str(command_error(*arguments))
     assert not Enterprise.objects.exists()
-    run(*arguments)
+    run_command(*arguments)
 
-    assert "Acme at WorkOS" in asked[0]
+    assert "Acme at WorkOS" in questions[0]
     enterprise = Enterprise.objects.get()
     assert (enterprise.organization_id, enterprise.environment) == (organization_id, "test")
     assert workos_sandbox.organizations()[0]["external_id"] == str(enterprise.external_id)
     assert history.of(enterprise).get().deed == "linked"
-    # And again, without harm.
-    assert run_json(*arguments, "--yes")["organization_id"] == organization_id
+    # Running the command again is harmless.
+    assert run_command_as_json(*arguments, "--yes")["organization_id"] == organization_id
 
 
-def test_what_cannot_be_linked_is_refused_with_the_reason(
+def test_link_command_refuses_an_unsuitable_organization_with_the_reason(
     workos_sandbox: Sandbox, dashboard: Callable[..., str], birch: Enterprise
 ) -> None:
-    somebodys = dashboard(external_id="somebody")
+    linked_elsewhere = dashboard(external_id="somebody")
 
-    def why(slug: str, organization_id: str) -> str:
-        return str(refused("link_enterprise", slug, "--organization-id", organization_id, "--yes"))
+    def refusal_reason(slug: str, organization_id: str) -> str:
+        return str(command_error("link_enterprise", slug, "--organization-id", organization_id, "--yes"))
 
-    assert "does not know this organization" in why("acme-inc", "org_01NONE")
-    assert "is linked to Birch Ltd" in why("acme-inc", str(birch.organization_id))
-    assert "has an organization" in why("birch-ltd", dashboard(name="Another"))
-    assert "external id somebody" in why("acme-inc", somebodys)
+    assert "does not know this organization" in refusal_reason("acme-inc", "org_01NONE")
+    assert "is linked to Birch Ltd" in refusal_reason("acme-inc", str(birch.organization_id))
+    assert "has an organization" in refusal_reason("birch-ltd", dashboard(name="Another"))
+    assert "external id somebody" in refusal_reason("acme-inc", linked_elsewhere)
     assert not Enterprise.objects.filter(slug="acme-inc").exists()
 
 
-def test_deprovisioning_wants_the_slug_again(workos_sandbox: Sandbox) -> None:
-    run("provision_enterprise", "Acme Inc.")
-    assert run_json("deprovision_enterprise", "acme-inc", "--dry-run")["state"] == "ready"
-    assert refused("deprovision_enterprise", "acme-inc", "--confirm", "other").returncode == 1
-    assert refused("deprovision_enterprise", "nobody").returncode == 1
+def test_deprovision_command_requires_the_slug_as_confirmation(workos_sandbox: Sandbox) -> None:
+    run_command("provision_enterprise", "Acme Inc.")
+    assert run_command_as_json("deprovision_enterprise", "acme-inc", "--dry-run")["state"] == "ready"
+    assert command_error("deprovision_enterprise", "acme-inc", "--confirm", "other").returncode == 1
+    assert command_error("deprovision_enterprise", "nobody").returncode == 1
 
-    report = run_json("deprovision_enterprise", "acme-inc", "--confirm", "acme-inc")
+    report = run_command_as_json("deprovision_enterprise", "acme-inc", "--confirm", "acme-inc")
     errands.run_due(now=timezone.now())
 
     assert report["state"] == "deprovisioned"
     assert not workos_sandbox.organizations()
 
 
-def test_lists_and_shows(acme: Enterprise, birch: Enterprise, ada: User) -> None:
+def test_list_and_show_commands_report_state_and_next_step(
+    acme: Enterprise, birch: Enterprise, ada: User
+) -> None:
     Enterprise.objects.filter(pk=birch.pk).update(organization_id=None, attention="A reason.")
     Errand.objects.record(Errand.Kind.PROVISION, enterprise=birch)
     Errand.objects.update(error="Why not.", attempts=3)
 
-    assert [one["slug"] for one in run_json("list_enterprises")] == ["acme-inc", "birch-ltd"]
-    assert [one["slug"] for one in run_json("list_enterprises", "--state", "needs_attention")] == [
+    assert [one["slug"] for one in run_command_as_json("list_enterprises")] == ["acme-inc", "birch-ltd"]
+    assert [one["slug"] for one in run_command_as_json("list_enterprises", "--state", "needs_attention")] == [
         "birch-ltd"
     ]
-    assert "ada@acme.example · it_admin" in run("show_enterprise", "acme-inc")
-    shown = run_json("show_enterprise", "birch-ltd")
+    assert "ada@acme.example · it_admin" in run_command("show_enterprise", "acme-inc")
+    shown = run_command_as_json("show_enterprise", "birch-ltd")
     assert shown["errands"][0]["error"] == "Why not."
     assert "Mend what is named" in shown["next_step"]
-    assert refused("show_enterprise", "nobody").returncode == 1
+    assert command_error("show_enterprise", "nobody").returncode == 1
 
 
-def test_the_database_and_the_row_agree_on_every_state(acme: Enterprise) -> None:
+def test_queryset_and_model_agree_on_every_provisioning_state(acme: Enterprise) -> None:
     at = timezone.now()
     changes: list[dict[str, Any]] = [
         {},
@@ -231,16 +234,16 @@ def test_the_database_and_the_row_agree_on_every_state(acme: Enterprise) -> None
     for change in changes:
         Enterprise.objects.filter(pk=acme.pk).update(**change)
         acme.refresh_from_db()
-        holding = [state for state in Enterprise.Provisioning if Enterprise.objects.in_state(state).exists()]
-        assert holding == [acme.provisioning]
+        matching = [state for state in Enterprise.Provisioning if Enterprise.objects.in_state(state).exists()]
+        assert matching == [acme.provisioning]
 
 
-def test_an_it_admin_is_invited(acme: Enterprise, ada: User) -> None:
-    assert run_json("invite_it_admin", "acme-inc", "eve@acme.example", "--dry-run")["dry_run"]
+def test_invite_command_invites_an_it_admin_who_is_not_yet_a_member(acme: Enterprise, ada: User) -> None:
+    assert run_command_as_json("invite_it_admin", "acme-inc", "eve@acme.example", "--dry-run")["dry_run"]
     assert not Invitation.objects.exists()
 
-    run("invite_it_admin", "acme-inc", "Eve@acme.example")
+    run_command("invite_it_admin", "acme-inc", "Eve@acme.example")
 
     assert Invitation.objects.get().role == "it_admin"
-    assert "belongs to" in str(refused("invite_it_admin", "acme-inc", "ada@acme.example"))
-    assert refused("invite_it_admin", "acme-inc", "no address").returncode == 1
+    assert "belongs to" in str(command_error("invite_it_admin", "acme-inc", "ada@acme.example"))
+    assert command_error("invite_it_admin", "acme-inc", "no address").returncode == 1

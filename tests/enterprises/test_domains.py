@@ -1,3 +1,5 @@
+"""Domain names are normalized, and unusable ones are rejected."""
+
 import pytest
 
 from enterprises.domains import InvalidDomain, normalise
@@ -16,7 +18,7 @@ from enterprises.domains import InvalidDomain, normalise
         ("eu.acme.example", "eu.acme.example"),
     ],
 )
-def test_one_domain_has_one_form(typed: str, domain: str) -> None:
+def test_domain_is_normalized_to_one_form(typed: str, domain: str) -> None:
     assert normalise(typed) == domain
     assert normalise(domain) == domain
 
@@ -24,12 +26,12 @@ def test_one_domain_has_one_form(typed: str, domain: str) -> None:
 @pytest.mark.parametrize(
     "typed", ["", "acme", "a b.example", "127.0.0.1", "[::1]", "..", "-.example", "a" * 300]
 )
-def test_what_is_no_domain_is_said_to_be_none(typed: str) -> None:
+def test_invalid_domain_is_rejected(typed: str) -> None:
     with pytest.raises(InvalidDomain, match="not a domain name"):
         normalise(typed)
 
 
 @pytest.mark.parametrize("typed", ["gmail.com", "www.GMAIL.com", "outlook.com"])
-def test_a_public_mail_provider_is_refused_with_the_reason(typed: str) -> None:
+def test_public_mail_provider_is_rejected_with_its_reason(typed: str) -> None:
     with pytest.raises(InvalidDomain, match="public mail provider"):
         normalise(typed)

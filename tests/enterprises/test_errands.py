@@ -1,4 +1,4 @@
-"""What must be told to WorkOS is told, whatever comes in between."""
+"""Outbox tasks run until they succeed: retries, leases, coalescing and concurrent workers."""
 
 import threading
 from datetime import timedelta
@@ -18,28 +18,28 @@ PROVISION = Errand.Kind.PROVISION
 
 
 @pytest.fixture
-def done(monkeypatch: pytest.MonkeyPatch) -> list[Errand]:
-    """The errands of one kind, as they are done."""
+def completed(monkeypatch: pytest.MonkeyPatch) -> list[Errand]:
+    """Collect the tasks of one kind as they run."""
     seen: list[Errand] = []
     monkeypatch.setitem(errands.ERRANDS, PROVISION, seen.append)
     return seen
 
 
-def test_every_kind_has_its_deed() -> None:
+def test_every_task_kind_has_a_handler() -> None:
     assert set(errands.ERRANDS) == set(Errand.Kind)
 
 
-def test_it_is_done_once_and_leaves_no_row(done: list[Errand], acme: Enterprise) -> None:
+def test_task_runs_once_and_its_row_is_deleted(completed: list[Errand], acme: Enterprise) -> None:
     Errand.objects.record(PROVISION, enterprise=acme, arguments={"a": 1})
 
     assert errands.run_due(now=timezone.now()) == {"done": 1}
     assert errands.run_due(now=timezone.now()) == {}
 
-    assert [errand.arguments for errand in done] == [{"a": 1}]
+    assert [errand.arguments for errand in completed] == [{"a": 1}]
     assert not Errand.objects.exists()
 
 
-def test_it_is_not_recorded_when_the_change_is_not(done: list[Errand], acme: Enterprise) -> None:
+def test_task_is_rolled_back_with_its_transaction(completed: list[Errand], acme: Enterprise) -> None:
     @transaction.atomic
     def change() -> None:
         Errand.objects.record(PROVISION, enterprise=acme)
@@ -51,8 +51,8 @@ def test_it_is_not_recorded_when_the_change_is_not(done: list[Errand], acme: Ent
     assert not Errand.objects.exists()
 
 
-def test_the_same_kind_and_key_is_the_same_errand(
-    done: list[Errand], acme: Enterprise, birch: Enterprise
+def test_tasks_with_the_same_kind_and_key_are_coalesced(
+    completed: list[Errand], acme: Enterprise, birch: Enterprise
 ) -> None:
     for number in range(3):
         Errand.objects.record(PROVISION, enterprise=acme, key="one", arguments={"number": number})
@@ -60,10 +60,10 @@ def test_the_same_kind_and_key_is_the_same_errand(
     Errand.objects.record(PROVISION, enterprise=birch, key="one")
 
     assert errands.run_due(now=timezone.now()) == {"done": 3}
-    assert done[0].arguments == {"number": 2}
+    assert completed[0].arguments == {"number": 2}
 
 
-def test_it_is_not_done_before_its_time(done: list[Errand], acme: Enterprise) -> None:
+def test_task_does_not_run_before_it_is_due(completed: list[Errand], acme: Enterprise) -> None:
     now = timezone.now()
     Errand.objects.record(PROVISION, enterprise=acme, due_at=now + timedelta(minutes=1))
 
@@ -71,7 +71,7 @@ def test_it_is_not_done_before_its_time(done: list[Errand], acme: Enterprise) ->
     assert errands.run_due(now=now + timedelta(minutes=1)) == {"done": 1}
 
 
-def test_what_does_not_succeed_says_why_and_stops_nobody(
+def test_failed_task_keeps_its_error_and_blocks_no_other_task(
     monkeypatch: pytest.MonkeyPatch, acme: Enterprise, birch: Enterprise
 ) -> None:
     def fail_for_acme(errand: Errand) -> None:
@@ -91,24 +91,24 @@ def test_what_does_not_succeed_says_why_and_stops_nobody(
     assert errands.run_due(now=now) == {}
 
 
-def test_each_failure_waits_longer_and_at_most_six_hours() -> None:
+def test_retry_delay_grows_with_each_failure_and_is_capped() -> None:
     assert errands.retry_delay(1) < errands.retry_delay(3) < errands.retry_delay(6)
     assert errands.retry_delay(1000) <= timedelta(hours=7.5)
 
 
-def test_asked_for_again_while_it_is_done_it_is_done_again(
+def test_task_enqueued_again_while_it_runs_is_run_again(
     monkeypatch: pytest.MonkeyPatch, acme: Enterprise
 ) -> None:
     seen = []
 
-    def once_more(errand: Errand) -> None:
+    def enqueue_again(errand: Errand) -> None:
         seen.append(errand.arguments)
         if len(seen) == 1:
             Errand.objects.record(PROVISION, enterprise=acme, arguments={"newer": True})
-            # Nobody does it at the same time.
+            # The running task is claimed: no other worker takes it.
             assert errands.run_due(now=timezone.now()) == {}
 
-    monkeypatch.setitem(errands.ERRANDS, PROVISION, once_more)
+    monkeypatch.setitem(errands.ERRANDS, PROVISION, enqueue_again)
     Errand.objects.record(PROVISION, enterprise=acme)
 
     while errands.run_due(now=timezone.now(), size=1):
@@ -117,12 +117,10 @@ def test_asked_for_again_while_it_is_done_it_is_done_again(
     assert seen == [{}, {"newer": True}]
 
 
-def test_what_a_killed_worker_had_in_hand_is_done_after_its_lease(
-    done: list[Errand], acme: Enterprise
-) -> None:
+def test_task_of_a_killed_worker_runs_after_its_lease(completed: list[Errand], acme: Enterprise) -> None:
     Errand.objects.record(PROVISION, enterprise=acme)
     now = timezone.now()
-    # Claimed and committed; then nothing more was heard of the worker.
+    # The claim is committed, and then the worker is killed.
     assert Errand.objects.claim(now)
 
     assert errands.run_due(now=now + LEASE - timedelta(seconds=1)) == {}
@@ -130,7 +128,7 @@ def test_what_a_killed_worker_had_in_hand_is_done_after_its_lease(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_side_by_side_do_each_once(done: list[Errand], acme: Enterprise) -> None:
+def test_concurrent_workers_run_each_task_once(completed: list[Errand], acme: Enterprise) -> None:
     for number in range(40):
         Errand.objects.record(PROVISION, enterprise=acme, key=str(number))
     start = threading.Barrier(4)
@@ -147,12 +145,12 @@ def test_workers_side_by_side_do_each_once(done: list[Errand], acme: Enterprise)
     for worker in workers:
         worker.join()
 
-    assert sorted(int(errand.key) for errand in done) == list(range(40))
+    assert sorted(int(errand.key) for errand in completed) == list(range(40))
 
 
-def test_the_planner_finds_what_is_due_by_its_index(acme: Enterprise) -> None:
+def test_due_task_query_uses_its_index_without_sorting(acme: Enterprise) -> None:
     with connection.cursor() as cursor:
-        # So few rows are read whole, whatever indexes there are.
+        # PostgreSQL would scan so small a table, whatever indexes it has.
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
         cursor.execute(
             "EXPLAIN SELECT id FROM enterprises_errand WHERE due_at <= now() "

@@ -1,4 +1,4 @@
-"""What happened stays written, as plain words."""
+"""The audit log is append-only, and its entries outlive the rows that they describe."""
 
 from datetime import UTC, datetime
 
@@ -24,7 +24,7 @@ def entry(acme: Enterprise, ada: User) -> HistoryEntry:
     return HistoryEntry.objects.get()
 
 
-def test_an_entry_is_a_plain_copy(entry: HistoryEntry) -> None:
+def test_audit_entry_copies_names_instead_of_referencing_rows(entry: HistoryEntry) -> None:
     assert (entry.who, entry.for_whom) == ("Ada Adeyemi <ada@acme.example>", "eve@acme.example")
     assert (entry.enterprise_name, entry.client_address) == ("Acme Inc.", "192.0.2.7")
     assert not [field for field in HistoryEntry._meta.get_fields() if field.is_relation]
@@ -38,7 +38,7 @@ def test_an_entry_is_a_plain_copy(entry: HistoryEntry) -> None:
         "SET LOCAL history.may_be_emptied = 'off'; TRUNCATE enterprises_historyentry",
     ],
 )
-def test_the_database_refuses_to_change_it(entry: HistoryEntry, statement: str) -> None:
+def test_database_refuses_to_change_or_delete_audit_entries(entry: HistoryEntry, statement: str) -> None:
     with (
         pytest.raises(IntegrityError, match="append-only"),
         transaction.atomic(),
@@ -49,19 +49,21 @@ def test_the_database_refuses_to_change_it(entry: HistoryEntry, statement: str) 
     assert HistoryEntry.objects.get() == entry
 
 
-def test_only_the_sessions_of_tests_may_empty_it() -> None:
+def test_production_settings_do_not_allow_emptying_the_audit_log() -> None:
     with open(production.__file__) as source:
         assert "may_be_emptied" not in source.read()
 
 
-def test_it_outlives_the_enterprise_and_the_person(entry: HistoryEntry, acme: Enterprise, ada: User) -> None:
+def test_audit_entry_survives_deletion_of_its_enterprise_and_actor(
+    entry: HistoryEntry, acme: Enterprise, ada: User
+) -> None:
     ada.delete()
     acme.delete()
 
     assert HistoryEntry.objects.get().who == "Ada Adeyemi <ada@acme.example>"
 
 
-def test_it_is_read_newest_first_and_only_its_own(
+def test_audit_entries_of_one_enterprise_are_listed_newest_first(
     entry: HistoryEntry, acme: Enterprise, birch: Enterprise, ada: User
 ) -> None:
     history.record(acme, deed=Deed.RENAMED, who=ada, at=AT.replace(hour=13))
@@ -70,7 +72,7 @@ def test_it_is_read_newest_first_and_only_its_own(
     assert [one.deed for one in history.of(acme)] == ["renamed", "invited"]
 
 
-def test_the_planner_reads_it_newest_first_by_its_index(acme: Enterprise) -> None:
+def test_audit_log_query_uses_its_index_without_sorting(acme: Enterprise) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
     plan = history.of(acme)[:50].explain()

@@ -1,4 +1,4 @@
-"""A change that nobody asked for does not pass unseen: the IT admins get a mail, once."""
+"""IT admins get one mail for each state change and for each certificate reminder."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,14 +17,14 @@ from webhooks.inbox import apply_waiting
 pytestmark = pytest.mark.django_db
 
 
-def tell(event: str, **data: Any) -> None:
+def process_event(event: str, **data: Any) -> None:
     assert deliver(event, **data).status_code == 200
     apply_waiting(now=timezone.now())
     errands.run_due(now=timezone.now())
 
 
 @pytest.mark.parametrize(
-    ("event", "says"),
+    ("event", "subject"),
     [
         ("connection.activated", "Single Sign-On of Acme Inc. is active"),
         ("connection.deactivated", "Single Sign-On of Acme Inc. was deactivated"),
@@ -33,41 +33,45 @@ def tell(event: str, **data: Any) -> None:
         ("dsync.deleted", "Directory Sync of Acme Inc. was removed"),
     ],
 )
-def test_it_admins_are_told_of_a_change(ada: User, ben: User, cleo: User, event: str, says: str) -> None:
-    tell(event)
+def test_state_change_is_mailed_to_it_admins(
+    ada: User, ben: User, cleo: User, event: str, subject: str
+) -> None:
+    process_event(event)
 
-    assert [(message.subject, message.to) for message in mail.outbox] == [(says, ["ada@acme.example"])]
+    assert [(message.subject, message.to) for message in mail.outbox] == [(subject, ["ada@acme.example"])]
     assert "http://localhost:8000/enterprises/acme-inc/" in mail.outbox[0].body
     assert "If nobody of your company asked for this" in mail.outbox[0].body
 
 
-def test_the_same_news_again_is_one_mail(ada: User) -> None:
-    tell("connection.activated", event_id="event_1")
-    tell("connection.activated", event_id="event_2")
-    tell("connection.activated", event_id="event_3", name="Renamed")
+def test_repeated_state_sends_no_second_mail(ada: User) -> None:
+    process_event("connection.activated", event_id="event_1")
+    process_event("connection.activated", event_id="event_2")
+    process_event("connection.activated", event_id="event_3", name="Renamed")
 
     assert len(mail.outbox) == 1
     assert Connection.objects.get().name == "Renamed"
 
 
-def test_off_and_on_again_is_told_each_time(ada: User) -> None:
+def test_each_state_change_sends_its_own_mail(ada: User) -> None:
     start = timezone.now()
     for number, event in enumerate(("activated", "deactivated", "activated")):
-        tell(f"connection.{event}", event_id=f"e{number}", updated_at=(start + timedelta(number)).isoformat())
+        process_event(
+            f"connection.{event}", event_id=f"e{number}", updated_at=(start + timedelta(number)).isoformat()
+        )
 
     assert len(mail.outbox) == 3
 
 
-def test_every_it_admin_gets_a_mail_of_their_own(acme: Enterprise, ada: User, ben: User) -> None:
+def test_each_it_admin_gets_a_separate_mail(acme: Enterprise, ada: User, ben: User) -> None:
     Membership.objects.update(role="it_admin")
-    tell("connection.deactivated")
+    process_event("connection.deactivated")
 
     assert sorted(message.to for message in mail.outbox) == [["ada@acme.example"], ["ben@acme.example"]]
 
 
-def remind(days: float, **certificate: Any) -> None:
+def deliver_renewal_required(days: float, **certificate: Any) -> None:
     expires_at = timezone.now() + timedelta(days=days)
-    tell(
+    process_event(
         "connection.saml_certificate_renewal_required",
         event_id=f"event_{timezone.now().timestamp()}",
         created_at=timezone.now().isoformat(),
@@ -75,41 +79,41 @@ def remind(days: float, **certificate: Any) -> None:
     )
 
 
-def test_a_certificate_is_reminded_of_once_a_threshold(ada: User) -> None:
-    remind(8.5)
+def test_certificate_reminder_is_sent_and_the_next_one_scheduled(ada: User) -> None:
+    deliver_renewal_required(8.5)
     assert [message.subject for message in mail.outbox] == ["The certificate of Acme Inc. expires in 9 days"]
     assert "Renew certificate" in mail.outbox[0].body
 
     later = Errand.objects.get()
-    # A week before it expires.
+    # The next reminder is due a week before the certificate expires.
     assert abs(later.due_at - timezone.now() - timedelta(days=1.5)) < timedelta(minutes=1)
 
 
-def test_the_next_threshold_is_told_when_it_is_reached(ada: User) -> None:
-    remind(6.9)
+def test_certificate_reminder_task_run_early_sends_no_second_mail(ada: User) -> None:
+    deliver_renewal_required(6.9)
     assert len(mail.outbox) == 1
-    # The errand of the next threshold, run early: nothing is told twice.
+    # The task for the next threshold runs early and must not send a second mail.
     errands.run_due(now=timezone.now() + timedelta(days=6))
 
     assert len(mail.outbox) == 1
 
 
-def test_until_it_is_renewed_a_certificate_is_reminded_of_at_every_threshold_to_the_end(ada: User) -> None:
+def test_certificate_reminders_are_sent_at_every_threshold_until_it_has_expired(ada: User) -> None:
     start = timezone.now()
-    heard = []
-    # Nine weeks and a half, three looks of the worker a day.
+    reminders = []
+    # Nine and a half weeks, with the worker running three times a day.
     for step in range(3 * 67):
         with time_machine.travel(start + timedelta(hours=8 * step), tick=False):
             if step == 0:
-                remind(65)
+                deliver_renewal_required(65)
             errands.run_due(now=timezone.now())
-            heard += [
+            reminders += [
                 (step // 3, message.subject.removeprefix("The certificate of Acme Inc. "))
                 for message in mail.outbox
             ]
             mail.outbox.clear()
 
-    assert heard == [
+    assert reminders == [
         (5, "expires in 60 days"),
         (35, "expires in 30 days"),
         (51, "expires in 14 days"),
@@ -120,14 +124,14 @@ def test_until_it_is_renewed_a_certificate_is_reminded_of_at_every_threshold_to_
     assert not Errand.objects.exists()
 
 
-def test_a_certificate_that_is_renewed_late_is_left_alone_from_then_on(ada: User) -> None:
+def test_late_certificate_renewal_stops_the_remaining_reminders(ada: User) -> None:
     start = timezone.now()
     for day in range(40):
         with time_machine.travel(start + timedelta(days=day, minutes=1), tick=False):
             if day == 0:
-                remind(35)
+                deliver_renewal_required(35)
             if day == 30:
-                tell("connection.saml_certificate_renewed", created_at=timezone.now().isoformat())
+                process_event("connection.saml_certificate_renewed", created_at=timezone.now().isoformat())
             errands.run_due(now=timezone.now())
 
     assert [message.subject.rpartition("expires ")[2] for message in mail.outbox] == [
@@ -135,9 +139,11 @@ def test_a_certificate_that_is_renewed_late_is_left_alone_from_then_on(ada: User
     ]  # fmt: skip
 
 
-def test_a_renewed_certificate_is_not_reminded_of(ada: User) -> None:
-    remind(8)
-    tell("connection.saml_certificate_renewed", created_at=(timezone.now() + timedelta(1)).isoformat())
+def test_certificate_renewal_cancels_the_scheduled_reminder(ada: User) -> None:
+    deliver_renewal_required(8)
+    process_event(
+        "connection.saml_certificate_renewed", created_at=(timezone.now() + timedelta(1)).isoformat()
+    )
     errands.run_due(now=timezone.now() + timedelta(days=30))
 
     assert len(mail.outbox) == 1
@@ -145,10 +151,12 @@ def test_a_renewed_certificate_is_not_reminded_of(ada: User) -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "says"), [(0.5, "expires within a day"), (-2, "has expired"), (30, "expires in 30 days")]
+    ("days", "remaining"), [(0.5, "expires within a day"), (-2, "has expired"), (30, "expires in 30 days")]
 )
-def test_the_subject_says_how_long_is_left(ada: User, days: float, says: str) -> None:
-    remind(days)
+def test_certificate_reminder_subject_states_the_remaining_time(
+    ada: User, days: float, remaining: str
+) -> None:
+    deliver_renewal_required(days)
 
-    assert mail.outbox[0].subject == f"The certificate of Acme Inc. {says}"
+    assert mail.outbox[0].subject == f"The certificate of Acme Inc. {remaining}"
     assert not (Errand.objects.exists() and days < 0)

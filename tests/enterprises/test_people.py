@@ -1,4 +1,4 @@
-"""People come by invitation, change roles and go; and what they opened at WorkOS goes with them."""
+"""Members join by invitation, change roles and leave; former IT admins lose their Portal Links."""
 
 import threading
 from datetime import timedelta
@@ -21,7 +21,7 @@ from tests.gateway.test_gateway import API
 pytestmark = pytest.mark.django_db
 
 MEMBERS = "/enterprises/acme-inc/members/"
-STRONG = "a very good battery"
+STRONG_PASSWORD = "a very good battery"
 
 
 def invite(ada: User, email: str = "Eve@acme.example", role: str = "it_admin") -> Any:
@@ -29,39 +29,39 @@ def invite(ada: User, email: str = "Eve@acme.example", role: str = "it_admin") -
 
 
 def mailed_link() -> str:
-    """The path of the link in the newest mail, which the worker sends."""
+    """Run the due tasks and return the path of the link in the newest mail."""
     while errands.run_due(now=timezone.now()):
         pass
     (line,) = [line for line in mail.outbox[-1].body.splitlines() if line.startswith("http")]
     return line.removeprefix("http://localhost:8000")
 
 
-def deeds(enterprise: Enterprise) -> list[str]:
+def audit_actions(enterprise: Enterprise) -> list[str]:
     return [entry.deed for entry in history.of(enterprise)][::-1]
 
 
-def test_an_invitation_is_mailed_by_the_worker_and_stands_in_the_list(acme: Enterprise, ada: User) -> None:
+def test_invitation_is_mailed_by_the_worker_and_listed_with_its_expiry(acme: Enterprise, ada: User) -> None:
     page = invite(ada)
 
     assert mailed_link().startswith("/invitations/")
     assert mail.outbox[-1].to == ["eve@acme.example"]
-    held = Invitation.objects.get()
-    assert held.expires_at - held.invited_at == timedelta(days=30)
-    assert f"{held.expires_at.day} {held.expires_at:%B %Y}" in page.text
+    invitation = Invitation.objects.get()
+    assert invitation.expires_at - invitation.invited_at == timedelta(days=30)
+    assert f"{invitation.expires_at.day} {invitation.expires_at:%B %Y}" in page.text
 
 
-def test_only_a_hash_of_the_link_is_kept(acme: Enterprise, ada: User) -> None:
+def test_invitation_row_does_not_store_the_token(acme: Enterprise, ada: User) -> None:
     invite(ada)
     token = mailed_link().split("/")[2]
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT string_agg(i::text, ' ') FROM enterprises_invitation i")
-        held = cursor.fetchone()[0]
-    assert "eve@acme.example" in held
-    assert token not in held
+        stored = cursor.fetchone()[0]
+    assert "eve@acme.example" in stored
+    assert token not in stored
 
 
-def test_someone_new_sets_name_and_password_and_is_in(acme: Enterprise, ada: User) -> None:
+def test_new_user_accepts_an_invitation_by_setting_name_and_password(acme: Enterprise, ada: User) -> None:
     invite(ada)
     client = Client()
     page = client.get(mailed_link(), follow=True)
@@ -69,23 +69,26 @@ def test_someone_new_sets_name_and_password_and_is_in(acme: Enterprise, ada: Use
     assert page.request["PATH_INFO"] == "/invitations/accept/"
 
     weak = client.post("/invitations/accept/", {"name": "Eve", "password1": "12345", "password2": "12345"})
-    other = client.post(
-        "/invitations/accept/", {"name": "Eve", "password1": STRONG, "password2": STRONG + "!"}
+    mismatched = client.post(
+        "/invitations/accept/",
+        {"name": "Eve", "password1": STRONG_PASSWORD, "password2": STRONG_PASSWORD + "!"},
     )
     assert "too short" in weak.text
-    assert "not the same" in other.text
+    assert "not the same" in mismatched.text
     joined = client.post(
-        "/invitations/accept/", {"name": "Eve Engel", "password1": STRONG, "password2": STRONG}, follow=True
+        "/invitations/accept/",
+        {"name": "Eve Engel", "password1": STRONG_PASSWORD, "password2": STRONG_PASSWORD},
+        follow=True,
     )
 
     assert "You now belong to Acme Inc." in joined.text
     membership = Membership.objects.get(user__email="eve@acme.example")
     assert (membership.role, membership.user.get_full_name()) == ("it_admin", "Eve Engel")
-    assert client.login(username="eve@acme.example", password=STRONG)
-    assert deeds(acme) == ["invited", "accepted"]
+    assert client.login(username="eve@acme.example", password=STRONG_PASSWORD)
+    assert audit_actions(acme) == ["invited", "accepted"]
 
 
-def test_someone_with_an_account_signs_in_and_accepts(acme: Enterprise, ada: User, dan: User) -> None:
+def test_existing_user_signs_in_and_accepts_an_invitation(acme: Enterprise, ada: User, dan: User) -> None:
     invite(ada, dan.email, "member")
     client = Client()
     page = client.get(mailed_link(), follow=True)
@@ -101,7 +104,9 @@ def test_someone_with_an_account_signs_in_and_accepts(acme: Enterprise, ada: Use
     assert Membership.objects.get(user=dan).role == Role.MEMBER
 
 
-def test_someone_signed_in_as_another_is_told_what_to_do(acme: Enterprise, ada: User, ben: User) -> None:
+def test_user_who_opens_another_user_s_invitation_is_asked_to_sign_out(
+    acme: Enterprise, ada: User, ben: User
+) -> None:
     invite(ada)
     client = signed_in(ben)
 
@@ -113,10 +118,10 @@ def test_someone_signed_in_as_another_is_told_what_to_do(acme: Enterprise, ada: 
     assert Membership.objects.get(user=ben).role == Role.MEMBER
 
 
-def test_a_link_works_once(acme: Enterprise, ada: User) -> None:
+def test_invitation_link_can_be_used_only_once(acme: Enterprise, ada: User) -> None:
     invite(ada)
     link = mailed_link()
-    form = {"name": "Eve", "password1": STRONG, "password2": STRONG}
+    form = {"name": "Eve", "password1": STRONG_PASSWORD, "password2": STRONG_PASSWORD}
     first, second = Client(), Client()
     for client in (first, second):
         client.get(link)
@@ -129,51 +134,51 @@ def test_a_link_works_once(acme: Enterprise, ada: User) -> None:
     assert Membership.objects.filter(user__email="eve@acme.example").count() == 1
 
 
-def test_an_old_a_revoked_and_a_replaced_link_work_no_longer(acme: Enterprise, ada: User) -> None:
+def test_expired_revoked_and_replaced_invitation_links_return_404(acme: Enterprise, ada: User) -> None:
     invite(ada)
     replaced = mailed_link()
-    held = Invitation.objects.get()
-    signed_in(ada).post(f"/enterprises/acme-inc/invitations/{held.pk}/resend/")
-    old = mailed_link()
+    invitation = Invitation.objects.get()
+    signed_in(ada).post(f"/enterprises/acme-inc/invitations/{invitation.pk}/resend/")
+    newest = mailed_link()
     assert Client().get(replaced, follow=True).status_code == 404
-    assert Client().get(old, follow=True).status_code == 200
+    assert Client().get(newest, follow=True).status_code == 200
 
     Invitation.objects.update(expires_at=timezone.now())
-    assert Client().get(old, follow=True).status_code == 404
+    assert Client().get(newest, follow=True).status_code == 404
 
     Invitation.objects.update(expires_at=timezone.now() + timedelta(days=1))
-    signed_in(ada).post(f"/enterprises/acme-inc/invitations/{held.pk}/revoke/")
-    assert Client().get(old, follow=True).status_code == 404
-    assert deeds(acme) == ["invited", "invitation_resent", "invitation_revoked"]
+    signed_in(ada).post(f"/enterprises/acme-inc/invitations/{invitation.pk}/revoke/")
+    assert Client().get(newest, follow=True).status_code == 404
+    assert audit_actions(acme) == ["invited", "invitation_resent", "invitation_revoked"]
 
 
-def test_a_member_is_not_invited_again(acme: Enterprise, ada: User, ben: User) -> None:
+def test_existing_member_cannot_be_invited(acme: Enterprise, ada: User, ben: User) -> None:
     page = invite(ada, "BEN@acme.example")
 
     assert "belongs to Acme Inc. already" in page.text
     assert not Invitation.objects.exists()
 
 
-def test_an_invitation_of_another_enterprise_is_out_of_reach(
+def test_it_admin_cannot_revoke_an_invitation_of_another_enterprise(
     acme: Enterprise, ada: User, birch: Enterprise, cleo: User
 ) -> None:
     invite(ada)
     number = Invitation.objects.get().pk
 
-    answer = signed_in(cleo).post(f"/enterprises/birch-ltd/invitations/{number}/revoke/")
+    response = signed_in(cleo).post(f"/enterprises/birch-ltd/invitations/{number}/revoke/")
 
-    assert answer.status_code == 404
+    assert response.status_code == 404
     assert Invitation.objects.exists()
 
 
-def test_roles_are_explained_where_they_are_chosen(acme: Enterprise, ada: User) -> None:
+def test_members_page_explains_each_role(acme: Enterprise, ada: User) -> None:
     page = signed_in(ada).get(MEMBERS)
 
     for role in Role:
         assert role.explanation in page.text
 
 
-def test_a_role_is_changed_and_said_in_the_history(acme: Enterprise, ada: User, ben: User) -> None:
+def test_role_change_is_written_to_the_audit_log(acme: Enterprise, ada: User, ben: User) -> None:
     number = Membership.objects.get(user=ben).pk
 
     signed_in(ada).post(f"{MEMBERS}{number}/role/", {"role": "it_admin"})
@@ -189,7 +194,7 @@ def test_a_role_is_changed_and_said_in_the_history(acme: Enterprise, ada: User, 
     )
 
 
-def test_asking_to_remove_somebody_removes_nobody(acme: Enterprise, ada: User, ben: User, cleo: User) -> None:
+def test_removal_confirmation_page_removes_no_one(acme: Enterprise, ada: User, ben: User, cleo: User) -> None:
     path = f"{MEMBERS}{Membership.objects.get(user=ben).pk}/remove/"
 
     assert "ben@acme.example loses" in signed_in(ada).get(path).text
@@ -200,7 +205,9 @@ def test_asking_to_remove_somebody_removes_nobody(acme: Enterprise, ada: User, b
 
 
 @pytest.mark.parametrize(("path", "data"), [("role/", {"role": "member"}), ("remove/", {})])
-def test_the_last_it_admin_stays(acme: Enterprise, ada: User, ben: User, path: str, data: Any) -> None:
+def test_last_it_admin_cannot_be_demoted_or_removed(
+    acme: Enterprise, ada: User, ben: User, path: str, data: Any
+) -> None:
     number = Membership.objects.get(user=ada).pk
 
     page = signed_in(ada).post(f"{MEMBERS}{number}/{path}", data)
@@ -210,7 +217,7 @@ def test_the_last_it_admin_stays(acme: Enterprise, ada: User, ben: User, path: s
     assert not Errand.objects.exists()
 
 
-def test_an_it_admin_who_cannot_sign_in_does_not_count(acme: Enterprise, ada: User, ben: User) -> None:
+def test_last_it_admin_who_can_sign_in_cannot_be_removed(acme: Enterprise, ada: User, ben: User) -> None:
     Membership.objects.update(role=Role.IT_ADMIN)
     User.objects.filter(pk=ben.pk).update(is_active=False)
 
@@ -219,28 +226,28 @@ def test_an_it_admin_who_cannot_sign_in_does_not_count(acme: Enterprise, ada: Us
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_it_admins_cannot_remove_each_other_at_once(acme: Enterprise, ada: User, ben: User) -> None:
+def test_concurrent_removals_keep_one_it_admin(acme: Enterprise, ada: User, ben: User) -> None:
     for _ in range(5):
         Membership.objects.all().delete()
-        held = [
+        memberships = [
             Membership.objects.create(enterprise=acme, user=user, role=Role.IT_ADMIN) for user in (ada, ben)
         ]
         start = threading.Barrier(2)
         refused: list[Membership] = []
 
-        def go(
-            mine: Membership,
+        def remove(
+            membership: Membership,
             start: threading.Barrier = start,
             refused: list[Membership] = refused,
         ) -> None:
             start.wait()
             try:
-                people.remove(mine, who="somebody", at=timezone.now())
+                people.remove(membership, who="somebody", at=timezone.now())
             except LastITAdmin:
-                refused.append(mine)
+                refused.append(membership)
             connection.close()
 
-        threads = [threading.Thread(target=go, args=(one,)) for one in held]
+        threads = [threading.Thread(target=remove, args=(membership,)) for membership in memberships]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -250,12 +257,12 @@ def test_two_it_admins_cannot_remove_each_other_at_once(acme: Enterprise, ada: U
         assert Membership.objects.filter(role=Role.IT_ADMIN).count() == 1
 
 
-def leave(how: str, ada: User, ben: User, sam: User) -> None:
-    held = Membership.objects.get(user=ben)
-    if how == "removed":
-        signed_in(ada).post(f"{MEMBERS}{held.pk}/remove/")
-    elif how == "demoted":
-        signed_in(ada).post(f"{MEMBERS}{held.pk}/role/", {"role": "member"})
+def end_it_admin_role(change: str, ada: User, ben: User, sam: User) -> None:
+    membership = Membership.objects.get(user=ben)
+    if change == "removed":
+        signed_in(ada).post(f"{MEMBERS}{membership.pk}/remove/")
+    elif change == "demoted":
+        signed_in(ada).post(f"{MEMBERS}{membership.pk}/role/", {"role": "member"})
     else:
         sam.is_superuser = True
         sam.save()
@@ -268,36 +275,36 @@ def leave(how: str, ada: User, ben: User, sam: User) -> None:
             "user_permissions": [],
         }
         data.pop("is_active")
-        answer = signed_in(sam).post(f"/admin/hostapp/user/{ben.pk}/change/", data)
-        assert answer.status_code == 302
+        response = signed_in(sam).post(f"/admin/hostapp/user/{ben.pk}/change/", data)
+        assert response.status_code == 302
 
 
-@pytest.mark.parametrize("how", ["removed", "demoted", "deactivated"])
-def test_who_stops_being_an_it_admin_loses_what_they_opened_at_workos(
-    how: str, acme: Enterprise, ada: User, ben: User, sam: User, workos_api: responses.RequestsMock
+@pytest.mark.parametrize("change", ["removed", "demoted", "deactivated"])
+def test_portal_links_of_a_former_it_admin_are_revoked(
+    change: str, acme: Enterprise, ada: User, ben: User, sam: User, workos_api: responses.RequestsMock
 ) -> None:
     Membership.objects.filter(user=ben).update(role=Role.IT_ADMIN)
-    asked = workos_api.post(f"{API}/portal/revoke_link", status=404, json={})
+    revocations = workos_api.post(f"{API}/portal/revoke_link", status=404, json={})
     now = timezone.now()
 
-    leave(how, ada, ben, sam)
+    end_it_admin_role(change, ada, ben, sam)
 
-    # Now, and again once a link that is being minted is there; one that is gone is well.
+    # Revoked now, and again later for a link that was being minted. A 404 counts as success.
     assert errands.run_due(now=timezone.now()) == {"done": 1}
     assert Errand.objects.get().due_at > now + timedelta(seconds=8)
     assert errands.run_due(now=now + timedelta(minutes=1)) == {"done": 1}
-    assert asked.call_count == 2
+    assert revocations.call_count == 2
     assert f'"{ben.pk}"' in str(workos_api.calls[0].request.body)
-    assert deeds(acme)[-1] == "link_revoked"
+    assert audit_actions(acme)[-1] == "link_revoked"
     assert not Errand.objects.exists()
 
 
-def test_a_revocation_that_does_not_succeed_is_tried_on_and_seen(
+def test_failed_link_revocation_is_shown_to_staff_with_its_error(
     acme: Enterprise, ada: User, ben: User, sam: User, workos_api: responses.RequestsMock
 ) -> None:
     Membership.objects.filter(user=ben).update(role=Role.IT_ADMIN)
     workos_api.post(f"{API}/portal/revoke_link", status=503)
-    leave("removed", ada, ben, sam)
+    end_it_admin_role("removed", ada, ben, sam)
 
     errands.run_due(now=timezone.now())
 
@@ -306,14 +313,16 @@ def test_a_revocation_that_does_not_succeed_is_tried_on_and_seen(
     assert "WorkOS has a problem of its own" in page.text
 
 
-def test_a_plain_member_who_goes_leaves_nothing_to_revoke(acme: Enterprise, ada: User, ben: User) -> None:
+def test_removal_of_a_plain_member_enqueues_no_link_revocation(
+    acme: Enterprise, ada: User, ben: User
+) -> None:
     signed_in(ada).post(f"{MEMBERS}{Membership.objects.get(user=ben).pk}/remove/")
 
     assert not Membership.objects.filter(user=ben).exists()
     assert not Errand.objects.exists()
 
 
-def test_the_history_is_narrowed_and_exported_without_formulas(acme: Enterprise, ada: User) -> None:
+def test_audit_log_is_filtered_and_exported_with_formulas_escaped(acme: Enterprise, ada: User) -> None:
     at = timezone.now()
     ada.name = '=HYPERLINK("http://evil.example")'
     history.record(acme, deed=history.Deed.RENAMED, who=ada, at=at, outcome="+1")
@@ -330,5 +339,5 @@ def test_the_history_is_narrowed_and_exported_without_formulas(acme: Enterprise,
     assert "Invited" not in text
 
 
-def test_joining_needs_the_very_link(acme: Enterprise) -> None:
+def test_empty_token_finds_no_invitation(acme: Enterprise) -> None:
     assert invitations.find("", now=timezone.now()) is None

@@ -1,4 +1,4 @@
-"""Exactly one Organization, whatever happens in between."""
+"""Provisioning creates exactly one Organization, also after lost responses, races and outages."""
 
 import json
 import re
@@ -26,7 +26,7 @@ def provision(*arguments: str) -> str:
 
 
 class Answers:
-    """WorkOS with a memory of one organization, which `create` makes."""
+    """A stub of WorkOS that holds one organization, which `create` makes."""
 
     def __init__(self, api: responses.RequestsMock) -> None:
         self.made: dict[str, Any] | None = None
@@ -65,19 +65,19 @@ def api(workos_api: responses.RequestsMock) -> Answers:
     return Answers(workos_api)
 
 
-def test_the_command_enrolls_provisions_and_says_where_the_page_is(api: Answers) -> None:
-    said = provision("Acme Inc.", "--domain", "https://WWW.Acme.example/", "--it-admin", "ada@acme.example")
+def test_command_provisions_an_enterprise_and_prints_its_url(api: Answers) -> None:
+    output = provision("Acme Inc.", "--domain", "https://WWW.Acme.example/", "--it-admin", "ada@acme.example")
 
     enterprise = Enterprise.objects.get()
     assert (enterprise.name, enterprise.slug) == ("Acme Inc.", "acme-inc")
     assert enterprise.organization_id == organization()["id"]
     assert enterprise.provisioning == Enterprise.Provisioning.READY
-    assert "http://localhost:8000/enterprises/acme-inc/" in said
+    assert "http://localhost:8000/enterprises/acme-inc/" in output
     domain = OrganizationDomain.objects.get()
     assert (domain.domain, domain.state) == ("acme.example", "pending")
 
 
-def test_repeating_changes_nothing(api: Answers) -> None:
+def test_repeated_command_changes_nothing(api: Answers) -> None:
     for _ in range(3):
         provision("Acme Inc.", "--domain", "acme.example", "--it-admin", "ada@acme.example")
 
@@ -85,7 +85,7 @@ def test_repeating_changes_nothing(api: Answers) -> None:
     assert (Enterprise.objects.count(), Membership.objects.count(), User.objects.count()) == (1, 1, 1)
 
 
-def test_an_it_admin_without_an_account_gets_a_link_that_sets_a_password(api: Answers, client: Any) -> None:
+def test_new_it_admin_is_mailed_a_link_to_set_a_password(api: Answers, client: Any) -> None:
     provision("Acme Inc.", "--it-admin", "Ada@ACME.example")
 
     (message,) = mail.outbox
@@ -102,7 +102,7 @@ def test_an_it_admin_without_an_account_gets_a_link_that_sets_a_password(api: An
     assert Membership.objects.get().role == Membership.Role.IT_ADMIN
 
 
-def test_someone_with_a_password_gets_no_mail(api: Answers, dan: User) -> None:
+def test_existing_user_becomes_it_admin_without_a_mail(api: Answers, dan: User) -> None:
     provision("Dune Ltd", "--it-admin", "dan@dune.example")
 
     assert Membership.objects.get().user == dan
@@ -112,19 +112,19 @@ def test_someone_with_a_password_gets_no_mail(api: Answers, dan: User) -> None:
 @pytest.mark.parametrize(
     "other", [("Acme Holding", "--slug", "acme-inc"), ("Acme Inc.", "--domain", "other.example")]
 )
-def test_the_same_slug_with_other_data_says_so_and_changes_nothing(
+def test_taken_slug_with_other_data_is_rejected_and_changes_nothing(
     api: Answers, other: tuple[str, ...]
 ) -> None:
     provision("Acme Inc.", "--domain", "acme.example")
 
-    with pytest.raises(CommandError, match="acme-inc") as refused:
+    with pytest.raises(CommandError, match="acme-inc") as raised:
         provision(*other)
 
-    assert refused.value.returncode == 1
+    assert raised.value.returncode == 1
     assert Enterprise.objects.get().name == "Acme Inc."
 
 
-def test_an_organization_that_a_lost_answer_left_behind_is_found_again(api: Answers) -> None:
+def test_organization_left_by_a_lost_response_is_adopted(api: Answers) -> None:
     enterprise = provisioning.enroll(name="Acme Inc.")
     api.made = organization(external_id=str(enterprise.external_id))
 
@@ -134,7 +134,9 @@ def test_an_organization_that_a_lost_answer_left_behind_is_found_again(api: Answ
     assert Enterprise.objects.get().organization_id == organization()["id"]
 
 
-def test_a_lost_race_ends_with_the_winner_s_organization(workos_api: responses.RequestsMock) -> None:
+def test_caller_that_loses_a_race_adopts_the_winner_s_organization(
+    workos_api: responses.RequestsMock,
+) -> None:
     enterprise = provisioning.enroll(name="Acme Inc.")
     address = f"{API}/organizations/external_id/{enterprise.external_id}"
     workos_api.get(address, status=404, json={})
@@ -144,7 +146,7 @@ def test_a_lost_race_ends_with_the_winner_s_organization(workos_api: responses.R
     assert provisioning.provision(enterprise).organization_id == organization()["id"]
 
 
-def test_an_organization_of_somebody_else_is_never_adopted(workos_api: responses.RequestsMock) -> None:
+def test_organization_with_another_external_id_is_not_adopted(workos_api: responses.RequestsMock) -> None:
     enterprise = provisioning.enroll(name="Acme Inc.")
     workos_api.get(
         f"{API}/organizations/external_id/{enterprise.external_id}", json=organization(external_id="another")
@@ -157,7 +159,7 @@ def test_an_organization_of_somebody_else_is_never_adopted(workos_api: responses
     assert enterprise.organization_id is None
 
 
-def test_a_domain_that_belongs_to_another_organization_needs_attention(
+def test_domain_of_another_organization_sets_needs_attention(
     workos_api: responses.RequestsMock,
 ) -> None:
     enterprise = provisioning.enroll(name="Acme Inc.", domains=["acme.example"])
@@ -172,16 +174,16 @@ def test_a_domain_that_belongs_to_another_organization_needs_attention(
     assert "belongs to another organization" in enterprise.attention
 
 
-def test_when_workos_is_away_the_enterprise_is_saved_and_the_same_command_heals_it(
+def test_command_run_again_after_an_outage_completes_provisioning(
     workos_api: responses.RequestsMock,
 ) -> None:
     enterprise = provisioning.enroll(name="Acme Inc.")
     address = f"{API}/organizations/external_id/{enterprise.external_id}"
-    away = workos_api.get(address, status=503)
+    outage = workos_api.get(address, status=503)
 
     with pytest.raises(CommandError, match="again"):
         provision("Acme Inc.")
-    workos_api.remove(away)
+    workos_api.remove(outage)
     workos_api.get(address, json=organization(external_id=str(enterprise.external_id)))
     provision("Acme Inc.")
 
@@ -198,7 +200,7 @@ def test_when_workos_is_away_the_enterprise_is_saved_and_the_same_command_heals_
         ("—",),
     ],
 )
-def test_what_cannot_be_meant_is_refused_before_anything_is_written(
+def test_invalid_arguments_are_rejected_before_anything_is_written(
     api: Answers, arguments: tuple[str, ...]
 ) -> None:
     with pytest.raises(CommandError):

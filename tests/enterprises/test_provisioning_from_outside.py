@@ -1,4 +1,4 @@
-"""Killed, cut off, refused and raced, against the sandbox over the network: exactly one Organization."""
+"""Provisioning against the sandbox creates one Organization, also after kills, faults and races."""
 
 import threading
 import time
@@ -30,14 +30,14 @@ def enroll() -> Enterprise:
     return provisioning.enroll(name="Acme Inc.", domains=["acme.example"])
 
 
-def the_worker_comes() -> None:
+def run_due_tasks() -> None:
     later = timezone.now()
     for _ in range(4):
         later += timedelta(minutes=10)
         errands.run_due(now=later)
 
 
-def all_is_well(workos_sandbox: Sandbox) -> None:
+def assert_provisioned_once(workos_sandbox: Sandbox) -> None:
     (organization,) = workos_sandbox.organizations()
     enterprise = Enterprise.objects.get()
     assert organization["external_id"] == str(enterprise.external_id)
@@ -49,28 +49,28 @@ def all_is_well(workos_sandbox: Sandbox) -> None:
     assert not Errand.objects.exists()
 
 
-def fault_is_used(workos_sandbox: Sandbox) -> bool:
+def is_fault_used(workos_sandbox: Sandbox) -> bool:
     return not workos_sandbox.order("GET", "faults")["data"]
 
 
-@pytest.mark.parametrize("request_", [LOOK_UP, CREATE], ids=["the look-up", "the creation"])
-def test_killed_while_workos_is_asked(
+@pytest.mark.parametrize("request_", [LOOK_UP, CREATE], ids=["look-up", "creation"])
+def test_command_killed_during_a_request_is_completed_by_the_worker(
     workos_sandbox: Sandbox, manage: Manage, request_: dict[str, str]
 ) -> None:
     workos_sandbox.fault("hang", seconds=0.5, **request_)
     process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-    until(lambda: fault_is_used(workos_sandbox))
+    until(lambda: is_fault_used(workos_sandbox))
 
     process.kill()
     process.communicate()
-    # What was asked for is done all the same: the answer finds nobody.
+    # WorkOS completes the request, although no process receives the response.
     time.sleep(0.8)
-    the_worker_comes()
+    run_due_tasks()
 
-    all_is_well(workos_sandbox)
+    assert_provisioned_once(workos_sandbox)
 
 
-def test_killed_before_it_is_enrolled(workos_sandbox: Sandbox, manage: Manage) -> None:
+def test_command_killed_before_enrolling_can_be_run_again(workos_sandbox: Sandbox, manage: Manage) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE enterprises_enterprise IN SHARE ROW EXCLUSIVE MODE")
         process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
@@ -80,14 +80,16 @@ def test_killed_before_it_is_enrolled(workos_sandbox: Sandbox, manage: Manage) -
     assert not Enterprise.objects.exists()
 
     process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-    said, _ = process.communicate(timeout=20)
+    output, _ = process.communicate(timeout=20)
 
-    assert process.returncode == 0, said
-    the_worker_comes()
-    all_is_well(workos_sandbox)
+    assert process.returncode == 0, output
+    run_due_tasks()
+    assert_provisioned_once(workos_sandbox)
 
 
-def test_killed_before_it_is_written_down_that_we_ask(workos_sandbox: Sandbox, manage: Manage) -> None:
+def test_command_killed_before_its_first_request_is_completed_by_the_worker(
+    workos_sandbox: Sandbox, manage: Manage
+) -> None:
     enterprise = enroll()
     with transaction.atomic():
         Enterprise.objects.select_for_update().get(pk=enterprise.pk)
@@ -97,18 +99,18 @@ def test_killed_before_it_is_written_down_that_we_ask(workos_sandbox: Sandbox, m
         process.communicate()
     assert not workos_sandbox.organizations()
 
-    the_worker_comes()
+    run_due_tasks()
 
-    all_is_well(workos_sandbox)
+    assert_provisioned_once(workos_sandbox)
 
 
-def test_killed_between_the_creation_and_the_writing_down_of_its_id(
+def test_command_killed_before_it_saves_the_organization_id_is_completed_by_the_worker(
     workos_sandbox: Sandbox, manage: Manage
 ) -> None:
     enterprise = enroll()
     workos_sandbox.fault("hang", seconds=0.5, **CREATE)
     process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-    until(lambda: fault_is_used(workos_sandbox))
+    until(lambda: is_fault_used(workos_sandbox))
     with transaction.atomic():
         Enterprise.objects.select_for_update().get(pk=enterprise.pk)
         until(someone_waits_for_a_lock)
@@ -118,9 +120,9 @@ def test_killed_between_the_creation_and_the_writing_down_of_its_id(
     enterprise.refresh_from_db()
     assert enterprise.organization_id is None
 
-    the_worker_comes()
+    run_due_tasks()
 
-    all_is_well(workos_sandbox)
+    assert_provisioned_once(workos_sandbox)
 
 
 FAULTS: dict[str, tuple[str, dict[str, float]]] = {
@@ -129,15 +131,15 @@ FAULTS: dict[str, tuple[str, dict[str, float]]] = {
     "422": ("status", {"status": 422}),
     "429": ("status", {"status": 429, "retry_after": 7}),
     "500": ("status", {"status": 500}),
-    "a time-out": ("hang", {"seconds": 2}),
-    "a cut connection": ("cut", {}),
-    "an empty 200": ("empty", {}),
+    "timeout": ("hang", {"seconds": 2}),
+    "closed connection": ("cut", {}),
+    "empty 200": ("empty", {}),
 }
 
 
-@pytest.mark.parametrize("request_", [LOOK_UP, CREATE], ids=["at the look-up", "at the creation"])
+@pytest.mark.parametrize("request_", [LOOK_UP, CREATE], ids=["look-up", "creation"])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_whatever_workos_answers(
+def test_failed_request_is_retried_until_the_enterprise_is_provisioned(
     workos_sandbox: Sandbox, fault: str, request_: dict[str, str], settings: Any
 ) -> None:
     settings.WORKOS_TIMEOUT = 0.3
@@ -148,40 +150,42 @@ def test_whatever_workos_answers(
     with pytest.raises(gateway.GatewayError):
         provisioning.provision(enterprise)
     enterprise.refresh_from_db()
-    # Nothing is half said, and there is a reason or a retry to be seen.
+    # No organization id is saved, and the enterprise shows a retry or a reason.
     assert enterprise.organization_id is None
     assert enterprise.provisioning in ("provisioning", "needs_attention")
     assert Errand.objects.get().kind == Errand.Kind.PROVISION
     if kind == "hang":
-        # It was created all the same, after we had stopped listening.
+        # WorkOS completes the request after our timeout.
         time.sleep(0.5)
     settings.WORKOS_TIMEOUT = 8
-    the_worker_comes()
+    run_due_tasks()
 
-    all_is_well(workos_sandbox)
+    assert_provisioned_once(workos_sandbox)
 
 
-def test_an_external_id_that_is_taken_by_our_own_earlier_try(workos_sandbox: Sandbox, settings: Any) -> None:
+def test_organization_of_an_earlier_attempt_that_the_look_up_missed_is_adopted(
+    workos_sandbox: Sandbox, settings: Any
+) -> None:
     enterprise = enroll()
     gateway.create_organization(
         name="Acme Inc.", external_id=str(enterprise.external_id), domains=["acme.example"]
     )
-    # The look-up does not see it yet; the creation then says 400 external_id_already_used.
+    # The look-up does not find it yet, so the creation returns 400 external_id_already_used.
     workos_sandbox.fault("status", status=404, **LOOK_UP)
 
     provisioning.provision(enterprise)
 
-    the_worker_comes()
-    all_is_well(workos_sandbox)
+    run_due_tasks()
+    assert_provisioned_once(workos_sandbox)
 
 
-def test_a_domain_of_another_organization_is_shown_and_never_adopted(workos_sandbox: Sandbox) -> None:
+def test_organization_that_owns_our_domain_is_reported_and_not_adopted(workos_sandbox: Sandbox) -> None:
     gateway.create_organization(name="Other", external_id="other", domains=["acme.example"])
     enterprise = enroll()
 
     with pytest.raises(gateway.Refused):
         provisioning.provision(enterprise)
-    the_worker_comes()
+    run_due_tasks()
 
     enterprise.refresh_from_db()
     assert enterprise.organization_id is None
@@ -191,110 +195,114 @@ def test_a_domain_of_another_organization_is_shown_and_never_adopted(workos_sand
     assert other["external_id"] == "other"
 
 
-def test_callers_who_race(workos_sandbox: Sandbox) -> None:
+def test_concurrent_callers_create_one_organization(workos_sandbox: Sandbox) -> None:
     enterprise = enroll()
     start = threading.Barrier(6)
 
-    def go() -> None:
+    def provision() -> None:
         start.wait()
         provisioning.provision(Enterprise.objects.get(pk=enterprise.pk))
         connection.close()
 
-    threads = [threading.Thread(target=go) for _ in range(6)]
+    threads = [threading.Thread(target=provision) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    the_worker_comes()
-    all_is_well(workos_sandbox)
+    run_due_tasks()
+    assert_provisioned_once(workos_sandbox)
 
 
-def test_a_key_of_the_other_environment_is_refused_before_any_call(
+def test_api_key_of_another_environment_is_refused_before_any_request(
     workos_sandbox: Sandbox, settings: Any
 ) -> None:
     enterprise = provisioning.provision(enroll())
     Errand.objects.all().delete()
     settings.WORKOS_API_KEY = "sk_live_other"
     Errand.objects.record(Errand.Kind.RENAME, enterprise=enterprise)
-    # A call would be seen by this fault.
+    # Any request would use up this fault.
     workos_sandbox.fault("cut")
 
     errands.run_due(now=timezone.now())
 
     assert "test environment" in Errand.objects.get().error
-    assert not fault_is_used(workos_sandbox)
+    assert not is_fault_used(workos_sandbox)
     workos_sandbox.clear_faults()
 
 
-def test_a_hook_of_the_host_runs_after_provisioning_until_it_returns(
+def test_provisioned_hook_is_retried_until_it_succeeds(
     workos_sandbox: Sandbox, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[str] = []
+    calls: list[str] = []
 
     def hook(enterprise: Enterprise) -> None:
-        seen.append(enterprise.slug)
-        if len(seen) == 1:
-            raise RuntimeError("the host's own trouble")
+        calls.append(enterprise.slug)
+        if len(calls) == 1:
+            raise RuntimeError("the hook failed")
 
     monkeypatch.setattr("enterprises.afterwards.import_string", lambda path: hook)
     settings.ENTERPRISE_PROVISIONED_HOOK = "acme.tiers.make"
 
     provisioning.provision(enroll())
     errands.run_due(now=timezone.now())
-    assert "own trouble" in Errand.objects.get().error
-    the_worker_comes()
+    assert "the hook failed" in Errand.objects.get().error
+    run_due_tasks()
 
-    assert seen == ["acme-inc", "acme-inc"]
+    assert calls == ["acme-inc", "acme-inc"]
     assert not Errand.objects.exists()
 
 
-def test_a_worker_killed_in_the_middle_of_an_errand(workos_sandbox: Sandbox, manage: Manage) -> None:
+def test_provision_task_of_a_killed_worker_is_completed_after_its_lease(
+    workos_sandbox: Sandbox, manage: Manage
+) -> None:
     enterprise = enroll()
     Errand.objects.record(Errand.Kind.PROVISION, enterprise=enterprise)
     workos_sandbox.fault("hang", seconds=0.5, **CREATE)
     worker = manage("worker", "--interval", "0.05")
-    until(lambda: fault_is_used(workos_sandbox))
+    until(lambda: is_fault_used(workos_sandbox))
 
     worker.kill()
     worker.communicate()
     time.sleep(0.8)
-    # Until its lease ends it is nobody else's.
+    # Until the lease ends, no other worker takes the task.
     assert errands.run_due(now=timezone.now()) == {}
-    the_worker_comes()
+    run_due_tasks()
 
-    all_is_well(workos_sandbox)
+    assert_provisioned_once(workos_sandbox)
 
 
-def test_the_worker_provisions_what_was_enrolled_and_left(workos_sandbox: Sandbox, manage: Manage) -> None:
+def test_worker_provisions_an_enrolled_enterprise(workos_sandbox: Sandbox, manage: Manage) -> None:
     enroll()
     Errand.objects.update(due_at=timezone.now())
 
     worker = manage("worker", "--interval", "0.05")
     until(lambda: not Errand.objects.exists())
     worker.terminate()
-    said, _ = worker.communicate(timeout=10)
+    output, _ = worker.communicate(timeout=10)
 
-    assert worker.returncode == 0, said
-    all_is_well(workos_sandbox)
-
-
-def opens(link: str) -> bool:
-    """Whether this Portal Link still lets somebody in."""
-    answer = requests.get(link, timeout=5)
-    return answer.status_code == 200
+    assert worker.returncode == 0, output
+    assert_provisioned_once(workos_sandbox)
 
 
-def test_a_link_that_is_being_minted_while_its_person_is_removed_dies_too(
+def link_works(link: str) -> bool:
+    """Return whether this Portal Link still link_works the portal."""
+    response = requests.get(link, timeout=5)
+    return response.status_code == 200
+
+
+def test_link_minted_while_its_user_is_removed_is_revoked_too(
     workos_sandbox: Sandbox, ada: User, ben: User, acme: Enterprise, settings: Any
 ) -> None:
-    made = gateway.create_organization(name="Acme Inc.", external_id=str(acme.external_id), domains=[])
-    Enterprise.objects.filter(pk=acme.pk).update(organization_id=made.organization_id)
+    organization = gateway.create_organization(
+        name="Acme Inc.", external_id=str(acme.external_id), domains=[]
+    )
+    Enterprise.objects.filter(pk=acme.pk).update(organization_id=organization.organization_id)
     Membership.objects.filter(user=ben).update(role=Membership.Role.IT_ADMIN)
     settings.WORKOS_LINK_ORIGINS = [workos_sandbox.url, workos_sandbox.url.replace("127.0.0.1", "localhost")]
     address = "/enterprises/acme-inc/portal/sso/"
-    before = signed_in(ben).post(address)["Location"]
-    adas = signed_in(ada).post(address)["Location"]
+    earlier_link = signed_in(ben).post(address)["Location"]
+    adas_link = signed_in(ada).post(address)["Location"]
     minted: list[str] = []
 
     def open_portal(client: Client) -> None:
@@ -303,7 +311,7 @@ def test_a_link_that_is_being_minted_while_its_person_is_removed_dies_too(
 
     minting = threading.Thread(target=open_portal, args=(signed_in(ben),))
     with transaction.atomic():
-        # The request has passed the door, and stands before writing down the visit.
+        # The request has passed the access check and waits to save its portal session.
         Enterprise.objects.select_for_update().get(pk=acme.pk)
         minting.start()
         until(someone_waits_for_a_lock)
@@ -311,12 +319,12 @@ def test_a_link_that_is_being_minted_while_its_person_is_removed_dies_too(
         people.remove(Membership.objects.get(user=ben), who=ada, at=removed_at)
         assert errands.run_due(now=timezone.now()) == {"done": 1}
     minting.join()
-    assert not opens(before)
-    # This one came too late to be revoked with the others.
-    assert opens(minted[0])
+    assert not link_works(earlier_link)
+    # This link was minted too late to be revoked with the earlier one.
+    assert link_works(minted[0])
 
     after_the_timeout = removed_at + timedelta(seconds=settings.WORKOS_TIMEOUT + 6)
     assert errands.run_due(now=after_the_timeout) == {"done": 1}
 
-    assert not opens(minted[0])
-    assert opens(adas)
+    assert not link_works(minted[0])
+    assert link_works(adas_link)

@@ -1,4 +1,4 @@
-"""The present is read from the API, and written only where it is news."""
+"""Reconcile reads the current state from the API and writes only what is newer."""
 
 import json
 from datetime import datetime, timedelta
@@ -35,38 +35,38 @@ def connection(**fields: Any) -> dict[str, Any]:
 
 
 class WorkOS:
-    """What the API lists."""
+    """A stub of WorkOS's list endpoints, with the rows that a test sets."""
 
     def __init__(self, api: responses.RequestsMock) -> None:
         self.api = api
         self.connections: list[dict[str, Any]] = []
         self.directories: list[dict[str, Any]] = []
         self.domains: list[dict[str, Any]] = []
-        self.there: set[str] = set()
+        self.existing: set[str] = set()
         api.add_callback("GET", f"{API}/organizations/{ACME_ORGANIZATION}", self.organization)
-        api.add_callback("GET", f"{API}/connections", lambda _: self.listed(self.connections))
-        api.add_callback("GET", f"{API}/directories", lambda _: self.listed(self.directories))
-        api.add_callback("GET", f"{API}/connections/conn_1", lambda _: self.one("conn_1"))
+        api.add_callback("GET", f"{API}/connections", lambda _: self.list_response(self.connections))
+        api.add_callback("GET", f"{API}/directories", lambda _: self.list_response(self.directories))
+        api.add_callback("GET", f"{API}/connections/conn_1", lambda _: self.get_response("conn_1"))
 
     def organization(self, _: object) -> tuple[int, dict[str, str], str]:
         body = {"id": ACME_ORGANIZATION, "name": "Acme Inc.", "domains": self.domains}
         return 200, {}, json.dumps(body)
 
-    def listed(self, rows: list[dict[str, Any]]) -> tuple[int, dict[str, str], str]:
+    def list_response(self, rows: list[dict[str, Any]]) -> tuple[int, dict[str, str], str]:
         return 200, {}, json.dumps({"data": rows, "list_metadata": {"after": None}})
 
-    def one(self, key: str) -> tuple[int, dict[str, str], str]:
-        return (200, {}, json.dumps({"id": key})) if key in self.there else (404, {}, "{}")
+    def get_response(self, key: str) -> tuple[int, dict[str, str], str]:
+        return (200, {}, json.dumps({"id": key})) if key in self.existing else (404, {}, "{}")
 
 
 @pytest.fixture
-def there(workos_api: responses.RequestsMock) -> WorkOS:
+def workos(workos_api: responses.RequestsMock) -> WorkOS:
     return WorkOS(workos_api)
 
 
-def test_what_no_event_says_is_read(there: WorkOS, acme: Enterprise) -> None:
-    there.connections = [connection()]
-    there.directories = [
+def test_reconcile_stores_states_that_no_event_reports(workos: WorkOS, acme: Enterprise) -> None:
+    workos.connections = [connection()]
+    workos.directories = [
         {
             "id": "directory_1",
             "type": "okta scim v2.0",
@@ -74,7 +74,7 @@ def test_what_no_event_says_is_read(there: WorkOS, acme: Enterprise) -> None:
             "updated_at": iso(NOW),
         }
     ]
-    there.domains = [{"id": "org_domain_1", "domain": "acme.example", "state": "verified"}]
+    workos.domains = [{"id": "org_domain_1", "domain": "acme.example", "state": "verified"}]
 
     refresh.refresh(acme, now=NOW)
 
@@ -85,21 +85,21 @@ def test_what_no_event_says_is_read(there: WorkOS, acme: Enterprise) -> None:
     assert acme.checked_at == NOW
 
 
-def test_an_older_state_does_not_replace_a_newer_one(there: WorkOS, acme: Enterprise) -> None:
+def test_reconcile_does_not_overwrite_a_newer_state(workos: WorkOS, acme: Enterprise) -> None:
     facts.record(
         [objects.connection(connection(organization_id=ACME_ORGANIZATION, state="active"), as_of=NOW)]
     )
-    there.connections = [connection()]
+    workos.connections = [connection()]
 
     refresh.refresh(acme, now=NOW + timedelta(seconds=1))
 
     assert Connection.objects.get().state == "active"
 
 
-def test_a_state_that_we_do_not_know_is_kept_out_and_logged(
-    there: WorkOS, acme: Enterprise, caplog: pytest.LogCaptureFixture
+def test_reconcile_skips_and_logs_an_unknown_state(
+    workos: WorkOS, acme: Enterprise, caplog: pytest.LogCaptureFixture
 ) -> None:
-    there.connections = [connection(id="conn_new", state="hibernating"), connection()]
+    workos.connections = [connection(id="conn_new", state="hibernating"), connection()]
 
     refresh.refresh(acme, now=NOW)
 
@@ -108,10 +108,10 @@ def test_a_state_that_we_do_not_know_is_kept_out_and_logged(
     assert "hibernating" in caplog.text
 
 
-def test_a_new_name_is_no_new_state(there: WorkOS, acme: Enterprise) -> None:
-    there.connections = [connection()]
+def test_renamed_connection_keeps_the_time_of_its_last_state_change(workos: WorkOS, acme: Enterprise) -> None:
+    workos.connections = [connection()]
     refresh.refresh(acme, now=NOW)
-    there.connections = [connection(name="Renamed", updated_at=iso(NOW))]
+    workos.connections = [connection(name="Renamed", updated_at=iso(NOW))]
     refresh.refresh(acme, now=NOW + timedelta(seconds=1))
 
     row = Connection.objects.get()
@@ -120,28 +120,32 @@ def test_a_new_name_is_no_new_state(there: WorkOS, acme: Enterprise) -> None:
     assert row.since < row.as_of
 
 
-def test_what_is_gone_becomes_a_tombstone(there: WorkOS, acme: Enterprise, birch: Enterprise) -> None:
-    there.connections = [connection()]
+def test_connection_missing_from_the_api_becomes_a_tombstone(
+    workos: WorkOS, acme: Enterprise, birch: Enterprise
+) -> None:
+    workos.connections = [connection()]
     refresh.refresh(acme, now=NOW)
     Connection.objects.create(enterprise=birch, connection_id="conn_b", state="active", as_of=NOW)
-    there.connections = []
+    workos.connections = []
     refresh.refresh(acme, now=NOW + timedelta(seconds=1))
 
     assert Connection.objects.get(connection_id="conn_1").state == "deleted"
     assert Connection.objects.get(connection_id="conn_b").state == "active"
 
 
-def test_what_a_list_left_out_and_is_still_there_stays(there: WorkOS, acme: Enterprise) -> None:
-    there.connections = [connection()]
+def test_connection_missing_from_the_list_but_still_existing_is_kept(
+    workos: WorkOS, acme: Enterprise
+) -> None:
+    workos.connections = [connection()]
     refresh.refresh(acme, now=NOW)
-    there.connections, there.there = [], {"conn_1"}
+    workos.connections, workos.existing = [], {"conn_1"}
     refresh.refresh(acme, now=NOW + timedelta(seconds=1))
 
     assert Connection.objects.get().state == "validating"
 
 
 @pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": {}}])
-def test_an_empty_answer_is_no_empty_list(
+def test_malformed_list_response_deletes_nothing(
     workos_api: responses.RequestsMock, acme: Enterprise, answer: dict[str, Any]
 ) -> None:
     Connection.objects.create(enterprise=acme, connection_id="conn_1", state="active", as_of=NOW)
@@ -157,7 +161,7 @@ def test_an_empty_answer_is_no_empty_list(
     assert acme.checked_at is None
 
 
-def test_a_list_is_read_to_its_end(workos_api: responses.RequestsMock, acme: Enterprise) -> None:
+def test_list_connections_reads_every_page(workos_api: responses.RequestsMock, acme: Enterprise) -> None:
     first = [connection(id=f"conn_{number}") for number in range(100)]
     workos_api.get(f"{API}/connections", json={"data": first, "list_metadata": {"after": "conn_99"}})
     workos_api.get(f"{API}/connections", json={"data": [connection(id="conn_100")], "list_metadata": {}})
@@ -166,7 +170,7 @@ def test_a_list_is_read_to_its_end(workos_api: responses.RequestsMock, acme: Ent
     assert "after=conn_99" in str(workos_api.calls[-1].request.url)
 
 
-def test_asked_for_twice_it_is_done_once(there: WorkOS, acme: Enterprise) -> None:
+def test_reconcile_enqueued_twice_runs_once(workos: WorkOS, acme: Enterprise) -> None:
     refresh.ask(acme)
     refresh.ask(acme)
 
@@ -176,7 +180,7 @@ def test_asked_for_twice_it_is_done_once(there: WorkOS, acme: Enterprise) -> Non
     assert acme.checked_at is not None
 
 
-def test_an_enterprise_that_is_not_provisioned_asks_nothing(
+def test_reconcile_of_an_unprovisioned_enterprise_sends_no_request(
     workos_api: responses.RequestsMock, acme: Enterprise
 ) -> None:
     Enterprise.objects.update(organization_id=None)

@@ -1,4 +1,4 @@
-"""The staff's pages do what the command does."""
+"""The staff pages provision enterprises, as the command does."""
 
 import re
 
@@ -29,7 +29,7 @@ def api(workos_api: responses.RequestsMock) -> Answers:
     return Answers(workos_api)
 
 
-def test_staff_provision_an_enterprise(api: Answers, sam: User) -> None:
+def test_staff_form_provisions_an_enterprise(api: Answers, sam: User) -> None:
     response = signed_in(sam).post("/staff/enterprises/new/", FORM, follow=True)
 
     enterprise = Enterprise.objects.get()
@@ -39,20 +39,18 @@ def test_staff_provision_an_enterprise(api: Answers, sam: User) -> None:
     assert "Acme Inc. is provisioned" in response.text
 
 
-def test_a_taken_slug_and_a_wrong_domain_are_said_at_their_fields(
-    api: Answers, sam: User, acme: Enterprise
-) -> None:
+def test_taken_slug_and_invalid_domain_show_form_errors(api: Answers, sam: User, acme: Enterprise) -> None:
     client = signed_in(sam)
 
-    wrong = client.post("/staff/enterprises/new/", FORM | {"domains": "gmail.com"})
+    invalid = client.post("/staff/enterprises/new/", FORM | {"domains": "gmail.com"})
     taken = client.post("/staff/enterprises/new/", FORM | {"slug": "acme-inc", "name": "Another"})
 
-    assert "public mail provider" in wrong.text
+    assert "public mail provider" in invalid.text
     assert "is already Acme Inc." in taken.text
     assert api.created == 0
 
 
-def test_when_workos_is_away_it_is_said_and_can_be_tried_again(
+def test_form_submitted_while_workos_is_unavailable_offers_to_provision_again(
     workos_api: responses.RequestsMock, sam: User
 ) -> None:
     workos_api.get(re.compile(f"{API}/.*"), status=503)
@@ -64,7 +62,7 @@ def test_when_workos_is_away_it_is_said_and_can_be_tried_again(
     assert "Provision again" in response.text
 
 
-def test_it_is_tried_again_with_a_button(api: Answers, sam: User) -> None:
+def test_provision_again_button_provisions_the_enterprise(api: Answers, sam: User) -> None:
     Enterprise.objects.create(name="Acme Inc.", slug="acme-inc")
 
     signed_in(sam).post("/staff/enterprises/acme-inc/provision/")
@@ -73,11 +71,11 @@ def test_it_is_tried_again_with_a_button(api: Answers, sam: User) -> None:
 
 
 @pytest.mark.parametrize("path", ["/staff/enterprises/", "/staff/enterprises/new/"])
-def test_nobody_else_sees_them(path: str, ada: User) -> None:
+def test_it_admin_cannot_open_the_staff_pages(path: str, ada: User) -> None:
     assert signed_in(ada).get(path).status_code == 403
 
 
-def test_the_admin_shows_everything_and_lets_nobody_edit_what_workos_said(
+def test_superuser_opens_every_admin_list_and_cannot_add_mirrored_rows(
     sam: User, acme: Enterprise, ada: User
 ) -> None:
     sam.is_superuser = True

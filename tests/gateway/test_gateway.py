@@ -1,4 +1,4 @@
-"""Our side of the API, through the real SDK: what is sent, and what each answer comes to mean."""
+"""The gateway through the real SDK: the requests it sends, and the result or error of each response."""
 
 import json
 import uuid
@@ -29,7 +29,7 @@ def organization(**changes: Any) -> dict[str, Any]:
     }
 
 
-def link() -> str:
+def generate_link() -> str:
     return gateway.generate_portal_link(
         organization_id=ACME_ORGANIZATION,
         intent="sso",
@@ -39,7 +39,7 @@ def link() -> str:
     )
 
 
-def test_an_organization_is_found_by_our_external_id(workos_api: responses.RequestsMock) -> None:
+def test_find_organization_looks_it_up_by_external_id(workos_api: responses.RequestsMock) -> None:
     workos_api.get(f"{API}/organizations/external_id/{EXTERNAL_ID}", json=organization())
 
     found = gateway.find_organization_by_external_id(EXTERNAL_ID)
@@ -48,7 +48,7 @@ def test_an_organization_is_found_by_our_external_id(workos_api: responses.Reque
     assert (found.organization_id, found.external_id) == (ACME_ORGANIZATION, EXTERNAL_ID)
 
 
-def test_none_is_found_where_there_is_none(workos_api: responses.RequestsMock) -> None:
+def test_find_organization_returns_none_for_a_404(workos_api: responses.RequestsMock) -> None:
     workos_api.get(
         f"{API}/organizations/external_id/{EXTERNAL_ID}", status=404, json={"message": "Not found"}
     )
@@ -56,7 +56,7 @@ def test_none_is_found_where_there_is_none(workos_api: responses.RequestsMock) -
     assert gateway.find_organization_by_external_id(EXTERNAL_ID) is None
 
 
-def test_domains_are_sent_as_pending_because_nobody_has_proved_them(
+def test_create_organization_sends_domains_as_pending(
     workos_api: responses.RequestsMock,
 ) -> None:
     workos_api.post(f"{API}/organizations", status=201, json=organization())
@@ -71,14 +71,14 @@ def test_domains_are_sent_as_pending_because_nobody_has_proved_them(
     }
 
 
-def test_a_link_is_asked_for_with_everything_that_makes_it_revocable_and_lead_back(
+def test_portal_link_request_sends_the_return_urls_and_the_external_user_id(
     workos_api: responses.RequestsMock,
 ) -> None:
     workos_api.post(
         f"{API}/portal/generate_link", status=201, json={"link": "https://setup.workos.com?token=abc"}
     )
 
-    assert link() == "https://setup.workos.com?token=abc"
+    assert generate_link() == "https://setup.workos.com?token=abc"
     assert json.loads(workos_api.calls[0].request.body or b"") == {
         "organization": ACME_ORGANIZATION,
         "intent": "sso",
@@ -117,21 +117,23 @@ BAD_LINKS = [
 
 
 @pytest.mark.parametrize("address", GOOD_LINKS)
-def test_workos_s_own_hosts_are_trusted(workos_api: responses.RequestsMock, address: str) -> None:
+def test_portal_link_to_a_workos_host_is_accepted(workos_api: responses.RequestsMock, address: str) -> None:
     workos_api.post(f"{API}/portal/generate_link", status=201, json={"link": address})
 
-    assert link() == address
+    assert generate_link() == address
 
 
 @pytest.mark.parametrize("address", BAD_LINKS, ids=repr)
-def test_no_browser_is_sent_anywhere_else(workos_api: responses.RequestsMock, address: object) -> None:
+def test_portal_link_that_is_not_a_workos_url_is_rejected(
+    workos_api: responses.RequestsMock, address: object
+) -> None:
     workos_api.post(f"{API}/portal/generate_link", status=201, json={"link": address})
 
     with pytest.raises(gateway.GatewayError):
-        link()
+        generate_link()
 
 
-ANSWERS = [
+ERRORS = [
     (400, gateway.Refused),
     (401, gateway.Refused),
     (403, gateway.Refused),
@@ -145,11 +147,11 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("status", "meaning"), ANSWERS)
-def test_each_status_means_one_of_two_things(
+@pytest.mark.parametrize(("status", "error_type"), ERRORS)
+def test_error_status_raises_refused_or_unavailable(
     workos_api: responses.RequestsMock,
     status: int,
-    meaning: type[Exception],
+    error_type: type[Exception],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     workos_api.post(
@@ -159,8 +161,8 @@ def test_each_status_means_one_of_two_things(
         headers={"X-Request-ID": "req_1"},
     )
 
-    with pytest.raises(meaning) as raised:
-        link()
+    with pytest.raises(error_type) as raised:
+        generate_link()
 
     assert isinstance(raised.value, gateway.GatewayError)
     assert (raised.value.status, raised.value.request_id) == (status, "req_1")
@@ -171,27 +173,25 @@ def test_each_status_means_one_of_two_things(
 @pytest.mark.parametrize(
     "failure", [requests.ConnectTimeout(), requests.ReadTimeout(), requests.ConnectionError("reset")]
 )
-def test_no_answer_is_unavailable(workos_api: responses.RequestsMock, failure: Exception) -> None:
+def test_network_failure_raises_unavailable(workos_api: responses.RequestsMock, failure: Exception) -> None:
     workos_api.post(f"{API}/portal/generate_link", body=failure)
 
     with pytest.raises(gateway.Unavailable):
-        link()
+        generate_link()
 
 
 @pytest.mark.parametrize("body", ["", "null", "[]", "{}", "<html>", '"link"'])
-def test_an_odd_answer_with_200_is_one_of_our_two_errors(
-    workos_api: responses.RequestsMock, body: str
-) -> None:
+def test_malformed_200_response_raises_a_gateway_error(workos_api: responses.RequestsMock, body: str) -> None:
     workos_api.post(f"{API}/portal/generate_link", body=body)
     workos_api.post(f"{API}/organizations", body=body)
 
     with pytest.raises(gateway.GatewayError):
-        link()
+        generate_link()
     with pytest.raises(gateway.GatewayError):
         gateway.create_organization(name="Acme Inc.", external_id=EXTERNAL_ID, domains=[])
 
 
-def test_nothing_is_repeated_behind_our_back(workos_api: responses.RequestsMock) -> None:
+def test_failed_request_is_sent_only_once(workos_api: responses.RequestsMock) -> None:
     workos_api.post(f"{API}/organizations", status=503)
 
     with pytest.raises(gateway.Unavailable):
@@ -200,7 +200,7 @@ def test_nothing_is_repeated_behind_our_back(workos_api: responses.RequestsMock)
     assert len(workos_api.calls) == 1
 
 
-def test_without_a_key_the_setting_is_named(settings: Any) -> None:
+def test_missing_api_key_is_named_in_the_error(settings: Any) -> None:
     settings.WORKOS_API_KEY = ""
     gateway.get_client.cache_clear()
 
@@ -208,7 +208,7 @@ def test_without_a_key_the_setting_is_named(settings: Any) -> None:
         gateway.find_organization_by_external_id(EXTERNAL_ID)
 
 
-def test_how_long_workos_asks_us_to_wait_is_kept(workos_api: responses.RequestsMock) -> None:
+def test_unavailable_error_carries_the_retry_after_seconds(workos_api: responses.RequestsMock) -> None:
     workos_api.post(f"{API}/organizations", status=429, json={}, headers={"Retry-After": "7"})
 
     with pytest.raises(gateway.Unavailable) as raised:

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL is shared by processes and stops with the last, however it ends."""
+"""Processes share the embedded PostgreSQL, which stops when the last of them exits or is killed."""
 
 import os
 import signal
@@ -24,12 +24,12 @@ sys.stdin.read()
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     import tempfile
 
-    # Short and traversable: the server runs as a user of its own when we are root.
+    # The path must be short, and open to other users: run as root, the server gets a user of its own.
     with tempfile.TemporaryDirectory(prefix="pg-") as folder:
         yield Path(folder).resolve() / "data"
 
 
-def user_of(folder: Path) -> "subprocess.Popen[str]":
+def start_process(folder: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-c", CODE, str(folder)],
         cwd=ROOT,
@@ -40,35 +40,35 @@ def user_of(folder: Path) -> "subprocess.Popen[str]":
     )
 
 
-def ready(process: "subprocess.Popen[str]") -> str:
+def read_url(process: "subprocess.Popen[str]") -> str:
     assert process.stdout
     return process.stdout.readline().strip()
 
 
-def end(process: "subprocess.Popen[str]", how: signal.Signals | None = None) -> None:
-    if how:
-        process.send_signal(how)
+def stop_process(process: "subprocess.Popen[str]", signal_number: signal.Signals | None = None) -> None:
+    if signal_number:
+        process.send_signal(signal_number)
     process.communicate()
 
 
-def server_of(folder: Path) -> psutil.Process:
+def find_server(folder: Path) -> psutil.Process:
     return psutil.Process(int((folder / "postmaster.pid").read_text().splitlines()[0]))
 
 
-def test_processes_share_one_server_which_stops_when_the_last_is_killed(folder: Path) -> None:
-    first, second = user_of(folder), user_of(folder)
-    assert ready(first) == ready(second) != ""
-    server = server_of(folder)
+def test_server_is_shared_and_stops_when_its_last_process_is_killed(folder: Path) -> None:
+    first, second = start_process(folder), start_process(folder)
+    assert read_url(first) == read_url(second) != ""
+    server = find_server(folder)
 
-    end(first)
+    stop_process(first)
     time.sleep(0.5)
-    assert server.is_running(), "the second still uses it"
-    end(second, signal.SIGKILL)
+    assert server.is_running(), "the second process still uses the server"
+    stop_process(second, signal.SIGKILL)
 
     assert psutil.wait_procs([server], timeout=15)[1] == []
-    third = user_of(folder)
-    assert ready(third), "it starts again"
-    end(third, signal.SIGTERM)
+    third = start_process(folder)
+    assert read_url(third), "the server did not start again"
+    stop_process(third, signal.SIGTERM)
     deadline = time.monotonic() + 15
     while (folder / "postmaster.pid").exists() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Settings come from the environment; production does not start half configured."""
+"""Settings come from the environment, and production refuses to start with missing or unsafe values."""
 
 import ast
 import os
@@ -38,27 +38,27 @@ def run(code: str, environment: dict[str, str], *arguments: str) -> subprocess.C
 
 def settings(environment: dict[str, str], *names: str) -> list[str]:
     code = f"from django.conf import settings as s\nfor n in {names!r}: print(getattr(s, n))"
-    answer = run(code, environment)
-    assert answer.returncode == 0, answer.stderr
-    return answer.stdout.splitlines()
+    result = run(code, environment)
+    assert result.returncode == 0, result.stderr
+    return result.stdout.splitlines()
 
 
-def complaint(environment: dict[str, str]) -> str:
-    answer = run("from django.conf import settings; settings.DEBUG", environment)
-    assert answer.returncode != 0
-    return answer.stderr.strip().splitlines()[-1]
+def startup_error(environment: dict[str, str]) -> str:
+    result = run("from django.conf import settings; settings.DEBUG", environment)
+    assert result.returncode != 0
+    return result.stderr.strip().splitlines()[-1]
 
 
-def test_nothing_set_is_production_and_names_all_that_is_missing() -> None:
-    said = complaint({})
+def test_empty_environment_means_production_and_every_missing_setting_is_named() -> None:
+    message = startup_error({})
 
     for name in PRODUCTION:
-        assert f"{name} is not set" in said
+        assert f"{name} is not set" in message
 
 
 @pytest.mark.parametrize("name", PRODUCTION)
-def test_production_does_not_start_without_each(name: str) -> None:
-    assert f"{name} is not set" in complaint({**PRODUCTION, name: " "})
+def test_production_refuses_to_start_without_a_required_setting(name: str) -> None:
+    assert f"{name} is not set" in startup_error({**PRODUCTION, name: " "})
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_production_does_not_start_without_each(name: str) -> None:
         ("WORKOS_WEBHOOK_TOLERANCE", "0"),
     ],
 )
-def test_production_does_not_start_with_what_is_unsafe(name: str, value: str) -> None:
-    said = complaint({**PRODUCTION, name: value})
+def test_production_refuses_to_start_with_an_unsafe_value(name: str, value: str) -> None:
+    message = startup_error({**PRODUCTION, name: value})
 
-    assert name in said
-    assert "whsec_x" not in said
+    assert name in message
+    assert "whsec_x" not in message
 
 
-def test_hosts_and_origins_follow_from_the_site_s_address() -> None:
+def test_allowed_hosts_and_csrf_origins_are_derived_from_site_url() -> None:
     assert settings(PRODUCTION, "ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "SESSION_COOKIE_SECURE") == [
         "['app.acme.example']",
         "['https://app.acme.example']",
@@ -89,13 +89,13 @@ def test_hosts_and_origins_follow_from_the_site_s_address() -> None:
     ]
 
 
-def test_several_webhook_secrets_are_told_apart_by_commas() -> None:
+def test_webhook_secrets_are_split_at_commas() -> None:
     environment = {**PRODUCTION, "WORKOS_WEBHOOK_SECRET": "whsec_new, whsec_old,,"}
 
     assert settings(environment, "WORKOS_WEBHOOK_SECRETS") == ["['whsec_new', 'whsec_old']"]
 
 
-def test_webhook_secrets_have_names_or_a_fingerprint_that_tells_nothing() -> None:
+def test_unnamed_webhook_secret_is_named_by_a_fingerprint() -> None:
     environment = {**PRODUCTION, "WORKOS_WEBHOOK_SECRET": "current:whsec_new,old:whsec_old,whsec_plain"}
 
     secrets, names = settings(environment, "WORKOS_WEBHOOK_SECRETS", "WORKOS_WEBHOOK_SECRET_NAMES")
@@ -104,7 +104,7 @@ def test_webhook_secrets_have_names_or_a_fingerprint_that_tells_nothing() -> Non
     assert re.fullmatch(r"\['current', 'old', 'secret-[0-9a-f]{6}'\]", names)
 
 
-def test_the_sources_of_webhooks_are_addresses_and_networks() -> None:
+def test_webhook_sources_accept_ip_addresses_and_networks() -> None:
     environment = {**PRODUCTION, "WORKOS_WEBHOOK_SOURCES": "203.0.113.7, 2001:db8::/32"}
 
     assert "IPv6Network('2001:db8::/32')" in settings(environment, "WORKOS_WEBHOOK_SOURCES")[0]
@@ -120,18 +120,18 @@ def test_the_sources_of_webhooks_are_addresses_and_networks() -> None:
         ("WEBHOOK_EVENTS_KEPT_DAYS", "3"),
     ],
 )
-def test_webhook_settings_that_make_no_sense_are_named(name: str, value: str) -> None:
-    said = complaint({**PRODUCTION, name: value})
+def test_invalid_webhook_setting_is_named_in_the_error(name: str, value: str) -> None:
+    message = startup_error({**PRODUCTION, name: value})
 
-    assert name in said
-    assert "whsec" not in said
+    assert name in message
+    assert "whsec" not in message
 
 
-def test_a_secret_is_taken_as_it_stands_also_with_a_dollar_in_front() -> None:
+def test_secret_that_starts_with_a_dollar_sign_is_not_expanded() -> None:
     assert settings({**PRODUCTION, "WORKOS_API_KEY": "$HOME"}, "WORKOS_API_KEY") == ["$HOME"]
 
 
-def test_production_sends_browsers_to_workos_only_and_development_also_to_the_sandbox() -> None:
+def test_sandbox_is_a_link_origin_in_development_but_not_in_production() -> None:
     (production,) = settings(PRODUCTION, "WORKOS_LINK_ORIGINS")
     (development,) = settings(
         {"DEBUG": "on", "SECRET_KEY": "x", "WORKOS_BASE_URL": "http://localhost:4100"}, "WORKOS_LINK_ORIGINS"
@@ -141,11 +141,11 @@ def test_production_sends_browsers_to_workos_only_and_development_also_to_the_sa
     assert "http://localhost:4100" in development
 
 
-def test_production_passes_django_s_own_deployment_check() -> None:
-    answer = run("", PRODUCTION, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
+def test_production_settings_pass_django_s_deployment_check() -> None:
+    result = run("", PRODUCTION, "manage.py", "check", "--deploy", "--fail-level", "WARNING")
 
-    # Whether subdomains are for https only is not ours to say.
-    assert set(re.findall(r"security\.W\d+", answer.stdout + answer.stderr)) <= {
+    # HSTS for subdomains, and preloading it, are for the operator to decide.
+    assert set(re.findall(r"security\.W\d+", result.stdout + result.stderr)) <= {
         "security.W005",
         "security.W021",
     }
@@ -155,24 +155,24 @@ def test_production_passes_django_s_own_deployment_check() -> None:
     "command",
     ["provision_enterprise", "invite_it_admin", "inspect_webhooks", "replay_events", "demo", "worker"],
 )
-def test_help_needs_no_settings_and_gives_an_example(command: str) -> None:
-    answer = run("", {}, "manage.py", command, "--help")
+def test_command_help_runs_without_settings_and_shows_an_example(command: str) -> None:
+    result = run("", {}, "manage.py", command, "--help")
 
-    assert answer.returncode == 0, answer.stderr
-    assert f"manage.py {command}" in answer.stdout
+    assert result.returncode == 0, result.stderr
+    assert f"manage.py {command}" in result.stdout
 
 
-def test_the_demo_ignores_whatever_the_shell_says() -> None:
-    answer = run(
+def test_demo_settings_ignore_production_variables() -> None:
+    result = run(
         "from django.conf import settings as s; print(s.WORKOS_BASE_URL, s.WORKOS_API_KEY, s.DATABASES)",
         {**PRODUCTION, "DJANGO_SETTINGS_MODULE": "hostapp.demo_settings", "DEMO_SANDBOX_PORT": "4999"},
     )
 
-    assert answer.stdout.startswith("http://localhost:4999 sk_test_demo ")
-    assert "db.acme.example" not in answer.stdout
+    assert result.stdout.startswith("http://localhost:4999 sk_test_demo ")
+    assert "db.acme.example" not in result.stdout
 
 
-def test_env_example_names_every_setting_and_no_other_each_with_a_comment() -> None:
+def test_env_example_documents_exactly_the_settings_that_are_read() -> None:
     tree = ast.parse((ROOT / "hostapp/settings.py").read_text())
     read = {
         call.args[0].value

@@ -1,4 +1,4 @@
-"""People sign in by e-mail, whatever the case."""
+"""Sign-in, passwords, the home page and the error pages."""
 
 import pytest
 from django.core import mail
@@ -15,49 +15,49 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.mark.parametrize("typed", ["ada@acme.example", "ADA@Acme.Example"])
-def test_the_case_of_the_address_does_not_matter(ada: User, typed: str) -> None:
+def test_sign_in_ignores_the_case_of_the_email(ada: User, typed: str) -> None:
     response = Client().post("/account/login/", {"username": typed, "password": PASSWORD})
 
     assert (response.status_code, response["Location"]) == (302, "/")
 
 
-def test_two_accounts_cannot_differ_by_case_alone(ada: User) -> None:
+def test_second_user_whose_email_differs_only_by_case_is_rejected(ada: User) -> None:
     with pytest.raises(IntegrityError):
         User.objects.create_user("ADA@acme.example", PASSWORD)
 
 
-def test_the_database_itself_keeps_addresses_in_lower_case(ada: User) -> None:
+def test_database_rejects_an_uppercase_email(ada: User) -> None:
     from django.db import connection
 
     with pytest.raises(IntegrityError, match="user_email_is_lowercase"), connection.cursor() as cursor:
         cursor.execute("UPDATE hostapp_user SET email = 'ADA@acme.example'")
 
 
-def test_a_wrong_password_and_a_deactivated_person_are_refused_alike(ada: User, ben: User) -> None:
+def test_wrong_password_and_deactivated_user_get_the_same_error(ada: User, ben: User) -> None:
     User.objects.filter(pk=ben.pk).update(is_active=False)
 
     wrong = Client().post("/account/login/", {"username": ada.email, "password": "wrong"})
-    gone = Client().post("/account/login/", {"username": ben.email, "password": PASSWORD})
+    deactivated = Client().post("/account/login/", {"username": ben.email, "password": PASSWORD})
 
-    for response in (wrong, gone):
+    for response in (wrong, deactivated):
         assert response.status_code == 200
         assert "This address and password do not belong together." in response.text
 
 
-def test_signing_in_leads_on_to_where_one_wanted_to_go(ada: User) -> None:
+def test_sign_in_redirects_to_the_requested_page(ada: User) -> None:
     client = Client()
-    asked = client.get("/enterprises/acme-inc/")
+    redirect = client.get("/enterprises/acme-inc/")
 
-    page = client.get(asked["Location"])
+    page = client.get(redirect["Location"])
     response = client.post(
-        asked["Location"],
+        redirect["Location"],
         {"username": ada.email, "password": PASSWORD, "next": page.context["next"]},
     )
 
     assert response["Location"] == "/enterprises/acme-inc/"
 
 
-def test_signing_in_leads_to_no_other_site(ada: User) -> None:
+def test_sign_in_does_not_redirect_to_another_site(ada: User) -> None:
     response = Client().post(
         "/account/login/?next=https://evil.example/", {"username": ada.email, "password": PASSWORD}
     )
@@ -65,7 +65,7 @@ def test_signing_in_leads_to_no_other_site(ada: User) -> None:
     assert response["Location"] == "/"
 
 
-def test_signing_out_takes_a_button(ada: User) -> None:
+def test_sign_out_requires_a_post_request(ada: User) -> None:
     client = signed_in(ada)
 
     assert client.get("/account/logout/").status_code == 405
@@ -73,7 +73,7 @@ def test_signing_out_takes_a_button(ada: User) -> None:
     assert client.get("/").status_code == 302
 
 
-def test_a_password_is_changed(ada: User) -> None:
+def test_user_changes_their_password(ada: User) -> None:
     new = "another good battery"
     signed_in(ada).post(
         "/account/password_change/",
@@ -83,7 +83,7 @@ def test_a_password_is_changed(ada: User) -> None:
     assert Client().login(username=ada.email, password=new)
 
 
-def test_a_reset_mail_leads_to_the_site_of_the_settings_whatever_the_request_says(ada: User) -> None:
+def test_password_reset_mail_links_to_site_url_and_not_to_the_request_s_host(ada: User) -> None:
     Client(headers={"host": "127.0.0.1"}).post("/account/password_reset/", {"email": "ADA@acme.example"})
 
     (message,) = mail.outbox
@@ -91,18 +91,18 @@ def test_a_reset_mail_leads_to_the_site_of_the_settings_whatever_the_request_say
     assert "127.0.0.1" not in message.body
 
 
-def test_a_reset_for_nobody_says_the_same_and_sends_nothing(db: None) -> None:
+def test_password_reset_for_an_unknown_email_reveals_nothing_and_sends_no_mail(db: None) -> None:
     response = Client().post("/account/password_reset/", {"email": "nobody@acme.example"}, follow=True)
 
     assert "If the address is known here" in response.text
     assert not mail.outbox
 
 
-def test_home_leads_straight_on_if_there_is_one_enterprise(ada: User) -> None:
+def test_home_redirects_to_the_user_s_only_enterprise(ada: User) -> None:
     assert signed_in(ada).get("/")["Location"] == "/enterprises/acme-inc/"
 
 
-def test_home_lists_several_and_only_one_s_own(ada: User, birch: Enterprise) -> None:
+def test_home_lists_only_the_user_s_own_enterprises(ada: User, birch: Enterprise) -> None:
     Enterprise.objects.create(name="Cedar GmbH", slug="cedar")
     Membership.objects.create(user=ada, enterprise=birch, role=Membership.Role.MEMBER)
 
@@ -113,7 +113,7 @@ def test_home_lists_several_and_only_one_s_own(ada: User, birch: Enterprise) -> 
     assert "Cedar" not in page.text
 
 
-def test_home_tells_someone_of_nowhere_what_to_do(dan: User) -> None:
+def test_home_tells_a_user_without_membership_what_to_do(dan: User) -> None:
     page = signed_in(dan).get("/")
 
     assert "You belong to no enterprise yet" in page.text
@@ -123,16 +123,16 @@ def test_home_tells_someone_of_nowhere_what_to_do(dan: User) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/enterprises/acme-inc/", "/account/password_change/", "/staff/enterprises/"]
 )
-def test_a_view_is_public_only_where_it_says_so(path: str, db: None) -> None:
+def test_private_page_redirects_anonymous_users_to_sign_in(path: str, db: None) -> None:
     assert Client().get(path)["Location"] == f"/account/login/?next={path}"
 
 
 @pytest.mark.parametrize("path", ["/account/login/", "/account/password_reset/"])
-def test_signing_in_and_resetting_are_public(path: str, db: None) -> None:
+def test_anonymous_users_can_open_sign_in_and_password_reset(path: str, db: None) -> None:
     assert Client().get(path).status_code == 200
 
 
-def test_not_found_and_forbidden_have_plain_pages(ada: User, ben: User) -> None:
+def test_not_found_and_forbidden_responses_show_an_error_page(ada: User, ben: User) -> None:
     missing = signed_in(ada).get("/nowhere/")
     forbidden = signed_in(ben).post("/enterprises/acme-inc/portal/sso/")
 
@@ -141,11 +141,11 @@ def test_not_found_and_forbidden_have_plain_pages(ada: User, ben: User) -> None:
     assert "You may not do this" in forbidden.text
 
 
-def test_an_error_has_a_plain_page(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(*args: object) -> None:
+def test_server_error_page_does_not_show_the_exception(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    def raise_error(*args: object) -> None:
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr("hostapp.views.access.memberships", breaks)
+    monkeypatch.setattr("hostapp.views.access.memberships", raise_error)
     client = signed_in(ada)
     client.raise_request_exception = False
 
