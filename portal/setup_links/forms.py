@@ -1,8 +1,8 @@
 from django import forms
 from django.http import QueryDict
 
-from enterprises import setup_links
 from enterprises.models import Enterprise
+from portal.setup_links.sending import available_intents
 
 
 class SetupLinkForm(forms.Form):
@@ -22,7 +22,7 @@ class SetupLinkForm(forms.Form):
         super().__init__(data)
         field = self.fields["intents"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - narrows the type
-        field.choices = setup_links.choices(enterprise)
+        field.choices = [(intent.value, intent.label) for intent in available_intents(enterprise)]
 
     def clean_email(self) -> str:
         return str(self.cleaned_data["email"]).strip().lower()
