@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from enterprises.admin import Shown
+from audit.admin import ReadOnlyAdmin
 from webhooks import inspection, replay
 from webhooks.handlers import HANDLERS
 from webhooks.models import Reason, RefusalCount, RefusalSample, Secret, WebhookEvent
@@ -18,7 +18,7 @@ from webhooks.refusals import NEXT_STEP
 _AT_ONCE = 1000
 
 
-class ShownOfMany(Shown):
+class ShownOfMany(ReadOnlyAdmin):
     # To count a million rows for a number on the page is not worth it.
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER

@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.db import connection, models
 from django.db.models import F, Q
 
-from enterprises.objects import time
+from mirror.times import parse_time
 from webhooks.receiving import Received
 
 # A claimed event is another worker's again after this, doubled each time: the worker that had it is gone, or
@@ -32,7 +32,7 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
                     received.event_id,
                     received.event,
                     received.issued_at,
-                    time(received.payload.get("created_at")),
+                    parse_time(received.payload.get("created_at")),
                     received_at,
                     json.dumps(received.payload),
                     received.secret_name,
