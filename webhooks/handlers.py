@@ -1,8 +1,8 @@
 """What happens on an event. `HANDLERS`, at the end, is the whole answer.
 
 A handler takes a batch of one kind of event and says of each, in order, what became of it. It writes through
-`enterprises.facts`, so it may be called in any order, twice, or by several workers at once. What is to happen
-outside our database (a mail) is an effect: see `webhooks.effects`. How to add either: docs/webhooks.md.
+`enterprises.facts`, so it may be called in any order, twice, or by several workers at once. How to add one:
+docs/webhooks.md.
 """
 
 import logging
