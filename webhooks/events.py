@@ -1,4 +1,4 @@
-"""An event as handlers and effects see it: the same from a webhook, a replay or the Events API."""
+"""An event as handlers see it: the same from a webhook, a replay or the Events API."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -10,7 +10,6 @@ from itertools import groupby
 from django.db import connection, transaction
 from django.utils import timezone
 
-from webhooks.effects import EFFECTS
 from webhooks.events import Event
 from webhooks.handlers import HANDLERS, Handler, Outcome
 from webhooks.models import WebhookEvent
@@ -87,8 +86,6 @@ def _work(claimed: dict[int, int], now: datetime) -> Counter[str]:
                 settle(event, outcome, now)
                 if event in fatal:
                     event.due_at = None
-                if event.status == Status.APPLIED and EFFECTS.get(name):
-                    event.effects_due_at = now
             write(events)
         outcomes.update(event.status for event in events)
     return outcomes
@@ -157,7 +154,6 @@ _SETTLED = {
     "due_at": "timestamptz",
     "unfinished": "int",
     "applied_at": "timestamptz",
-    "effects_due_at": "timestamptz",
 }
 
 

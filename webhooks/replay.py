@@ -1,4 +1,4 @@
-"""Apply events again: first what would change, then the change. Effects (mails) are not repeated."""
+"""Apply events again: first what would change, then the change."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
