@@ -25,5 +25,8 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # Static files come from the apps: nothing is collected first.
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
-# Tests empty their tables; everywhere else the database keeps the history.
-DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c history.may_be_emptied=on"  # type: ignore[index]
+# Tests empty their tables; everywhere else the database keeps the history. A statement that waits for a lock
+# longer than this fails with an error: it would wait forever if the holder of the lock waits for the test.
+DATABASES["default"].setdefault("OPTIONS", {})["options"] = (  # type: ignore[index]
+    "-c history.may_be_emptied=on -c lock_timeout=15s"
+)
