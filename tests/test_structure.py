@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LINT = (
     "import sys; sys.path.insert(0, '.'); from importlinter.cli import lint_imports_command as lint; lint()"
 )
-ROOMS = ("enterprises", "hostapp", "portal", "sandbox", "webhooks")
+ROOMS = ("devtools", "enterprises", "hostapp", "portal", "sandbox", "webhooks")
 
 
 @pytest.fixture(scope="module")
@@ -48,12 +48,15 @@ def test_the_contracts_hold(house: Path) -> None:
 VIOLATIONS = [
     ("enterprises/violation.py", "import portal.models", "The address stands above"),
     ("enterprises/violation.py", "import hostapp.models", "The address stands above"),
+    ("enterprises/violation.py", "import devtools.demo_data", "The address stands above"),
+    ("devtools/violation.py", "import hostapp.models", "The address stands above"),
     ("portal/violation.py", "import webhooks.models", "The address stands above"),
     ("webhooks/violation.py", "import portal.models", "The address stands above"),
     ("portal/violation.py", "import workos", "The gateway is the only importer"),
     ("enterprises/violation.py", "from workos import WorkOSClient", "The gateway is the only importer"),
     ("sandbox/violation.py", "import enterprises.models", "it imports nobody here"),
     ("sandbox/violation.py", "import django", "it imports nobody here"),
+    ("devtools/violation.py", "import sandbox", "nobody here imports it"),
     ("hostapp/violation.py", "import sandbox", "nobody here imports it"),
     ("webhooks/signature.py", "import django", "know no framework"),
 ]

@@ -205,7 +205,7 @@ def test_a_database_that_does_not_answer_is_a_503_so_that_it_comes_again(
     good = connection.settings_dict["HOST"]
     connection.close()
     connection.settings_dict["HOST"] = good + "-gone"
-    monkeypatch.setattr("hostapp.embedded_postgres.base.ensure_running", str)
+    monkeypatch.setattr("devtools.embedded_postgres.base.ensure_running", str)
     try:
         response = post(BODY, signed(BODY))
     finally:

@@ -17,7 +17,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from hostapp import demo
+from devtools import demo_data
 
 _STARTUP = 30.0
 _SHUTDOWN = 10.0
@@ -100,7 +100,7 @@ Starts from nothing each time, prints the addresses and sign-ins, and ends every
             )
             _wait_for(f"{settings.WORKOS_BASE_URL}/_sandbox/health", children["sandbox"])
         with self._step("Provisioning two enterprises"):
-            enterprises = demo.seed()
+            enterprises = demo_data.seed()
         with self._step("Starting web and worker"):
             children["worker"] = _start(
                 "worker", [python, "manage.py", "worker", "--interval", "0.2"], started
@@ -116,10 +116,10 @@ Starts from nothing each time, prints the addresses and sign-ins, and ends every
             _wait_for(f"{url}/account/login/", children["web"])
 
         self.stdout.write(f"\n{self.style.SUCCESS('The demo runs.')} Sign in at {url}/ with:\n")
-        for enterprise, (_, _, members) in zip(enterprises, demo.CAST, strict=True):
+        for enterprise, (_, _, members) in zip(enterprises, demo_data.CAST, strict=True):
             for email, _, role in members:
-                self.stdout.write(f"  {email:<22} {demo.PASSWORD}   {role.label} of {enterprise}")
-        self.stdout.write(f"  {demo.STAFF:<22} {demo.PASSWORD}   staff")
+                self.stdout.write(f"  {email:<22} {demo_data.PASSWORD}   {role.label} of {enterprise}")
+        self.stdout.write(f"  {demo_data.STAFF:<22} {demo_data.PASSWORD}   staff")
         self.stdout.write(f"\nThe sandbox, standing in for WorkOS: {settings.WORKOS_BASE_URL}/_sandbox/")
         self.stdout.write("Try: sign in as ada@acme.example, press Configure SSO. Ctrl-C ends everything.\n")
         self.stdout.flush()

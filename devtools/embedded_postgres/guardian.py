@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from hostapp.embedded_postgres import guardian_lock_path, try_lock, users_lock_path
+from devtools.embedded_postgres import guardian_lock_path, try_lock, users_lock_path
 
 _STOP_SECONDS = 30.0
 

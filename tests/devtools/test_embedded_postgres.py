@@ -12,20 +12,20 @@ from pathlib import Path
 import psutil
 import pytest
 
-from hostapp.embedded_postgres import guardian
+from devtools.embedded_postgres import guardian
 from tests.processes import ROOT, until
 
 # A process that uses the server of a folder until its input ends.
 USER = """
 import sys, pathlib
-from hostapp import embedded_postgres
+from devtools import embedded_postgres
 print(embedded_postgres.ensure_running(pathlib.Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """
 # The same, where starting the server takes a moment and fails if another process is at it.
 SLOW_USER = """
 import sys, pathlib, time
-from hostapp import embedded_postgres
+from devtools import embedded_postgres
 def start_server(folder):
     folder.mkdir()
     time.sleep(0.2)

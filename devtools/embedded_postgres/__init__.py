@@ -108,7 +108,7 @@ def _ensure_guardian(folder: Path) -> None:
             return
     # The guardian moves itself into the background, so this returns at once and leaves no child to wait for.
     subprocess.run(  # noqa: S603 - our own module, our own folder
-        [sys.executable, "-m", "hostapp.embedded_postgres.guardian", str(folder)],
+        [sys.executable, "-m", "devtools.embedded_postgres.guardian", str(folder)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
