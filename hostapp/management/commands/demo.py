@@ -16,6 +16,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
 from devtools import demo_data
 
@@ -84,9 +86,11 @@ Starts from nothing each time, prints the addresses and sign-ins, and ends every
                     raise CommandError(
                         "A demo runs in this folder already. End it first, or use another clone."
                     )
-                # Whatever an older version of the code has left there.
+                is_replaced = has_older_layout()
                 cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
             call_command("migrate", verbosity=0)
+        if is_replaced:
+            self.stdout.write("Replaced the database of an older version.")
         with self._step("Starting the sandbox"):
             children["sandbox"] = _start(
                 "sandbox",
@@ -140,6 +144,12 @@ Starts from nothing each time, prints the addresses and sign-ins, and ends every
         self.stdout.flush()
         yield
         self.stdout.write(f"done ({time.monotonic() - began:.1f} s)")
+
+
+def has_older_layout() -> bool:
+    """Whether the database was migrated by code with other migrations than ours."""
+    applied = MigrationRecorder(connection).applied_migrations()
+    return not applied.keys() <= MigrationLoader(None).disk_migrations.keys()
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
