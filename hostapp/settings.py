@@ -70,7 +70,7 @@ else:
         _problems.append("DATABASE_URL is not set (the embedded PostgreSQL is for development only)")
     DATABASES = {
         "default": {
-            "ENGINE": "hostapp.embedded_postgres",
+            "ENGINE": "devtools.embedded_postgres",
             "NAME": "postgres",
             "USER": "postgres",
             "HOST": env.str("EMBEDDED_POSTGRES", default="") or str(BASE_DIR / ".postgres" / "data"),
