@@ -8,17 +8,17 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from enterprises.admin import Shown
+from audit.admin import ReadOnlyAdmin
 from webhooks import inspection, replay
 from webhooks.handlers import HANDLERS
-from webhooks.models import Reason, RefusalCount, RefusalSample, Secret, WebhookEvent
-from webhooks.refusals import NEXT_STEP
+from webhooks.models import RefusalCount, RefusalSample, Secret, WebhookEvent
+from webhooks.receive.reasons import Reason
 
 # What one page can show, and one request apply.
 _AT_ONCE = 1000
 
 
-class ShownOfMany(Shown):
+class ShownOfMany(ReadOnlyAdmin):
     # To count a million rows for a number on the page is not worth it.
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -139,7 +139,7 @@ class RefusalSampleAdmin(ShownOfMany):
 
     @admin.display(description="What to do")
     def next_step(self, sample: RefusalSample) -> str:
-        return NEXT_STEP[Reason(sample.reason)]
+        return Reason(sample.reason).next_step
 
 
 def _counted(sample: RefusalSample, span: timedelta) -> int:
