@@ -9,33 +9,33 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
-from enterprises.intents import COMES_WITH, Intent
-from enterprises.models import Enterprise, Membership
+from enterprises.intents import INCLUDED_WITH, Intent
+from enterprises.models import Enterprise, Membership, Role
 
 
-def memberships(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Membership]:
-    """The places of `user`, by the enterprise's name."""
+def memberships_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Membership]:
+    """The memberships of `user`, by the enterprise's name."""
     if user.pk is None:
         return Membership.objects.none()
     return (
         Membership.objects.filter(user_id=user.pk, enterprise__deprovisioned_at=None)
-        .select_related("enterprise", "user")
+        .select_related("enterprise__organization", "user")
         .order_by("enterprise__name")
     )
 
 
 def get_membership(user: AbstractBaseUser | AnonymousUser, slug: str) -> Membership:
-    """The place of `user` in the enterprise, or 404."""
-    return get_object_or_404(memberships(user), enterprise__slug=slug)
+    """The membership of `user` in the enterprise, or 404."""
+    return get_object_or_404(memberships_of(user), enterprise__slug=slug)
 
 
-def get_membership_of_it_admin(user: AbstractBaseUser | AnonymousUser, slug: str) -> Membership:
-    """The same for its IT admins. Plain members get 403."""
+def get_membership_for_it_admin(user: AbstractBaseUser | AnonymousUser, slug: str) -> Membership:
+    """The membership of an IT admin. Members get 403, others 404."""
     membership = get_membership(user, slug)
     if not membership.is_it_admin:
         names = ", ".join(
             f"{person.get_full_name()} ({person.get_username()})"
-            for person in it_admins(membership.enterprise)
+            for person in it_admins_of(membership.enterprise)
         )
         raise PermissionDenied(
             f"Only IT admins of {membership.enterprise.name} may do this: {names or 'there is none yet'}."
@@ -44,47 +44,40 @@ def get_membership_of_it_admin(user: AbstractBaseUser | AnonymousUser, slug: str
 
 
 def require_staff(user: AbstractBaseUser | AnonymousUser) -> None:
-    """403 for everybody who does not run this SaaS."""
+    """403 for everyone but the staff of this SaaS."""
     if not getattr(user, "is_staff", False):
         raise PermissionDenied("Only our staff may do this.")
 
 
-def it_admins(enterprise: Enterprise) -> list[Any]:
-    """Whom a plain member can ask."""
+def it_admins_of(enterprise: Enterprise) -> list[Any]:
+    """The active IT admins, whom a member can ask and notifications go to."""
     return list(
         get_user_model()
         .objects.filter(
             is_active=True,
-            memberships__enterprise=enterprise,
-            memberships__role=Membership.Role.IT_ADMIN,
+            enterprise_memberships__enterprise=enterprise,
+            enterprise_memberships__role=Role.IT_ADMIN,
         )
         .order_by("name", "email")
     )
 
 
-def may_use(enterprise: Enterprise, intent: Intent) -> bool:
+def can_use_intent(enterprise: Enterprise, intent: Intent) -> bool:
     """Whether the plan of the enterprise includes it."""
-    return COMES_WITH.get(intent, intent) in enterprise.intents
+    return INCLUDED_WITH.get(intent, intent) in enterprise.intents
 
 
-def why_not(enterprise: Enterprise, intent: Intent) -> str:
-    """For whom would open it: the reason, or nothing when they may."""
-    if may_use(enterprise, intent):
+def explain_missing_intent(enterprise: Enterprise, intent: Intent) -> str:
+    """Why the enterprise cannot use it, for its IT admins; blank if it can."""
+    if can_use_intent(enterprise, intent):
         return ""
-    needed = COMES_WITH.get(intent, intent)
-    comes_with = "" if needed == intent else f", with which {intent.label} comes"
-    return f"{enterprise.name}’s plan does not include {needed.label}{comes_with}. Ask us to add it."
+    needed = INCLUDED_WITH.get(intent, intent)
+    included_with = "" if needed == intent else f", which includes {intent.label}"
+    return f"{enterprise.name}’s plan does not include {needed.label}{included_with}. Ask us to add it."
 
 
-def get_enterprise_to_onboard(user: AbstractBaseUser | AnonymousUser, slug: str) -> Enterprise:
-    """For those who may have somebody outside the app set it up: its IT admins, and staff."""
+def get_enterprise_for_setup(user: AbstractBaseUser | AnonymousUser, slug: str) -> Enterprise:
+    """For those who may send a setup link: IT admins of the enterprise, and staff."""
     if getattr(user, "is_staff", False):
-        return get_object_or_404(Enterprise, slug=slug)
-    return get_membership_of_it_admin(user, slug).enterprise
-
-
-def signed_in(user: AbstractBaseUser | AnonymousUser) -> AbstractBaseUser:
-    """Narrows the type behind LoginRequiredMiddleware."""
-    if not isinstance(user, AbstractBaseUser):
-        raise PermissionDenied("Sign in first.")
-    return user
+        return get_object_or_404(Enterprise.objects.select_related("organization"), slug=slug)
+    return get_membership_for_it_admin(user, slug).enterprise

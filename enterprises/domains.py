@@ -1,10 +1,10 @@
-"""Domains as staff type them, brought into one form."""
+"""Normalise domains that people type."""
 
 from urllib.parse import urlsplit
 
 import idna
 
-# Addresses that anybody can have say nothing about who owns a company.
+# Anyone can have an address there, so it proves nothing about a company.
 PUBLIC_MAIL_PROVIDERS = frozenset(
     [
         "aol.com",
@@ -58,10 +58,10 @@ PUBLIC_MAIL_PROVIDERS = frozenset(
 
 
 class InvalidDomain(ValueError):
-    """The message says what is wrong with it, for the person who typed it."""
+    """The message tells the person who typed it what is wrong."""
 
 
-def normalise(typed: str) -> str:
+def normalise_domain(typed: str) -> str:
     """`https://WWW.Bücher.example./team` → `xn--bcher-kva.example`. Raises InvalidDomain."""
     text = typed.strip()
     host = urlsplit(text if "//" in text else f"//{text}").netloc.rpartition("@")[2].partition(":")[0]
@@ -73,5 +73,5 @@ def normalise(typed: str) -> str:
     if "." not in domain or domain.rpartition(".")[2].isdigit():
         raise InvalidDomain(f"“{text}” is not a domain name, such as acme.example.")
     if domain in PUBLIC_MAIL_PROVIDERS:
-        raise InvalidDomain(f"{domain} is a public mail provider: anybody can have an address there.")
+        raise InvalidDomain(f"{domain} is a public mail provider: anyone can have an address there.")
     return domain

@@ -15,15 +15,15 @@ class Intent(models.TextChoices):
     BRING_YOUR_OWN_KEY = "bring_your_own_key", "Bring Your Own Key"
 
 
-# These have no switch of their own. Single Sign-On is inert without a verified domain and locks everybody out
-# when its certificate expires: who may set it up must be able to do both; who may not has no use for them.
-COMES_WITH = {Intent.DOMAIN_VERIFICATION: Intent.SSO, Intent.CERTIFICATE_RENEWAL: Intent.SSO}
+# No plan switches these on by themselves. Single Sign-On needs a verified domain, and locks everyone out when
+# its certificate expires: whoever may set it up must be able to do both, and nobody else needs them.
+INCLUDED_WITH = {Intent.DOMAIN_VERIFICATION: Intent.SSO, Intent.CERTIFICATE_RENEWAL: Intent.SSO}
 
 
-def sold() -> list[str]:
-    """Those that a plan switches on and off."""
-    return [intent.value for intent in Intent if intent not in COMES_WITH]
+def plan_intents() -> list[str]:
+    """The intents that a plan switches on and off."""
+    return [intent.value for intent in Intent if intent not in INCLUDED_WITH]
 
 
-def included_by_default() -> list[str]:
+def default_intents() -> list[str]:
     return [Intent.SSO.value, Intent.DSYNC.value]

@@ -1,10 +1,9 @@
-"""Ask a colleague in by e-mail. The link is good for 30 days and once; only its hash is kept."""
+"""Invite a person by e-mail. The link works once and for 30 days; only its hash is kept."""
 
 import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.mail import send_mail
@@ -12,78 +11,75 @@ from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
 
-from enterprises import history
-from enterprises.history import Deed
-from enterprises.models import Enterprise, Errand, Invitation, Membership
+from audit.actions import Action
+from audit.actor import Actor
+from audit.log import append_audit_entry
+from enterprises import conf
+from enterprises.models import Enterprise, Invitation, Membership, Role
+from enterprises.tasks import TaskKind
+from outbox import queue
+from outbox.models import Task
 
-LIFE = timedelta(days=30)
-
-Person = AbstractBaseUser | str
+LIFETIME = timedelta(days=30)
 
 
-class AlreadyThere(Exception):
-    """They belong to the enterprise. The message says as what."""
+class AlreadyMember(Exception):
+    """The person belongs to the enterprise. The message says in which role."""
 
 
 @transaction.atomic
-def invite(
-    enterprise: Enterprise,
-    email: str,
-    role: Membership.Role,
-    *,
-    who: Person,
-    at: datetime,
-    client_address: str | None = None,
-) -> Invitation:
-    """The invitation of this address, new or renewed; the worker mails its link. Raises AlreadyThere."""
+def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: datetime) -> Invitation:
+    """Create or renew the invitation of this address; the worker mails its link. Raises AlreadyMember."""
     email = email.strip().lower()
-    held = Membership.objects.filter(enterprise=enterprise, user__email=email).first()
-    if held:
-        raise AlreadyThere(f"{email} belongs to {enterprise.name} already: {held.get_role_display()}.")
-    invitation, new = Invitation.objects.update_or_create(
+    member = Membership.objects.filter(enterprise=enterprise, user__email=email).first()
+    if member:
+        raise AlreadyMember(f"{email} already belongs to {enterprise.name}: {member.get_role_display()}.")
+    invitation, is_new = Invitation.objects.update_or_create(
         enterprise=enterprise,
         email=email,
         defaults={
             "role": role,
-            # Known to nobody: the worker makes the one that is mailed.
-            "token_hash": _hash(secrets.token_urlsafe()),
-            "invited_by": history.named(who),
-            "invited_at": at,
-            "expires_at": at + LIFE,
+            # Nobody knows this one: the worker makes the token that is mailed.
+            "token_hash": _hash_token(secrets.token_urlsafe()),
+            "invited_by_id": actor.user_id,
+            "invited_by_name": actor.name,
+            "invited_at": now,
+            "expires_at": now + LIFETIME,
         },
     )
-    Errand.objects.record(Errand.Kind.MAIL_INVITATION, enterprise=enterprise, key=str(invitation.pk))
-    history.record(
+    queue.enqueue(TaskKind.SEND_INVITATION, enterprise.external_id, key=str(invitation.pk))
+    append_audit_entry(
         enterprise,
-        deed=Deed.INVITED if new else Deed.INVITATION_RESENT,
-        who=who,
-        for_whom=email,
-        at=at,
-        client_address=client_address,
+        Action.INVITED if is_new else Action.INVITATION_RESENT,
+        actor,
+        now,
+        target=email,
         outcome=invitation.get_role_display(),
     )
     return invitation
 
 
 @transaction.atomic
-def revoke(invitation: Invitation, *, who: Person, at: datetime, client_address: str | None = None) -> None:
-    """Its link works no longer. Repeatable."""
+def revoke_invitation(invitation: Invitation, actor: Actor, now: datetime) -> None:
+    """Delete an invitation: its link stops working. Repeatable."""
     if Invitation.objects.filter(pk=invitation.pk).delete()[0]:
-        history.record(
-            invitation.enterprise,
-            deed=Deed.INVITATION_REVOKED,
-            who=who,
-            for_whom=invitation.email,
-            at=at,
-            client_address=client_address,
+        append_audit_entry(
+            invitation.enterprise, Action.INVITATION_REVOKED, actor, now, target=invitation.email
         )
 
 
-def find(token: str, *, now: datetime) -> Invitation | None:
-    """The one that this link opens, if it still does."""
+@transaction.atomic
+def revoke_invitations_sent_by(enterprise: Enterprise, user_id: int, actor: Actor, now: datetime) -> None:
+    sent = Invitation.objects.filter(enterprise=enterprise, invited_by_id=user_id)
+    for invitation in sent.select_related("enterprise").select_for_update(of=("self",)).order_by("pk"):
+        revoke_invitation(invitation, actor, now)
+
+
+def find_invitation(token: str, *, now: datetime) -> Invitation | None:
+    """The invitation whose link this token is, if the link still works."""
     return (
         Invitation.objects.filter(
-            token_hash=_hash(token), expires_at__gt=now, enterprise__deprovisioned_at=None
+            token_hash=_hash_token(token), expires_at__gt=now, enterprise__deprovisioned_at=None
         )
         .select_related("enterprise")
         .first()
@@ -91,59 +87,60 @@ def find(token: str, *, now: datetime) -> Invitation | None:
 
 
 @transaction.atomic
-def accept(
-    invitation: Invitation, user: AbstractBaseUser, *, at: datetime, client_address: str | None = None
+def accept_invitation(
+    invitation: Invitation, user: AbstractBaseUser, actor: Actor, now: datetime
 ) -> Membership | None:
-    """Their place in the enterprise, or None when somebody used or revoked the invitation meanwhile."""
-    if not Invitation.objects.filter(pk=invitation.pk, token_hash=invitation.token_hash).delete()[0]:
+    """The new membership, or None if the invitation was used or revoked in the meantime."""
+    current = Invitation.objects.filter(pk=invitation.pk, token_hash=invitation.token_hash)
+    if not current.delete()[0]:
         return None
-    membership, new = Membership.objects.get_or_create(
+    membership, is_new = Membership.objects.get_or_create(
         enterprise=invitation.enterprise, user=user, defaults={"role": invitation.role}
     )
-    if not new and invitation.role == Membership.Role.IT_ADMIN:
-        membership.role = Membership.Role.IT_ADMIN
+    if not is_new and invitation.role == Role.IT_ADMIN:
+        membership.role = Role.IT_ADMIN
         membership.save(update_fields=["role"])
-    history.record(
+    append_audit_entry(
         invitation.enterprise,
-        deed=Deed.ACCEPTED,
-        who=user,
-        for_whom=user,
-        at=at,
-        client_address=client_address,
+        Action.INVITATION_ACCEPTED,
+        actor,
+        now,
+        target=user,
         outcome=membership.get_role_display(),
     )
     return membership
 
 
-def account_of(invitation: Invitation) -> AbstractBaseUser | None:
+def find_account(invitation: Invitation) -> AbstractBaseUser | None:
     return get_user_model().objects.filter(email=invitation.email).first()
 
 
 @transaction.atomic
-def accept_as_new(
-    invitation: Invitation, *, name: str, password: str, at: datetime, client_address: str | None = None
+def accept_invitation_as_new_user(
+    invitation: Invitation, *, name: str, password: str, client_ip: str | None, now: datetime
 ) -> AbstractBaseUser | None:
-    """The new person, or None as `accept`. Someone whose account has no password yet is new, too."""
+    """The new user, or None as `accept_invitation`. A user who has no password yet is new, too."""
     user, _ = get_user_model().objects.get_or_create(email=invitation.email)
     user.name = name
     user.set_password(password)
-    if not accept(invitation, user, at=at, client_address=client_address):
+    actor = Actor.from_user(user, client_ip=client_ip)
+    if not accept_invitation(invitation, user, actor, now):
         transaction.set_rollback(True)
         return None
     user.save()
     return user
 
 
-def mail(errand: Errand) -> None:
-    """Send the link. Tried again after a kill, it sends another one, and that is then the one that works."""
-    invitation = Invitation.objects.filter(pk=int(errand.key)).select_related("enterprise").first()
+def send_invitation(enterprise: Enterprise, task: Task, now: datetime) -> None:
+    """Mail the link. Run again after a crash, it mails another link, which replaces the first."""
+    invitation = Invitation.objects.filter(pk=int(task.key)).select_related("enterprise").first()
     if invitation is None:
-        # Accepted or revoked meanwhile.
+        # Accepted or revoked in the meantime.
         return
     token = secrets.token_urlsafe(32)
-    # Before it is sent: a link that arrives works.
-    Invitation.objects.filter(pk=invitation.pk).update(token_hash=_hash(token))
-    link = f"{settings.SITE_URL}{reverse('invitation', args=[token])}"
+    # Stored before it is mailed: a link that arrives works.
+    Invitation.objects.filter(pk=invitation.pk).update(token_hash=_hash_token(token))
+    link = f"{conf.site_url()}{reverse('enterprises:invitation', args=[token])}"
     send_mail(
         f"You are invited to {invitation.enterprise.name}",
         render_to_string("enterprises/mail/invitation.txt", {"invitation": invitation, "link": link}),
@@ -152,6 +149,6 @@ def mail(errand: Errand) -> None:
     )
 
 
-def _hash(token: str) -> str:
-    # 256 random bits: nothing to slow a guesser down for.
+def _hash_token(token: str) -> str:
+    # 256 random bits: no need to slow a guesser down.
     return hashlib.sha256(token.encode()).hexdigest()

@@ -1,34 +1,44 @@
-"""Give an Enterprise its Organization at WorkOS, so that nothing in between can be lost or doubled."""
+"""Give an Enterprise its Organization at WorkOS, so that a crash in between loses and doubles nothing."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.text import slugify
 
 import gateway
-from enterprises import facts, history, objects
-from enterprises.environments import refuse_another
-from enterprises.history import Deed
-from enterprises.models import Enterprise, Errand
+from audit.actions import Action
+from audit.actor import APPLICATION, Actor
+from audit.log import append_audit_entry
+from enterprises.consequences import record_consequences
+from enterprises.environment import refuse_other_environment
+from enterprises.models import Enterprise, parse_external_id
+from enterprises.tasks import TaskKind
+from mirror.models import Organization
+from mirror.registry import MIRRORED
+from mirror.times import parse_time
+from mirror.upsert import upsert
+from outbox import queue
+from outbox.models import Task
 
-# When the worker takes over: the one who asked first may be at it until then.
+# When the worker takes over: until then whoever asked first may still be provisioning.
 FIRST_RETRY = timedelta(seconds=30)
 
 
-class Different(Exception):
+class SlugConflict(Exception):
     """The slug belongs to an enterprise with other data. The message says which."""
 
 
-def enroll(*, name: str, slug: str = "", domains: Sequence[str] = (), provision: bool = True) -> Enterprise:
-    """The Enterprise with this slug, made if there is none. Says nothing to WorkOS; `provision` does, and
-    so does the worker in half a minute, unless `provision` is False.
+def enroll(
+    *, name: str, slug: str = "", domains: Sequence[str] = (), provision_later: bool = True
+) -> Enterprise:
+    """The Enterprise with this slug, created if there is none. WorkOS is not called.
 
-    `slug` is made from the name by default. `domains` are normalised. Raises Different when the slug is
-    taken by an enterprise with another name or other domains, and ValueError when no slug can be made.
+    `provision` calls it, and so does the worker after half a minute, unless `provision_later` is False.
+    `slug` is made from the name by default; `domains` are normalised. Raises SlugConflict when the slug
+    belongs to an enterprise with another name or other domains, and ValueError when no slug can be made.
     """
     slug = slug or slugify(name)[:60].strip("-")
     if not slug:
@@ -36,99 +46,144 @@ def enroll(*, name: str, slug: str = "", domains: Sequence[str] = (), provision:
     wanted = sorted(set(domains))
     try:
         with transaction.atomic():
-            enterprise, new = Enterprise.objects.get_or_create(
+            enterprise, is_new = Enterprise.objects.get_or_create(
                 slug=slug, defaults={"name": name, "requested_domains": wanted}
             )
-            if new and provision:
-                # Whoever enrolled it may be killed before they provision it.
-                due_at = timezone.now() + FIRST_RETRY
-                Errand.objects.ensure(Errand.Kind.PROVISION, enterprise=enterprise, due_at=due_at)
+            if is_new and provision_later:
+                # The caller may be killed before it provisions.
+                _ensure_provisioning(enterprise, timezone.now())
     except IntegrityError:
         enterprise = Enterprise.objects.get(slug=slug)
     if enterprise.name != name:
-        raise Different(f"“{slug}” is already {enterprise.name}. Choose another slug.")
+        raise SlugConflict(f"“{slug}” is already {enterprise.name}. Choose another slug.")
     if enterprise.requested_domains != wanted:
-        held = ", ".join(enterprise.requested_domains) or "no domains"
-        raise Different(f"“{slug}” is already enrolled with {held}.")
+        current = ", ".join(enterprise.requested_domains) or "no domains"
+        raise SlugConflict(f"“{slug}” is already enrolled with {current}.")
     return enterprise
 
 
-def provision(
-    enterprise: Enterprise, *, who: AbstractBaseUser | str = history.WORKER, client_address: str | None = None
-) -> Enterprise:
-    """Create the Organization, or find the one an earlier try left behind, and keep its id.
+def provision(enterprise: Enterprise, actor: Actor = APPLICATION) -> Enterprise:
+    """Create the Organization, or find the one that an earlier attempt left behind, and keep its id.
 
-    Repeating is harmless, and calling again heals a crash at any point: our row and its `external_id` were
-    committed before WorkOS heard of them, and so was the worker's errand to call again. No transaction is
-    open across the network. Raises gateway.Refused (why is kept in `attention`) or gateway.Unavailable.
+    Repeating is harmless, and heals a crash at any point: our row with its `external_id` and the worker's
+    task were committed before WorkOS heard of them. No transaction is open across the network. Raises
+    gateway.Refused (the reason is kept in `attention`) or gateway.Unavailable.
     """
-    known_reason = _begin(enterprise)
+    known_reason = _begin_provisioning(enterprise)
     if enterprise.organization_id:
         return enterprise
     try:
-        organization = _find(enterprise) or _create(enterprise)
+        organization = _find_organization(enterprise) or _create_organization(enterprise)
     except gateway.Refused as refusal:
-        _refused(enterprise, str(refusal), known_reason, who, client_address)
-        # Somebody else's try, or the organization.created event, may have been faster.
+        _record_refusal(enterprise, str(refusal), known_reason, actor)
+        # Another attempt, or the organization.created event, may have been faster.
         if enterprise.organization_id:
             return enterprise
         raise
+    now = timezone.now()
     with transaction.atomic():
-        facts.adopt_organization(
-            organization_id=organization.organization_id, external_id=str(enterprise.external_id), who=who
+        adopt_organization(
+            organization_id=organization.organization_id,
+            external_id=str(enterprise.external_id),
+            name=organization.name,
+            as_of=now,
+            actor=actor,
+            now=now,
         )
-        _record_domains(organization)
+        _mirror_domains(organization, now)
     enterprise.refresh_from_db()
     return enterprise
 
 
-def _begin(enterprise: Enterprise) -> str:
-    """Write down that we ask. Answers with the reason for which it did not succeed before."""
+def run_provisioning(enterprise: Enterprise, task: Task, now: datetime) -> None:
+    if not enterprise.deprovisioned_at:
+        provision(enterprise)
+
+
+def adopt_organization(
+    *,
+    organization_id: str,
+    external_id: str,
+    name: str = "",
+    as_of: datetime,
+    actor: Actor,
+    now: datetime,
+    action: Action = Action.PROVISIONED,
+) -> bool:
+    """Keep the id of an Organization that carries our `external_id`, once. True if it was not known.
+
+    Called with WorkOS's answer and with organization.created: so it heals what a crash left undone.
+    """
+    ours = parse_external_id(external_id)
+    if ours is None:
+        return False
+    with transaction.atomic():
+        enterprise = Enterprise.objects.select_for_update(no_key=True).filter(external_id=ours).first()
+        if enterprise is None or enterprise.organization_id:
+            return False
+        if enterprise.deprovisioned_at:
+            # WorkOS created it while the enterprise was deprovisioned: nobody else would delete it.
+            queue.enqueue(TaskKind.DELETE_ORGANIZATION, enterprise.external_id)
+            return False
+        enterprise.organization, _ = Organization.objects.get_or_create(
+            organization_id=organization_id, defaults={"name": name, "as_of": as_of}
+        )
+        enterprise.attention = ""
+        enterprise.environment = gateway.get_environment()
+        enterprise.save(update_fields=["organization", "attention", "environment"])
+        queue.cancel(enterprise.external_id, kind=TaskKind.PROVISION)
+        queue.enqueue(TaskKind.RUN_PROVISIONED_HOOK, enterprise.external_id)
+        append_audit_entry(enterprise, action, actor, now, outcome=organization_id)
+    return True
+
+
+def known_organizations(organization_ids: Iterable[str]) -> set[str]:
+    """Those of the ids that belong to an enterprise of ours."""
+    return set(
+        Organization.objects.filter(
+            organization_id__in=list(organization_ids), enterprise__isnull=False
+        ).values_list("organization_id", flat=True)
+    )
+
+
+def _begin_provisioning(enterprise: Enterprise) -> str:
+    """Record that we call WorkOS. Returns why an earlier attempt was refused, or a blank."""
     now = timezone.now()
     with transaction.atomic():
-        held = Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
-        if held.deprovisioned_at:
-            raise gateway.Refused(f"{held.name} was deprovisioned.")
-        if not held.organization_id:
-            Enterprise.objects.filter(pk=held.pk).update(
+        current = Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
+        if current.deprovisioned_at:
+            raise gateway.Refused(f"{current.name} was deprovisioned.")
+        if not current.organization_id:
+            Enterprise.objects.filter(pk=current.pk).update(
                 attention="", provisioning_since=Coalesce("provisioning_since", now)
             )
-            Errand.objects.ensure(Errand.Kind.PROVISION, enterprise=held, due_at=now + FIRST_RETRY)
+            _ensure_provisioning(current, now)
     enterprise.refresh_from_db()
-    refuse_another(enterprise)
-    return held.attention
+    refuse_other_environment(enterprise)
+    return current.attention
 
 
-def _refused(
-    enterprise: Enterprise,
-    reason: str,
-    known_reason: str,
-    who: AbstractBaseUser | str,
-    client_address: str | None,
-) -> None:
+def _ensure_provisioning(enterprise: Enterprise, now: datetime) -> None:
+    queue.ensure(TaskKind.PROVISION, enterprise.external_id, due_at=now + FIRST_RETRY)
+
+
+def _record_refusal(enterprise: Enterprise, reason: str, known_reason: str, actor: Actor) -> None:
     with transaction.atomic():
-        ours = Enterprise.objects.filter(pk=enterprise.pk, organization_id=None, deprovisioned_at=None)
-        # The worker repeats itself; the history does not.
-        if ours.update(attention=reason) and reason != known_reason:
-            history.record(
-                enterprise,
-                deed=Deed.NEEDS_ATTENTION,
-                who=who,
-                at=timezone.now(),
-                client_address=client_address,
-                outcome=reason,
-            )
+        unprovisioned = Enterprise.objects.filter(pk=enterprise.pk, organization=None, deprovisioned_at=None)
+        # The worker retries; the audit log does not repeat the reason.
+        if unprovisioned.update(attention=reason) and reason != known_reason:
+            append_audit_entry(enterprise, Action.PROVISIONING_REFUSED, actor, timezone.now(), outcome=reason)
     enterprise.refresh_from_db()
 
 
-def _find(enterprise: Enterprise) -> gateway.Organization | None:
+def _find_organization(enterprise: Enterprise) -> gateway.Organization | None:
     found = gateway.find_organization_by_external_id(str(enterprise.external_id))
     if found and found.external_id != str(enterprise.external_id):
-        raise gateway.Refused("WorkOS answered with an organization that is not this one.")
+        raise gateway.Refused("WorkOS answered with another organization.")
     return found
 
 
-def _create(enterprise: Enterprise) -> gateway.Organization:
+def _create_organization(enterprise: Enterprise) -> gateway.Organization:
     try:
         return gateway.create_organization(
             name=enterprise.name,
@@ -136,16 +191,17 @@ def _create(enterprise: Enterprise) -> gateway.Organization:
             domains=enterprise.requested_domains,
         )
     except gateway.Refused as refusal:
-        # Lost a race against another caller, or against our own earlier try: theirs is ours.
-        if refusal.code == "external_id_already_used" and (found := _find(enterprise)):
+        # Another caller, or an earlier attempt of ours, was faster: its organization is ours.
+        if refusal.code == "external_id_already_used" and (found := _find_organization(enterprise)):
             return found
         raise
 
 
-def _record_domains(organization: gateway.Organization) -> None:
-    told = [
-        objects.domain(domain, as_of=as_of)
+def _mirror_domains(organization: gateway.Organization, now: datetime) -> None:
+    kind = MIRRORED["organization_domain"]
+    observations = [
+        kind.observe(domain, happened_at=now)
         for domain in organization.domains
-        if (as_of := objects.time(domain.get("updated_at")))
+        if parse_time(domain.get("updated_at"))
     ]
-    facts.record(told)
+    record_consequences(upsert("organization_domain", observations).changes, APPLICATION, now)

@@ -7,8 +7,8 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from enterprises import people
-from enterprises.addresses import client_address
+from audit.actor import Actor
+from enterprises.memberships import deactivate_user
 from hostapp.models import SignInTry, User
 
 
@@ -19,7 +19,7 @@ class UserAdmin(DjangoUserAdmin):
     list_filter = ["is_active", "is_staff"]
     search_fields = ["email", "name"]
     readonly_fields = ["date_joined", "last_login"]
-    # The two-column chooser of Django's cannot be used without seeing it.
+    # Django's two-column widget cannot be used with a screen reader.
     filter_horizontal = ()
     fieldsets = [
         (None, {"fields": ["email", "name", "password"]}),
@@ -29,22 +29,21 @@ class UserAdmin(DjangoUserAdmin):
     add_fieldsets = [(None, {"fields": ["email", "name", "usable_password", "password1", "password2"]})]
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        who: Any = request.user
+        actor, now = Actor.from_request(request), timezone.now()
         with transaction.atomic():
-            super().save_model(request, obj, form, change)
             if change and "is_active" in form.changed_data and not obj.is_active:
-                people.deactivate(obj, who=who, at=timezone.now(), client_address=client_address(request))
-            if change and "is_staff" in form.changed_data and not obj.is_staff:
-                people.leave_staff(obj, at=timezone.now())
+                # Before it is saved: then the audit log names who did it.
+                deactivate_user(obj, actor, now)
+            super().save_model(request, obj, form, change)
 
     def has_delete_permission(self, request: HttpRequest, obj: AbstractBaseUser | None = None) -> bool:
-        # Who is deleted cannot be named any more; deactivating also ends what they opened at WorkOS.
+        # A deleted person can no longer be named; deactivation ends their access as well.
         return False
 
 
 @admin.register(SignInTry)
 class SignInTryAdmin(admin.ModelAdmin):
-    """Search an address or an account and delete its tries: that unlocks it at once."""
+    """Search for an address or an account and delete its attempts: that unlocks it at once."""
 
     list_display = ["at", "email", "address"]
     search_fields = ["email", "address"]

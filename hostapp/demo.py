@@ -1,10 +1,12 @@
 """The people and companies of the demo."""
 
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 
+from audit.actor import COMMAND_LINE
 from enterprises import provisioning
+from enterprises.memberships import add_it_admin
 from enterprises.models import Enterprise, Membership
-from enterprises.people import make_it_admin
 
 PASSWORD = "sandbox-walk-2026"  # noqa: S105 - printed on the screen, for a database that holds nothing else
 
@@ -33,7 +35,7 @@ def seed() -> list[Enterprise]:
         for email, full_name, role in members:
             user = people.create_user(email, PASSWORD, name=full_name)
             if role == Membership.Role.IT_ADMIN:
-                make_it_admin(enterprise, email)
+                add_it_admin(enterprise, email, COMMAND_LINE, timezone.now())
             else:
                 Membership.objects.create(user=user, enterprise=enterprise, role=role)
         enterprises.append(provisioning.provision(enterprise))

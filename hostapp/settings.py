@@ -157,6 +157,23 @@ for _name, _number in (
     if _number <= 0:
         _problems.append(f"{_name} must be a number above 0")
 
+# --- What the packages below need from here ---------------------------------------------------------------
+
+OUTBOX_TASKS = "hostapp.tasks.TASKS"
+OUTBOX_STEPS = "hostapp.tasks.STEPS"
+OUTBOX_PERIODIC_JOBS = "hostapp.tasks.PERIODIC_JOBS"
+
+ENTERPRISES_BASE_TEMPLATE = "base.html"
+ENTERPRISES_OVERVIEW_URL_NAME = "portal:overview"
+ENTERPRISES_STAFF_PAGE_URL_NAME = "staff:customer"
+# Label, URL name, and whether only IT admins see it.
+ENTERPRISES_NAV = [
+    ("Overview", "portal:overview", False),
+    ("Setup links", "portal:setup_links", True),
+    ("Members", "enterprises:members", False),
+    ("Activity", "enterprises:activity", True),
+]
+
 # The dotted path of a function that takes an Enterprise; the worker calls it once that is provisioned.
 ENTERPRISE_PROVISIONED_HOOK = env.str("ENTERPRISE_PROVISIONED_HOOK", default="").strip()
 
@@ -164,10 +181,13 @@ ENTERPRISE_PROVISIONED_HOOK = env.str("ENTERPRISE_PROVISIONED_HOOK", default="")
 
 INSTALLED_APPS = [
     "hostapp",
-    "enterprises",
     "portal",
     "webhooks",
+    "enterprises",
+    "mirror",
     "gateway",
+    "outbox",
+    "audit",
     "csp",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -189,8 +209,6 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    # A view is public only where it says so.
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -208,6 +226,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "enterprises.context_processors.interface",
             ],
         },
     },

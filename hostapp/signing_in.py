@@ -11,7 +11,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest
 from django.utils import timezone
 
-from enterprises.addresses import client_address
+from audit.actor import client_ip_of
 from hostapp.models import SignInTry, User
 
 WINDOW = timedelta(minutes=15)
@@ -28,7 +28,7 @@ class ThrottledBackend(ModelBackend):
     ) -> User | None:
         if username is None or password is None:
             return None
-        address = (client_address(request) if request else None) or ""
+        address = (client_ip_of(request) if request else None) or ""
         email, now = str(username).strip().lower()[:254], timezone.now()
         # Written before it is looked at: tries that come all at once count each other.
         tried = SignInTry.objects.create(email=email, address=address, at=now)

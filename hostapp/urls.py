@@ -1,8 +1,7 @@
-"""Every address of the application."""
+"""Every URL of the application."""
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView, PasswordResetView
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -14,7 +13,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path(
         "account/password_reset/",
-        # Django would take the host from the request: mails carry the address of the settings.
+        # Django would take the host from the request; mails use SITE_URL.
         PasswordResetView.as_view(extra_email_context={"site_url": settings.SITE_URL}),
         name="password_reset",
     ),
@@ -28,10 +27,11 @@ urlpatterns = [
     path("", include("portal.urls")),
     path("", include("enterprises.urls")),
     path("", include("webhooks.urls")),
-    # One way in for everybody.
+    path("", include("hostapp.staff.urls")),
+    # Everyone signs in on the same page.
     path(
         "admin/login/",
-        login_not_required(RedirectView.as_view(pattern_name="login", query_string=True)),
+        RedirectView.as_view(pattern_name="login", query_string=True),
         name="administration_login",
     ),
     path("admin/", admin.site.urls),

@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import PasswordResetConfirmView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -8,18 +9,19 @@ from enterprises import access
 from hostapp.tokens import NO_TOKEN
 
 
+@login_required
 def home(request: HttpRequest) -> HttpResponse:
-    memberships = list(access.memberships(request.user))
-    # Someone with one enterprise has nothing to choose, unless they also run the place.
+    memberships = list(access.memberships_of(request.user))
+    # A person with one enterprise has nothing to choose, unless they are staff, too.
     if len(memberships) == 1 and not request.user.is_staff:
         return redirect(memberships[0].enterprise)
     if request.user.is_staff and not memberships:
-        return redirect("staff_enterprises")
+        return redirect("staff:customers")
     return render(request, "hostapp/home.html", {"memberships": memberships})
 
 
 class SetPasswordView(PasswordResetConfirmView):
-    """Django's, which takes a good token out of the address; this takes out one that is not good, too."""
+    """Moves the token out of the address, also one that is not valid."""
 
     reset_url_token = NO_TOKEN
 

@@ -5,5 +5,5 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
-        # Its receiver notes when somebody signed in.
-        from portal import confirming  # noqa: F401, PLC0415
+        # Connects the receivers.
+        from portal import receivers  # noqa: F401, PLC0415

@@ -1,4 +1,4 @@
-"""Who opened the Admin Portal, for what, and what came of it. Never the link."""
+"""Who opened the Admin Portal, for what, and with which outcome. The link itself is never stored."""
 
 import uuid
 
@@ -7,27 +7,36 @@ from django.db import models
 
 from enterprises.intents import Intent
 from enterprises.models import Enterprise
+from mirror.models import is_one_of
+from portal.setup_links.models import SetupLink
+
+__all__ = ["PortalSession", "SetupLink"]
+
+
+class PortalSessionOutcome(models.TextChoices):
+    # Written before WorkOS is called.
+    REQUESTED = "requested", "Requested"
+    # The process was killed before WorkOS answered: nobody knows whether a link was minted.
+    INTERRUPTED = "interrupted", "Interrupted before WorkOS answered"
+    OPENED = "opened", "Opened"
+    REFUSED = "refused", "Refused"
+    UNAVAILABLE = "unavailable", "WorkOS not reachable"
 
 
 class PortalSession(models.Model):
-    class Outcome(models.TextChoices):
-        # Written before WorkOS is asked.
-        ASKED = "asked", "Asked WorkOS"
-        # What stayed so: the process was killed meanwhile, and nobody knows whether a link was minted.
-        CUT_OFF = "cut_off", "Cut off before WorkOS had answered"
-        OPENED = "opened", "Opened"
-        REFUSED = "refused", "Refused"
-        UNAVAILABLE = "unavailable", "WorkOS not reachable"
+    """One launch of the Admin Portal by one person. A button pressed twice is one portal session."""
 
-    # In the addresses that lead back, and in the form that opens: it says which visit, and proves nothing.
+    Outcome = PortalSessionOutcome
+
+    # In the return addresses and in the form of the button: it names the session and proves nothing.
     nonce = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    enterprise = models.ForeignKey(Enterprise, on_delete=models.CASCADE)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
+    enterprise = models.ForeignKey(Enterprise, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     intent = models.CharField(max_length=32, choices=Intent)
-    outcome = models.CharField(max_length=16, choices=Outcome, default=Outcome.ASKED)
-    # What a person is told when it fails, and what finds it in the log.
+    outcome = models.CharField(max_length=16, choices=Outcome, default=Outcome.REQUESTED)
+    # Shown to the person when the launch fails, and written to the log.
     reference = models.CharField(max_length=8, blank=True)
-    client_address = models.GenericIPAddressField(null=True)
+    client_ip = models.GenericIPAddressField("IP address", null=True)
     launched_at = models.DateTimeField()
     presses = models.PositiveSmallIntegerField(default=1, help_text="How often its button was pressed.")
     returned_at = models.DateTimeField(null=True)
@@ -36,16 +45,18 @@ class PortalSession(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(outcome__in=["asked", "cut_off", "opened", "refused", "unavailable"]),
+                condition=is_one_of("outcome", PortalSessionOutcome.values),
                 name="portal_session_outcome_is_known",
             ),
         ]
         indexes = [
-            # Serves the newest visits on the enterprise's page, and the limits of all its people and of one.
-            models.Index(fields=["enterprise", "-launched_at"], name="portal_session_recent"),
-            # Serves launching.end_cut_off, which looks often.
+            # Serves page.sessions.newest_sessions, and the rate limits in launches.
+            models.Index(fields=["enterprise", "-launched_at"], name="portal_session_newest"),
+            # Serves launches.end_interrupted_launches.
             models.Index(
-                fields=["launched_at"], condition=models.Q(outcome="asked"), name="portal_session_asked"
+                fields=["launched_at"],
+                condition=models.Q(outcome=PortalSessionOutcome.REQUESTED),
+                name="portal_session_requested",
             ),
         ]
 

@@ -1,27 +1,26 @@
 from django.urls import path
 
-from portal import setup_link_views, views
+from portal import views
+from portal.setup_links import views as setup_link_views
+
+app_name = "portal"
 
 urlpatterns = [
-    path("enterprises/<slug:slug>/", views.enterprise, name="enterprise"),
-    path("enterprises/<slug:slug>/status/", views.enterprise_status, name="enterprise_status"),
+    path("enterprises/<slug:slug>/", views.overview, name="overview"),
+    path("enterprises/<slug:slug>/status/", views.status, name="status"),
     path("enterprises/<slug:slug>/check/", views.check_now, name="check_now"),
-    path("enterprises/<slug:slug>/setup-links/", setup_link_views.setup_link_list, name="setup_links"),
+    path("enterprises/<slug:slug>/setup-links/", setup_link_views.setup_links, name="setup_links"),
     path(
         "enterprises/<slug:slug>/setup-links/<int:pk>/resend/",
-        setup_link_views.setup_link_resend,
+        setup_link_views.resend,
         name="setup_link_resend",
     ),
     path(
         "enterprises/<slug:slug>/setup-links/<int:pk>/revoke/",
-        setup_link_views.setup_link_revoke,
+        setup_link_views.revoke,
         name="setup_link_revoke",
     ),
-    path("enterprises/<slug:slug>/portal/<slug:intent>/", views.open_portal, name="open_portal"),
-    path(
-        "enterprises/<slug:slug>/portal/returned/<uuid:nonce>/", views.portal_returned, name="portal_returned"
-    ),
-    path(
-        "enterprises/<slug:slug>/portal/finished/<uuid:nonce>/", views.portal_finished, name="portal_finished"
-    ),
+    path("enterprises/<slug:slug>/portal/<slug:intent>/", views.launch, name="launch"),
+    path("enterprises/<slug:slug>/portal/returned/<uuid:nonce>/", views.returned, name="returned"),
+    path("enterprises/<slug:slug>/portal/finished/<uuid:nonce>/", views.finished, name="finished"),
 ]

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from webhooks.events import Event
 from webhooks.handlers import HANDLERS, Handler, Outcome
@@ -62,7 +63,7 @@ def _release(now: datetime) -> None:
         cursor.execute(
             "UPDATE webhooks_webhookevent SET due_at = %s, organization_id = '' WHERE id IN"
             " (SELECT waiting.id FROM webhooks_webhookevent waiting"
-            " JOIN enterprises_enterprise known ON known.organization_id = waiting.organization_id"
+            " JOIN mirror_organization known ON known.organization_id = waiting.organization_id"
             " WHERE waiting.organization_id <> '' LIMIT 5000 FOR UPDATE OF waiting SKIP LOCKED)",
             [now],
         )
@@ -110,7 +111,7 @@ def apply(handler: Handler | None, events: Sequence[WebhookEvent]) -> list[Appli
         return [(event, Outcome("ignored", "Nothing is to be done about it.")) for event in events]
     try:
         with transaction.atomic():
-            return list(zip(events, handler([as_told(event) for event in events]), strict=True))
+            return list(zip(events, handler([as_told(event) for event in events], timezone.now()), strict=True))
     except Exception as error:
         if len(events) > 1:
             return [pair for event in events for pair in apply(handler, [event])]

@@ -1,23 +1,23 @@
-"""The customers, what WorkOS has told us about them, and what must still be told to WorkOS."""
+"""Our customers, their people, and the notifications they were sent."""
 
-from enterprises.models.customers import Enterprise, Invitation, Membership
-from enterprises.models.errand import Errand
-from enterprises.models.history import HistoryEntry
-from enterprises.models.notice import Notice
-from enterprises.models.setup_link import SetupLink
-from enterprises.models.told import Certificate, Connection, Directory, Fact, OrganizationDomain
+from enterprises.models.customers import (
+    AccessGrant,
+    Enterprise,
+    Invitation,
+    Membership,
+    ProvisioningState,
+    Role,
+    parse_external_id,
+)
+from enterprises.models.notification import Notification
 
 __all__ = [
-    "Certificate",
-    "Connection",
-    "Directory",
+    "AccessGrant",
     "Enterprise",
-    "Errand",
-    "Fact",
-    "HistoryEntry",
     "Invitation",
     "Membership",
-    "Notice",
-    "OrganizationDomain",
-    "SetupLink",
+    "Notification",
+    "ProvisioningState",
+    "Role",
+    "parse_external_id",
 ]

@@ -1,7 +1,8 @@
-"""The customers and their people."""
+"""Enterprises and their people."""
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
@@ -10,65 +11,79 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.urls import reverse
 
-from enterprises.intents import Intent, included_by_default, sold
+from enterprises import conf
+from enterprises.intents import Intent, default_intents, plan_intents
+from mirror.models import Organization, is_one_of
+
+
+class ProvisioningState(models.TextChoices):
+    NOT_PROVISIONED = "not_provisioned", "Not provisioned"
+    PROVISIONING = "provisioning", "Provisioning"
+    READY = "ready", "Ready"
+    NEEDS_ATTENTION = "needs_attention", "Needs attention"
+    REMOVED = "removed", "Removed at WorkOS"
+    DEPROVISIONED = "deprovisioned", "Deprovisioned"
+
+
+class Environment(models.TextChoices):
+    TEST = "test", "Staging (sk_test_…)"
+    LIVE = "live", "Production (sk_live_…)"
+
+
+def parse_external_id(text: str) -> uuid.UUID | None:
+    """The UUID in `text`, or None: WorkOS sends whatever external id an Organization has."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
 
 
 class EnterpriseQuerySet(models.QuerySet["Enterprise"]):
-    def in_state(self, state: "Enterprise.Provisioning | str") -> "EnterpriseQuerySet":
-        """Those whose `provisioning` is this."""
-        so = {
-            _State.DEPROVISIONED: Q(deprovisioned_at__isnull=False),
-            _State.REMOVED: Q(organization_deleted_at__isnull=False),
-            _State.READY: Q(organization_id__isnull=False),
-            _State.NEEDS_ATTENTION: ~Q(attention=""),
-            _State.PROVISIONING: Q(provisioning_since__isnull=False),
-            _State.NOT_PROVISIONED: Q(),
+    def in_state(self, state: "ProvisioningState | str") -> "EnterpriseQuerySet":
+        """Enterprises whose `provisioning` is `state`."""
+        conditions = {
+            ProvisioningState.DEPROVISIONED: Q(deprovisioned_at__isnull=False),
+            ProvisioningState.REMOVED: Q(organization__deleted_at__isnull=False),
+            ProvisioningState.READY: Q(organization__isnull=False),
+            ProvisioningState.NEEDS_ATTENTION: ~Q(attention=""),
+            ProvisioningState.PROVISIONING: Q(provisioning_since__isnull=False),
+            ProvisioningState.NOT_PROVISIONED: Q(),
         }
-        found = self
-        for earlier, condition in so.items():
+        enterprises = self
+        for earlier, condition in conditions.items():
             if earlier == state:
-                return found.filter(condition)
-            found = found.exclude(condition)
+                return enterprises.filter(condition)
+            enterprises = enterprises.exclude(condition)
         return self.none()
 
 
 class Enterprise(models.Model):
-    """Our customer company; `organization_id` is its counterpart at WorkOS."""
+    """Our customer company; `organization` is its counterpart at WorkOS."""
 
-    class Provisioning(models.TextChoices):
-        NOT_PROVISIONED = "not_provisioned", "Not provisioned"
-        PROVISIONING = "provisioning", "Provisioning"
-        READY = "ready", "Ready"
-        NEEDS_ATTENTION = "needs_attention", "Needs attention"
-        REMOVED = "removed", "Removed at WorkOS"
-        DEPROVISIONED = "deprovisioned", "Deprovisioned"
-
-    class Environment(models.TextChoices):
-        TEST = "test", "Staging (sk_test_…)"
-        LIVE = "live", "Production (sk_live_…)"
+    Provisioning = ProvisioningState
+    Environment = Environment
 
     name = models.CharField(max_length=150)
     slug = models.SlugField(max_length=60, unique=True)
-    # Ours, written before WorkOS hears of us: it is how an Organization is found again after a crash.
+    # Ours, committed before WorkOS hears of it: an Organization is found by it after a crash.
     external_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    organization_id = models.CharField(max_length=64, unique=True, null=True, editable=False)
-    # Which of WorkOS's environments knows that id: the other one's key is refused.
+    organization = models.OneToOneField(
+        Organization, on_delete=models.PROTECT, null=True, editable=False, related_name="enterprise"
+    )
+    # The WorkOS environment of the organization: a key of the other one is refused.
     environment = models.CharField(max_length=8, choices=Environment, blank=True, editable=False)
-    # What staff typed; what WorkOS knows of them is in OrganizationDomain.
+    # What staff typed; what WorkOS knows is in OrganizationDomain.
     requested_domains = ArrayField(models.CharField(max_length=253), default=list, blank=True)
     intents = ArrayField(
         models.CharField(max_length=32, choices=Intent),
-        default=included_by_default,
+        default=default_intents,
         blank=True,
         help_text="What its plan includes. See enterprises.intents.",
     )
-    attention = models.TextField(blank=True, editable=False, help_text="Why provisioning did not succeed.")
-    # When WorkOS was first asked.
+    attention = models.TextField(blank=True, editable=False, help_text="Why provisioning failed.")
+    # When WorkOS was first asked for the organization.
     provisioning_since = models.DateTimeField(null=True, editable=False)
     deprovisioned_at = models.DateTimeField(null=True, editable=False)
-    organization_deleted_at = models.DateTimeField(null=True, editable=False)
-    # When its connections, directories and domains were last read from the API.
-    checked_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = EnterpriseQuerySet.as_manager()
@@ -77,14 +92,11 @@ class Enterprise(models.Model):
         ordering = ["name"]
         constraints = [
             models.CheckConstraint(
-                condition=~models.Q(organization_id=""), name="enterprise_organization_id_is_null_or_set"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(environment__in=["", "test", "live"]),
+                condition=is_one_of("environment", ["", *Environment.values]),
                 name="enterprise_environment_is_known",
             ),
             models.CheckConstraint(
-                condition=models.Q(intents__contained_by=sold()), name="enterprise_intents_are_known"
+                condition=Q(intents__contained_by=plan_intents()), name="enterprise_intents_are_known"
             ),
         ]
 
@@ -92,58 +104,70 @@ class Enterprise(models.Model):
         return self.name
 
     def get_absolute_url(self) -> str:
-        return reverse("enterprise", args=[self.slug])
+        return reverse(conf.overview_url_name(), args=[self.slug])
 
     @property
-    def provisioning(self) -> "Enterprise.Provisioning":
-        for state, is_so in STATES.items():
-            if is_so(self):
+    def organization_deleted_at(self) -> datetime | None:
+        return self.organization.deleted_at if self.organization else None
+
+    @property
+    def reconciled_at(self) -> datetime | None:
+        """When its connections, directories and domains were last read from the API."""
+        return self.organization.reconciled_at if self.organization else None
+
+    @property
+    def provisioning(self) -> ProvisioningState:
+        for state, is_in_state in _STATES.items():
+            if is_in_state(self):
                 return state
-        return self.Provisioning.NOT_PROVISIONED
+        return ProvisioningState.NOT_PROVISIONED
 
     @property
     def next_step(self) -> str:
-        """What somebody of the staff can do now, in words."""
-        return NEXT_STEPS[self.provisioning]
+        """What staff can do now, in words."""
+        return _NEXT_STEPS[self.provisioning]
 
 
-_State = Enterprise.Provisioning
-
-# The first that is so. `in_state` says the same to the database.
-STATES: dict[_State, Callable[[Enterprise], bool]] = {
-    _State.DEPROVISIONED: lambda enterprise: enterprise.deprovisioned_at is not None,
-    _State.REMOVED: lambda enterprise: enterprise.organization_deleted_at is not None,
-    _State.READY: lambda enterprise: enterprise.organization_id is not None,
-    _State.NEEDS_ATTENTION: lambda enterprise: bool(enterprise.attention),
-    _State.PROVISIONING: lambda enterprise: enterprise.provisioning_since is not None,
+# The first that holds. `in_state` says the same to the database.
+_STATES: dict[ProvisioningState, Callable[[Enterprise], bool]] = {
+    ProvisioningState.DEPROVISIONED: lambda enterprise: enterprise.deprovisioned_at is not None,
+    ProvisioningState.REMOVED: lambda enterprise: enterprise.organization_deleted_at is not None,
+    ProvisioningState.READY: lambda enterprise: enterprise.organization_id is not None,
+    ProvisioningState.NEEDS_ATTENTION: lambda enterprise: bool(enterprise.attention),
+    ProvisioningState.PROVISIONING: lambda enterprise: enterprise.provisioning_since is not None,
 }
 
-NEXT_STEPS = {
-    _State.NOT_PROVISIONED: "Provision it, or wait: the worker does it.",
-    _State.PROVISIONING: "Nothing: the worker goes on until WorkOS has answered.",
-    _State.READY: "Nothing.",
-    _State.NEEDS_ATTENTION: "Mend what is named and provision it again; the worker tries, too, ever later.",
-    _State.REMOVED: "Somebody deleted its organization at WorkOS. Deprovision it, and enroll it anew.",
-    _State.DEPROVISIONED: "Nothing. Its history is kept.",
+_NEXT_STEPS = {
+    ProvisioningState.NOT_PROVISIONED: "Provision it, or wait: the worker provisions it.",
+    ProvisioningState.PROVISIONING: "None: the worker retries until WorkOS has answered.",
+    ProvisioningState.READY: "None.",
+    ProvisioningState.NEEDS_ATTENTION: "Fix the reason and provision it again; the worker retries, too.",
+    ProvisioningState.REMOVED: "Its organization was deleted at WorkOS. Deprovision it and enroll it again.",
+    ProvisioningState.DEPROVISIONED: "None. Its audit log is kept.",
 }
+
+
+class Role(models.TextChoices):
+    IT_ADMIN = "it_admin", "IT admin"
+    MEMBER = "member", "Member"
+
+    @property
+    def explanation(self) -> str:
+        """One line for the person who chooses a role."""
+        return {
+            "it_admin": "Sets up sign-in at WorkOS, invites and removes people, sees the activity.",
+            "member": "Sees how sign-in is set up, and changes nothing.",
+        }[self.value]
 
 
 class Membership(models.Model):
-    """A person's place in an enterprise."""
+    """A user's place in an enterprise."""
 
-    class Role(models.TextChoices):
-        IT_ADMIN = "it_admin", "IT admin"
-        MEMBER = "member", "Member"
+    Role = Role
 
-        @property
-        def explanation(self) -> str:
-            """A line for whoever chooses."""
-            return {
-                "it_admin": "Sets up sign-in at WorkOS, invites and removes people, sees the history.",
-                "member": "Sees how sign-in is set up, and changes nothing.",
-            }[self.value]
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="enterprise_memberships"
+    )
     enterprise = models.ForeignKey(Enterprise, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role, default=Role.MEMBER)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -151,9 +175,7 @@ class Membership(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["user", "enterprise"], name="membership_once_per_enterprise"),
-            models.CheckConstraint(
-                condition=models.Q(role__in=["it_admin", "member"]), name="membership_role_is_known"
-            ),
+            models.CheckConstraint(condition=is_one_of("role", Role.values), name="membership_role_is_known"),
         ]
 
     def __str__(self) -> str:
@@ -161,29 +183,56 @@ class Membership(models.Model):
 
     @property
     def is_it_admin(self) -> bool:
-        return self.role == self.Role.IT_ADMIN
+        return self.role == Role.IT_ADMIN
+
+
+class AccessGrant(models.Model):
+    """The access that a membership gave when we last looked; a blank role means none.
+
+    It is compared with the memberships, so that the end of access is noticed whatever ended it: an action
+    here, the ORM, or SQL. No foreign key to the user, who may be deleted. See `enterprises.access_grants`.
+    """
+
+    enterprise = models.ForeignKey(Enterprise, on_delete=models.CASCADE, related_name="+")
+    user_id = models.BigIntegerField()
+    username = models.CharField(max_length=254)
+    role = models.CharField(max_length=20, choices=Role, blank=True)
+
+    class Meta:
+        constraints = [
+            # Serves access_grants.end_access, which locks one row.
+            models.UniqueConstraint(fields=["enterprise", "user_id"], name="access_grant_once_per_user"),
+            models.CheckConstraint(
+                condition=is_one_of("role", ["", *Role.values]), name="access_grant_role_is_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.username} · {self.enterprise} · {self.role or 'no access'}"
 
 
 class Invitation(models.Model):
-    """One that is pending: accepted and revoked ones leave no row, and stand in the history."""
+    """A pending invitation: accepted and revoked ones leave no row, only audit entries."""
 
     enterprise = models.ForeignKey(Enterprise, on_delete=models.CASCADE, related_name="invitations")
     # In lower case, as people sign in.
     email = models.EmailField()
-    role = models.CharField(max_length=20, choices=Membership.Role)
-    # Of the link in the mail. A new one makes the link before it worthless.
+    role = models.CharField(max_length=20, choices=Role)
+    # Of the link in the mail. A new link replaces it, and the old link stops working.
     token_hash = models.CharField(max_length=64, unique=True)
-    invited_by = models.CharField(max_length=420)
+    # Null for the command line, and after the person was deleted.
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    invited_by_name = models.CharField(max_length=420)
     invited_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["enterprise", "email"], name="invitation_once_per_address"),
-            models.CheckConstraint(
-                condition=models.Q(role__in=["it_admin", "member"]), name="invitation_role_is_known"
-            ),
-            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="invitation_is_lowercase"),
+            models.CheckConstraint(condition=is_one_of("role", Role.values), name="invitation_role_is_known"),
+            models.CheckConstraint(condition=Q(email=Lower("email")), name="invitation_email_is_lowercase"),
         ]
 
     def __str__(self) -> str:

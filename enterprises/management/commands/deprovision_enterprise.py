@@ -4,16 +4,17 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from enterprises import changing, history
-from enterprises.management.reporting import Command as Reporting
-from enterprises.management.reporting import described, enterprise_called
+from audit.actor import COMMAND_LINE
+from enterprises import lifecycle
+from enterprises.management.reports import describe_enterprise, get_enterprise
+from outbox.management.base import Command as BaseCommand
 
 
-class Command(Reporting):
-    help = """End an enterprise: everybody's access now, and its organization at WorkOS within moments.
+class Command(BaseCommand):
+    help = """End an enterprise: everyone loses access now, and the worker deletes its organization at WorkOS.
 
-Its history is kept; there is no way back. The slug is typed again to confirm, or given with --confirm.
-Safe to repeat. The worker deletes the organization, and goes on until WorkOS has.
+This cannot be undone. The audit log is kept. Type the slug again to confirm, or give it with --confirm.
+Safe to repeat. The worker retries until WorkOS has deleted the organization.
 
   manage.py deprovision_enterprise acme-inc
   manage.py deprovision_enterprise acme-inc --confirm acme-inc --json
@@ -22,15 +23,15 @@ Safe to repeat. The worker deletes the organization, and goes on until WorkOS ha
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug")
         parser.add_argument("--confirm", metavar="SLUG", help="the slug again, instead of being asked")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
-        parser.add_argument("--json", action="store_true", help="as JSON")
+        self.add_dry_run_argument(parser)
+        self.add_json_argument(parser)
 
     def handle(self, *, slug: str, confirm: str | None, dry_run: bool, json: bool, **options: Any) -> None:
-        enterprise = enterprise_called(slug)
+        enterprise = get_enterprise(slug)
         people = enterprise.memberships.count()
         if dry_run:
-            self.say(
-                described(enterprise) | {"dry_run": True, "people": people},
+            self.write_report(
+                describe_enterprise(enterprise) | {"dry_run": True, "people": people},
                 f"Would delete {enterprise.organization_id or 'its organization'} at WorkOS "
                 f"and end the access of {people} people to {enterprise.name}.",
                 as_json=json,
@@ -39,9 +40,9 @@ Safe to repeat. The worker deletes the organization, and goes on until WorkOS ha
         typed = confirm if confirm is not None else input(f"Type {slug} to deprovision {enterprise.name}: ")
         if typed != slug:
             raise CommandError(f"That is not {slug}. Nothing was done.")
-        changing.deprovision(enterprise, who=history.COMMAND, at=timezone.now())
-        self.say(
-            described(enterprise),
+        lifecycle.deprovision(enterprise, COMMAND_LINE, timezone.now())
+        self.write_report(
+            describe_enterprise(enterprise),
             f"{enterprise.name} is deprovisioned. The worker deletes its organization.",
             as_json=json,
         )

@@ -6,16 +6,17 @@ from django.core.management.base import CommandError
 from django.core.validators import validate_email
 from django.utils import timezone
 
-from enterprises import history, invitations
-from enterprises.management.reporting import Command as Reporting
-from enterprises.management.reporting import enterprise_called
-from enterprises.models import Membership
+from audit.actor import COMMAND_LINE
+from enterprises import invitations
+from enterprises.management.reports import get_enterprise
+from enterprises.models import Role
+from outbox.management.base import Command as BaseCommand
 
 
-class Command(Reporting):
-    help = """Invite somebody as an IT admin: the worker mails them a link that is good for 30 days and once.
+class Command(BaseCommand):
+    help = """Invite a person as an IT admin: the worker mails them a link that works once and for 30 days.
 
-Safe to repeat: it sends a new link, and the one before works no longer.
+Safe to repeat: it sends a new link, and the previous link stops working.
 
   manage.py invite_it_admin acme-inc ada@acme.example
 """
@@ -23,11 +24,11 @@ Safe to repeat: it sends a new link, and the one before works no longer.
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug")
         parser.add_argument("email")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
-        parser.add_argument("--json", action="store_true", help="as JSON")
+        self.add_dry_run_argument(parser)
+        self.add_json_argument(parser)
 
     def handle(self, *, slug: str, email: str, dry_run: bool, json: bool, **options: Any) -> None:
-        enterprise = enterprise_called(slug)
+        enterprise = get_enterprise(slug)
         try:
             validate_email(email)
         except ValidationError as error:
@@ -36,16 +37,16 @@ Safe to repeat: it sends a new link, and the one before works no longer.
             raise CommandError(f"{enterprise.name} was deprovisioned: nobody can join it.")
         report = {"slug": slug, "email": email.strip().lower(), "dry_run": dry_run}
         if dry_run:
-            self.say(report, f"Would invite {email} as an IT admin of {enterprise.name}.", as_json=json)
+            self.write_report(
+                report, f"Would invite {email} as an IT admin of {enterprise.name}.", as_json=json
+            )
             return
         try:
-            held = invitations.invite(
-                enterprise, email, Membership.Role.IT_ADMIN, who=history.COMMAND, at=timezone.now()
-            )
-        except invitations.AlreadyThere as error:
+            invitation = invitations.invite(enterprise, email, Role.IT_ADMIN, COMMAND_LINE, timezone.now())
+        except invitations.AlreadyMember as error:
             raise CommandError(str(error)) from error
-        self.say(
-            report | {"expires_at": held.expires_at},
-            f"{held.email} is invited until {held.expires_at:%d %B %Y}. The worker sends the mail.",
+        self.write_report(
+            report | {"expires_at": invitation.expires_at},
+            f"{invitation.email} is invited until {invitation.expires_at:%d %B %Y}. The worker mails them.",
             as_json=json,
         )

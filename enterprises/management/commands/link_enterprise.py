@@ -5,17 +5,18 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 import gateway
-from enterprises import changing, domains, history, provisioning
-from enterprises.management.reporting import Command as Reporting
-from enterprises.management.reporting import described, failure
+from audit.actor import COMMAND_LINE
+from enterprises import domains, linking, provisioning
+from enterprises.management.reports import describe_enterprise, describe_error
 from enterprises.models import Enterprise
+from outbox.management.base import Command as BaseCommand
 
 
-class Command(Reporting):
-    help = """Link an organization that was made in the WorkOS Dashboard to an enterprise.
+class Command(BaseCommand):
+    help = """Link an organization that was created in the WorkOS Dashboard to an enterprise.
 
-It must exist at WorkOS and be linked to no other enterprise. Its name is shown and confirmed; then our
-external id is written on it. An enterprise that is not enrolled yet is, with the organization's name.
+It must exist at WorkOS and be linked to no other enterprise. Its name is shown for you to confirm; then our
+external id is set on it. An enterprise that does not exist yet is created with the organization's name.
 Safe to repeat.
 
   manage.py link_enterprise acme-inc --organization-id org_01EHZNVPK3SFK441A1RGBFSHRT
@@ -25,17 +26,17 @@ Safe to repeat.
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug")
         parser.add_argument("--organization-id", required=True, metavar="ORG")
-        parser.add_argument("--yes", action="store_true", help="do not ask whether it is the right one")
-        parser.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
-        parser.add_argument("--json", action="store_true", help="as JSON")
+        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+        self.add_dry_run_argument(parser)
+        self.add_json_argument(parser)
 
     def handle(
         self, *, slug: str, organization_id: str, yes: bool, dry_run: bool, json: bool, **options: Any
     ) -> None:
         try:
-            organization = changing.linkable(organization_id, slug)
+            organization = linking.find_linkable_organization(organization_id, slug)
             if dry_run:
-                self.say(
+                self.write_report(
                     {
                         "slug": slug,
                         "organization_id": organization_id,
@@ -52,26 +53,26 @@ Safe to repeat.
             enterprise = Enterprise.objects.filter(slug=slug).first() or provisioning.enroll(
                 name=organization.name,
                 slug=slug,
-                domains=[one["domain"] for one in organization.domains if _is_fit(one["domain"])],
-                # Not to be created: it is there.
-                provision=False,
+                domains=[one["domain"] for one in organization.domains if _is_valid_domain(one["domain"])],
+                # WorkOS has the organization already.
+                provision_later=False,
             )
-            changing.link(enterprise, organization, who=history.COMMAND, at=timezone.now())
-        except (changing.NotTheirs, provisioning.Different) as error:
+            linking.link_organization(enterprise, organization, COMMAND_LINE, timezone.now())
+        except (linking.NotLinkable, provisioning.SlugConflict) as error:
             raise CommandError(str(error)) from error
         except gateway.GatewayError as error:
             raise CommandError(
-                f"{organization_id}: {failure(error)} The same command can be repeated."
+                f"{organization_id}: {describe_error(error)} The same command can be repeated."
             ) from error
-        self.say(
-            described(enterprise),
+        self.write_report(
+            describe_enterprise(enterprise),
             f"{enterprise.name} is linked to {enterprise.organization_id}.",
             as_json=json,
         )
 
 
-def _is_fit(domain: str) -> bool:
+def _is_valid_domain(domain: str) -> bool:
     try:
-        return domains.normalise(domain) == domain
+        return domains.normalise_domain(domain) == domain
     except domains.InvalidDomain:
         return False

@@ -1,12 +1,12 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from enterprises.management.reporting import Command as Reporting
-from enterprises.management.reporting import described
-from enterprises.models import Enterprise
+from enterprises.management.reports import describe_enterprise
+from enterprises.models import Enterprise, ProvisioningState
+from outbox.management.base import Command as BaseCommand
 
 
-class Command(Reporting):
+class Command(BaseCommand):
     help = """List the enterprises and their states.
 
   manage.py list_enterprises
@@ -14,22 +14,20 @@ class Command(Reporting):
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--state", choices=Enterprise.Provisioning.values, help="only those in this state"
-        )
-        parser.add_argument("--json", action="store_true", help="as JSON")
+        parser.add_argument("--state", choices=ProvisioningState.values, help="only those in this state")
+        self.add_json_argument(parser)
 
     def handle(self, *, state: str | None, json: bool, **options: Any) -> None:
-        found = Enterprise.objects.all()
+        enterprises = Enterprise.objects.select_related("organization")
         if state:
-            found = found.in_state(state)
+            enterprises = enterprises.in_state(state)
         lines = [
             f"{enterprise.slug:<30} {enterprise.provisioning.label:<18} "
             f"{enterprise.organization_id or '-':<32} {enterprise.attention}".rstrip()
-            for enterprise in found
+            for enterprise in enterprises
         ]
-        self.say(
-            [described(enterprise) for enterprise in found],
-            "\n".join(lines) or "There are none.",
+        self.write_report(
+            [describe_enterprise(enterprise) for enterprise in enterprises],
+            "\n".join(lines) or "There are no enterprises.",
             as_json=json,
         )

@@ -3,22 +3,23 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 import gateway
-from enterprises import bulk, history, people, provisioning
-from enterprises.management.reporting import Command as Reporting
-from enterprises.management.reporting import described, failure
+from audit.actor import COMMAND_LINE
+from enterprises import bulk_provisioning, conf, memberships, provisioning
+from enterprises.management.reports import describe_enterprise, describe_error
+from outbox.management.base import Command as BaseCommand
 
 
-class Command(Reporting):
-    help = """Enroll a customer company and give it an Organization at WorkOS; or many, from a CSV file.
+class Command(BaseCommand):
+    help = """Enroll a customer company and create its Organization at WorkOS; or many, from a CSV file.
 
-Safe to repeat: the slug is the key, and an earlier try that broke off is healed. Exits with 1 when WorkOS
+Safe to repeat: the slug is the key, and an interrupted attempt is completed. Exits with 1 when WorkOS
 refuses or cannot be reached, or when the slug belongs to an enterprise with other data, and with 2 when it is
-called wrongly. The CSV file has a header: name, and if you like slug, domains (spaces between), it_admin.
+called wrongly. The CSV file has a header: name, and optionally slug, domains (separated by spaces), it_admin.
 
   manage.py provision_enterprise "Acme Inc." --domain acme.example --it-admin ada@acme.example
   manage.py provision_enterprise --csv enterprises.csv --json
@@ -33,14 +34,14 @@ called wrongly. The CSV file has a header: name, and if you like slug, domains (
             "--domain", action="append", default=[], help="a domain of theirs; may be repeated"
         )
         parser.add_argument(
-            "--it-admin", metavar="EMAIL", help="who sets up SSO; gets a mail to set a password"
+            "--it-admin", metavar="EMAIL", help="who sets up SSO; they get a mail to set a password"
         )
         parser.add_argument("--csv", metavar="FILE", type=Path, help="many at once; - reads standard input")
         parser.add_argument(
-            "--per-minute", type=int, default=1500, help="with --csv, at most so many (default: 1500)"
+            "--per-minute", type=int, default=1500, help="with --csv, the rate limit (default: 1500)"
         )
-        parser.add_argument("--dry-run", action="store_true", help="check everything, and do nothing")
-        parser.add_argument("--json", action="store_true", help="as JSON")
+        self.add_dry_run_argument(parser)
+        self.add_json_argument(parser)
 
     def handle(self, *, name: str | None, csv: Path | None, **options: Any) -> None:
         if (name is None) == (csv is None):
@@ -48,11 +49,11 @@ called wrongly. The CSV file has a header: name, and if you like slug, domains (
         if options["per_minute"] < 1:
             raise CommandError("--per-minute is at least 1.", returncode=2)
         if csv is not None:
-            self._many(csv, **options)
+            self._provision_file(csv, **options)
         elif name is not None:
-            self._one(name, **options)
+            self._provision_one(name, **options)
 
-    def _one(
+    def _provision_one(
         self,
         name: str,
         *,
@@ -64,53 +65,59 @@ called wrongly. The CSV file has a header: name, and if you like slug, domains (
         **options: Any,
     ) -> None:
         try:
-            wanted = bulk.read(name=name, slug=slug, domains=domain, it_admin=it_admin or "")
+            wanted = bulk_provisioning.parse_row(
+                name=name, slug=slug, domains=domain, it_admin=it_admin or ""
+            )
             if dry_run:
                 words = f"Would provision {wanted.name} as {wanted.slug}."
-                self.say(wanted.as_dict() | {"dry_run": True}, words, as_json=json)
+                self.write_report(wanted.as_dict() | {"dry_run": True}, words, as_json=json)
                 return
             enterprise = provisioning.enroll(name=wanted.name, slug=wanted.slug, domains=wanted.domains)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        except (provisioning.Different, ValueError) as error:
+        except (provisioning.SlugConflict, ValueError) as error:
             raise CommandError(str(error)) from error
         if wanted.it_admin:
-            people.make_it_admin(enterprise, wanted.it_admin)
+            memberships.add_it_admin(enterprise, wanted.it_admin, COMMAND_LINE, timezone.now())
 
         try:
-            provisioning.provision(enterprise, who=history.COMMAND)
+            provisioning.provision(enterprise, COMMAND_LINE)
         except gateway.GatewayError as error:
             again = "" if isinstance(error, gateway.Refused) else " Run the same command again, or wait."
             raise CommandError(
-                f"{enterprise.name} is saved, but not provisioned: {failure(error)}{again} "
-                "The worker goes on trying."
+                f"{enterprise.name} is saved, but not provisioned: {describe_error(error)}{again} "
+                "The worker will keep trying."
             ) from error
-        page = f"{settings.SITE_URL}{enterprise.get_absolute_url()}"
+        page = f"{conf.site_url()}{enterprise.get_absolute_url()}"
         lines = [f"IT admin: {wanted.it_admin}"] if wanted.it_admin else []
         lines.append(self.style.SUCCESS(f"{enterprise.name} is provisioned: {enterprise.organization_id}"))
-        self.say(
-            described(enterprise) | {"page": page}, "\n".join([*lines, f"Its page: {page}"]), as_json=json
+        self.write_report(
+            describe_enterprise(enterprise) | {"page": page},
+            "\n".join([*lines, f"Its page: {page}"]),
+            as_json=json,
         )
 
-    def _many(self, file: Path, *, per_minute: int, dry_run: bool, json: bool, **options: Any) -> None:
+    def _provision_file(
+        self, file: Path, *, per_minute: int, dry_run: bool, json: bool, **options: Any
+    ) -> None:
         try:
             text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
-            rows = bulk.parse(text)
+            rows = bulk_provisioning.parse_csv(text)
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{file} cannot be read: {error}", returncode=2) from error
         except ValueError as error:
             raise CommandError(f"{file}: {error}", returncode=2) from error
-        bar = bulk.Bar(self.stderr, len(rows))
-        done = bulk.provision_all(
-            rows, per_minute=per_minute, dry_run=dry_run, who=history.COMMAND, tell=bar.step
+        bar = bulk_provisioning.ProgressBar(self.stderr, len(rows))
+        done = bulk_provisioning.provision_rows(
+            rows, per_minute=per_minute, dry_run=dry_run, actor=COMMAND_LINE, report_progress=bar.advance
         )
-        bar.end()
+        bar.finish()
         failed = [row for row in done if row.error]
         words = [f"line {row.line}: {row.name or '(no name)'}: {row.error}" for row in failed]
         verb = "could be provisioned" if dry_run else "are provisioned"
         words.append(f"{len(done) - len(failed)} of {len(done)} {verb}, {len(failed)} failed.")
         if failed and not dry_run:
-            words.append("Mend those lines and run the same command again: it repeats nothing.")
-        self.say([row.as_dict() for row in done], "\n".join(words), as_json=json)
+            words.append("Fix those lines and run the same command again: it repeats nothing.")
+        self.write_report([row.as_dict() for row in done], "\n".join(words), as_json=json)
         if failed:
             raise CommandError(f"{len(failed)} of {len(done)} failed.", returncode=1)

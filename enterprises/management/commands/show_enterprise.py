@@ -1,15 +1,16 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from enterprises import history
-from enterprises.management.reporting import Command as Reporting
-from enterprises.management.reporting import described, enterprise_called
-from enterprises.models import Connection, Directory, Errand, OrganizationDomain
+from audit.log import audit_entries_for
+from enterprises.management.reports import describe_enterprise, get_enterprise
+from mirror.registry import MIRRORED
+from outbox.management.base import Command as BaseCommand
+from outbox.models import Task
 
 
-class Command(Reporting):
-    help = """Show an enterprise: its state and the next step, its people, what WorkOS said of it, what WorkOS
-must still be told, and the newest of its history.
+class Command(BaseCommand):
+    help = """Show an enterprise: its state and next step, people, connections, directories and domains, its
+outbox tasks, and the newest audit entries.
 
   manage.py show_enterprise acme-inc
   manage.py show_enterprise acme-inc --json
@@ -17,16 +18,19 @@ must still be told, and the newest of its history.
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug")
-        parser.add_argument("--json", action="store_true", help="as JSON")
+        self.add_json_argument(parser)
 
     def handle(self, *, slug: str, json: bool, **options: Any) -> None:
-        enterprise = enterprise_called(slug)
-        told = [
-            *Connection.objects.filter(enterprise=enterprise).order_by("connection_id"),
-            *Directory.objects.filter(enterprise=enterprise).order_by("directory_id"),
-            *OrganizationDomain.objects.filter(enterprise=enterprise).order_by("domain"),
+        enterprise = get_enterprise(slug)
+        mirrored = [
+            row
+            for name, kind in MIRRORED.items()
+            if name != "certificate" and enterprise.organization_id
+            for row in kind.model._default_manager.filter(organization=enterprise.organization_id).order_by(
+                kind.key_field
+            )
         ]
-        report: dict[str, Any] = described(enterprise) | {
+        report: dict[str, Any] = describe_enterprise(enterprise) | {
             "next_step": enterprise.next_step,
             "domains": enterprise.requested_domains,
             "plan": enterprise.intents,
@@ -38,10 +42,10 @@ must still be told, and the newest of its history.
                 {"email": one.email, "role": one.role, "expires_at": one.expires_at}
                 for one in enterprise.invitations.order_by("email")
             ],
-            "told_by_workos": [
-                {"kind": one._meta.verbose_name, "what": str(one), "as_of": one.as_of} for one in told
+            "mirrored": [
+                {"kind": one._meta.verbose_name, "what": str(one), "as_of": one.as_of} for one in mirrored
             ],
-            "errands": [
+            "outbox_tasks": [
                 {
                     "kind": one.kind,
                     "key": one.key,
@@ -49,23 +53,23 @@ must still be told, and the newest of its history.
                     "error": one.error,
                     "due_at": one.due_at,
                 }
-                for one in Errand.objects.filter(enterprise=enterprise).order_by("due_at")
+                for one in Task.objects.filter(subject=enterprise.external_id).order_by("due_at")
             ],
-            "history": [
+            "audit_log": [
                 {
                     "at": one.at,
-                    "who": one.who,
-                    "deed": one.word,
-                    "for_whom": one.for_whom,
+                    "actor": one.actor,
+                    "action": one.action_label,
+                    "target": one.target,
                     "outcome": one.outcome,
                 }
-                for one in history.of(enterprise)[:10]
+                for one in audit_entries_for(enterprise)[:10]
             ],
         }
-        self.say(report, "\n".join(_in_words(report)), as_json=json)
+        self.write_report(report, "\n".join(_format_report(report)), as_json=json)
 
 
-def _in_words(report: dict[str, Any]) -> list[str]:
+def _format_report(report: dict[str, Any]) -> list[str]:
     lines = []
     for name, value in report.items():
         title = name.replace("_", " ").capitalize()

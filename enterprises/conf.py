@@ -1,0 +1,128 @@
+"""Settings of the enterprises, with their defaults and system checks.
+
+The names of what lies above (the overview's URL, the base template, the navigation) come from the project.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.shortcuts import resolve_url
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
+from django.utils.module_loading import import_string
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """A tab of an enterprise's pages. `url_name` takes the slug."""
+
+    label: str
+    url_name: str
+    for_it_admins_only: bool = False
+
+
+def overview_url_name() -> str:
+    """The page of an enterprise that it is known by; takes the slug."""
+    return str(getattr(settings, "ENTERPRISES_OVERVIEW_URL_NAME", "enterprises:members"))
+
+
+def staff_page_url_name() -> str:
+    """The staff's page of an enterprise, which takes the slug; blank if there is none."""
+    return str(getattr(settings, "ENTERPRISES_STAFF_PAGE_URL_NAME", ""))
+
+
+def nav_items() -> Sequence[NavItem]:
+    """Set as (label, URL name, for IT admins only)."""
+    default = [("Members", "enterprises:members", False), ("Activity", "enterprises:activity", True)]
+    return [NavItem(*item) for item in getattr(settings, "ENTERPRISES_NAV", default)]
+
+
+def base_template() -> str:
+    """The template that every page extends: with blocks `title`, `scripts` and `content`."""
+    return str(getattr(settings, "ENTERPRISES_BASE_TEMPLATE", "base.html"))
+
+
+def home_url() -> str:
+    return resolve_url(settings.LOGIN_REDIRECT_URL)
+
+
+def site_url() -> str:
+    """The address that links in mails begin with, such as https://app.acme.example."""
+    return str(settings.SITE_URL)
+
+
+def support_email() -> str:
+    return str(getattr(settings, "SUPPORT_EMAIL", settings.DEFAULT_FROM_EMAIL))
+
+
+def provisioned_hook() -> Callable[[Any], Any] | None:
+    """The project's function that the worker calls with each Enterprise once it is provisioned."""
+    path = getattr(settings, "ENTERPRISE_PROVISIONED_HOOK", "")
+    hook: Callable[[Any], Any] | None = import_string(path) if path else None
+    return hook
+
+
+def sign_in_max_age() -> int:
+    """Seconds after which a sign-in is too old for an action that cannot be undone."""
+    return int(getattr(settings, "SIGN_IN_MAX_AGE", 900))
+
+
+def rate_limit_per_person() -> int:
+    """How often one person may open the Admin Portal, or send a setup link, in ten minutes."""
+    return int(getattr(settings, "PORTAL_LIMIT_PERSON", 10))
+
+
+def rate_limit_per_enterprise() -> int:
+    return int(getattr(settings, "PORTAL_LIMIT_ENTERPRISE", 30))
+
+
+@checks.register
+def check_hook(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    try:
+        hook = provisioned_hook()
+        if hook is None or callable(hook):
+            return []
+        reason = "it is not a function"
+    except ImportError as error:
+        reason = str(error)
+    return [
+        checks.Error(
+            f"ENTERPRISE_PROVISIONED_HOOK cannot be called: {reason}.",
+            hint="Give the dotted path of a function that takes an Enterprise, or leave it empty.",
+            id="enterprises.E001",
+        )
+    ]
+
+
+@checks.register
+def check_numbers(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    numbers = {
+        "SIGN_IN_MAX_AGE": sign_in_max_age(),
+        "PORTAL_LIMIT_PERSON": rate_limit_per_person(),
+        "PORTAL_LIMIT_ENTERPRISE": rate_limit_per_enterprise(),
+    }
+    return [
+        checks.Error(
+            f"{name} must be a number above 0.", hint="Remove it to use the default.", id="enterprises.E002"
+        )
+        for name, number in numbers.items()
+        if number <= 0
+    ]
+
+
+@checks.register
+def check_base_template(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    try:
+        get_template(base_template())
+    except TemplateDoesNotExist:
+        return [
+            checks.Error(
+                f"ENTERPRISES_BASE_TEMPLATE names {base_template()}, which does not exist.",
+                hint="Name a template with the blocks title, scripts and content.",
+                id="enterprises.E003",
+            )
+        ]
+    return []

@@ -1,0 +1,53 @@
+"""What follows from a change in the mirror: audit entries, notifications and tasks."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from audit.actions import Action
+from audit.actor import Actor
+from audit.log import append_audit_entries, build_audit_entry
+from enterprises import notifications
+from enterprises.models import Enterprise
+from mirror.models import ConnectionState, DirectoryState, OrganizationDomainState
+from mirror.registry import MIRRORED
+from mirror.upsert import Change
+from outbox import queue
+
+_ACTIONS: dict[tuple[str, str], Action] = {
+    ("connection", ConnectionState.ACTIVE): Action.CONNECTION_ACTIVATED,
+    ("connection", ConnectionState.INACTIVE): Action.CONNECTION_DEACTIVATED,
+    ("connection", ConnectionState.DELETED): Action.CONNECTION_REMOVED,
+    ("directory", DirectoryState.ACTIVE): Action.DIRECTORY_ACTIVATED,
+    ("directory", DirectoryState.INACTIVE): Action.DIRECTORY_DEACTIVATED,
+    ("directory", DirectoryState.DELETED): Action.DIRECTORY_REMOVED,
+    ("organization_domain", OrganizationDomainState.VERIFIED): Action.DOMAIN_VERIFIED,
+    ("organization_domain", OrganizationDomainState.FAILED): Action.DOMAIN_VERIFICATION_FAILED,
+}
+
+
+def record_consequences(changes: Sequence[Change], actor: Actor, now: datetime) -> None:
+    """Record what follows from `changes`, in the transaction that made them.
+
+    Audit entries and state notifications follow a change of state, and nothing else.
+    """
+    if not changes:
+        return
+    enterprises = {
+        enterprise.organization_id: enterprise
+        for enterprise in Enterprise.objects.filter(
+            organization__in={change.row.organization_id for change in changes}
+        )
+    }
+    entries, tasks = [], []
+    for change in changes:
+        enterprise = enterprises.get(change.row.organization_id)
+        if enterprise is None:
+            continue
+        if task := notifications.build_task(enterprise, change, now):
+            tasks.append(task)
+        action = _ACTIONS.get((change.kind, change.row.state))
+        if action and change.is_change_of_state:
+            target = MIRRORED[change.kind].describe(change.row)
+            entries.append(build_audit_entry(enterprise, action, actor, change.row.as_of, target=target))
+    append_audit_entries(entries)
+    queue.enqueue_all(tasks)

@@ -1,0 +1,13 @@
+"""What the pages of an enterprise, here and in the packages above, take from the project."""
+
+from django.http import HttpRequest
+
+from enterprises import conf
+
+
+def interface(request: HttpRequest) -> dict[str, str]:
+    return {
+        "base_template": conf.base_template(),
+        "home_url": conf.home_url(),
+        "support_email": conf.support_email(),
+    }

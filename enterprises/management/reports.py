@@ -1,0 +1,35 @@
+"""What the commands of the enterprises report."""
+
+from typing import Any
+
+from django.core.management.base import CommandError
+
+import gateway
+from enterprises.models import Enterprise
+
+
+def get_enterprise(slug: str) -> Enterprise:
+    """Raises CommandError if there is none."""
+    try:
+        return Enterprise.objects.select_related("organization").get(slug=slug)
+    except Enterprise.DoesNotExist:
+        raise CommandError(
+            f"There is no enterprise with the slug {slug}. `manage.py list_enterprises` shows them."
+        ) from None
+
+
+def describe_enterprise(enterprise: Enterprise) -> dict[str, Any]:
+    return {
+        "slug": enterprise.slug,
+        "name": enterprise.name,
+        "state": enterprise.provisioning.value,
+        "attention": enterprise.attention,
+        "organization_id": enterprise.organization_id,
+        "environment": enterprise.environment,
+        "external_id": str(enterprise.external_id),
+    }
+
+
+def describe_error(error: gateway.GatewayError) -> str:
+    """Its message, with the id that finds the request at WorkOS."""
+    return f"{error} (request {error.request_id})" if error.request_id else str(error)

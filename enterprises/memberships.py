@@ -1,0 +1,136 @@
+"""Who belongs to an enterprise, in which role, and what ends with it (see `enterprises.access_grants`)."""
+
+from datetime import datetime
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.tokens import default_token_generator
+from django.core.mail import send_mail
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+
+from audit.actions import Action
+from audit.actor import Actor
+from audit.log import append_audit_entry
+from enterprises import conf
+from enterprises.access_grants import end_access, record_grant
+from enterprises.models import Enterprise, Membership, Role
+
+
+class LastITAdmin(Exception):
+    """Nobody would be left to run the enterprise. The message says what to do instead."""
+
+
+def add_it_admin(enterprise: Enterprise, email: str, actor: Actor, now: datetime) -> Membership:
+    """Give the person with this address the IT admin's role. Repeating is harmless.
+
+    A person without a usable password gets a mail with a link to set one, each time until they have set it.
+    """
+    with transaction.atomic():
+        user, _ = get_user_model().objects.get_or_create(
+            email=email.strip().lower(), defaults={"password": make_password(None)}
+        )
+        membership, is_new = Membership.objects.get_or_create(
+            enterprise=enterprise, user=user, defaults={"role": Role.IT_ADMIN}
+        )
+        if is_new or not membership.is_it_admin:
+            membership.role = Role.IT_ADMIN
+            membership.save(update_fields=["role"])
+            append_audit_entry(
+                enterprise,
+                Action.ROLE_CHANGED,
+                actor,
+                now,
+                target=user,
+                outcome=f"→ {membership.get_role_display()}",
+            )
+    if not user.has_usable_password():
+        _send_password_link(user, enterprise)
+    return membership
+
+
+@transaction.atomic
+def change_role(membership: Membership, role: str, actor: Actor, now: datetime) -> None:
+    """Raises LastITAdmin, and Membership.DoesNotExist if the person was removed in the meantime."""
+    current = _lock_membership(membership)
+    if current.role == role:
+        return
+    if current.is_it_admin:
+        _require_other_it_admin(current)
+        end_access(current, remaining_role=role, username=current.user.get_username(), actor=actor, now=now)
+    before, current.role = current.get_role_display(), role
+    # Past the receivers, which would announce the end of access again.
+    Membership.objects.filter(pk=current.pk).update(role=role)
+    if current.is_it_admin:
+        record_grant(current, username=current.user.get_username())
+    append_audit_entry(
+        current.enterprise,
+        Action.ROLE_CHANGED,
+        actor,
+        now,
+        target=current.user,
+        outcome=f"{before} → {current.get_role_display()}",
+    )
+
+
+@transaction.atomic
+def remove_member(membership: Membership, actor: Actor, now: datetime) -> None:
+    """Raises LastITAdmin, and Membership.DoesNotExist if the person was removed in the meantime."""
+    current = _lock_membership(membership)
+    if current.is_it_admin:
+        _require_other_it_admin(current)
+    end_access(current, remaining_role="", username=current.user.get_username(), actor=actor, now=now)
+    append_audit_entry(
+        current.enterprise,
+        Action.MEMBER_REMOVED,
+        actor,
+        now,
+        target=current.user,
+        outcome=f"was {current.get_role_display()}",
+    )
+    current.delete()
+
+
+@transaction.atomic
+def deactivate_user(user: AbstractBaseUser, actor: Actor, now: datetime) -> None:
+    """End a person's sign-in and access everywhere. Staff may do this to the last IT admin, too."""
+    for membership in Membership.objects.filter(user_id=user.pk).select_related("enterprise"):
+        end_access(membership, remaining_role="", username=user.get_username(), actor=actor, now=now)
+        append_audit_entry(membership.enterprise, Action.USER_DEACTIVATED, actor, now, target=user)
+    user.is_active = False
+    user.save(update_fields=["is_active"])
+
+
+def _lock_membership(membership: Membership) -> Membership:
+    """The membership as it is now. Two role changes in one enterprise wait for each other."""
+    Enterprise.objects.select_for_update(no_key=True).get(pk=membership.enterprise_id)
+    return Membership.objects.select_related("enterprise", "user").get(pk=membership.pk)
+
+
+def _require_other_it_admin(membership: Membership) -> None:
+    others = Membership.objects.filter(
+        enterprise=membership.enterprise, role=Role.IT_ADMIN, user__is_active=True
+    ).exclude(pk=membership.pk)
+    if not others.exists():
+        raise LastITAdmin(
+            f"{membership.user.get_username()} is the last IT admin of {membership.enterprise.name}. "
+            "Make another person an IT admin first."
+        )
+
+
+def _send_password_link(user: AbstractBaseUser, enterprise: Enterprise) -> None:
+    path = reverse(
+        "password_reset_confirm",
+        args=[urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)],
+    )
+    context = {"enterprise": enterprise, "link": f"{conf.site_url()}{path}"}
+    send_mail(
+        f"You are an IT admin of {enterprise.name}",
+        render_to_string("enterprises/mail/set_password.txt", context),
+        None,
+        [user.get_username()],
+    )

@@ -1,0 +1,49 @@
+"""The outbox tasks of an enterprise."""
+
+import enum
+from collections.abc import Callable
+from datetime import datetime
+from functools import wraps
+
+import gateway
+from enterprises.models import Enterprise
+from outbox.handlers import TaskFailed
+from outbox.models import Task
+
+
+class TaskKind(enum.StrEnum):
+    PROVISION = "provision"
+    RECONCILE = "reconcile"
+    NOTIFY_STATE = "notify_state"
+    NOTIFY = "notify"
+    REMIND_OF_CERTIFICATE = "remind_of_certificate"
+    RUN_PROVISIONED_HOOK = "run_provisioned_hook"
+    PUSH_NAME = "push_name"
+    PUSH_DOMAIN = "push_domain"
+    DELETE_ORGANIZATION = "delete_organization"
+    SEND_INVITATION = "send_invitation"
+
+
+EnterpriseTask = Callable[[Enterprise, Task, datetime], None]
+
+
+def enterprise_task(function: EnterpriseTask) -> Callable[[Task, datetime], None]:
+    """Adapt `function(enterprise, task, now)` for the outbox.
+
+    A gateway error becomes a TaskFailed: its message is meant for people. A task of an enterprise that was
+    deleted is complete.
+    """
+
+    @wraps(function)
+    def run(task: Task, now: datetime) -> None:
+        enterprise = (
+            Enterprise.objects.select_related("organization").filter(external_id=task.subject).first()
+        )
+        if enterprise is None:
+            return
+        try:
+            function(enterprise, task, now)
+        except gateway.GatewayError as error:
+            raise TaskFailed(str(error), retry_after=error.retry_after) from error
+
+    return run

@@ -1,0 +1,93 @@
+from typing import Any
+
+from django import forms
+
+from enterprises.domains import InvalidDomain, normalise_domain
+from enterprises.intents import Intent, plan_intents
+from enterprises.models import Enterprise
+
+
+class DomainsField(forms.CharField):
+    """Domains, one per line or separated by commas, normalised."""
+
+    widget = forms.Textarea(attrs={"rows": 3})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> Any:
+        typed = super().clean(value)
+        domains, errors = [], []
+        for line in typed.replace(",", "\n").split("\n"):
+            if line.strip():
+                try:
+                    domains.append(normalise_domain(line))
+                except InvalidDomain as error:
+                    errors.append(str(error))
+        if errors:
+            raise forms.ValidationError(errors)
+        return domains
+
+
+class ProvisionForm(forms.Form):
+    name = forms.CharField(max_length=150, label="Name", help_text="As the company writes it.")
+    slug = forms.SlugField(
+        max_length=60,
+        required=False,
+        label="Slug",
+        help_text="Its part of the address. Made from the name if empty.",
+    )
+    domains = DomainsField(
+        required=False,
+        label="Domains",
+        help_text="One a line, such as acme.example. Ownership is proved later, in the Admin Portal.",
+    )
+    it_admin = forms.EmailField(
+        max_length=254,
+        required=False,
+        label="IT admin’s e-mail address",
+        help_text="They get a link to set a password if they have none.",
+    )
+
+
+class CustomerForm(forms.Form):
+    """What staff change of an enterprise."""
+
+    name = forms.CharField(
+        max_length=150, label="Name", help_text="Goes to WorkOS, too. The address stays as it is."
+    )
+    domains = DomainsField(
+        required=False,
+        label="Domains",
+        help_text="One a line. Added and removed at WorkOS; what its IT admins added there is left alone.",
+    )
+    intents = forms.MultipleChoiceField(
+        required=False,
+        label="Plan",
+        choices=[(intent, Intent(intent).label) for intent in plan_intents()],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Domain Verification and Certificate Renewal come with Single Sign-On.",
+    )
+
+    @classmethod
+    def for_enterprise(cls, enterprise: Enterprise, data: Any = None) -> "CustomerForm":
+        current = {
+            "name": enterprise.name,
+            "domains": enterprise.requested_domains,
+            "intents": enterprise.intents,
+        }
+        return cls(data, initial=current)
+
+
+class DeprovisionForm(forms.Form):
+    typed = forms.CharField(label="Type the slug to confirm", widget=forms.TextInput({"autocomplete": "off"}))
+
+    def __init__(self, *args: Any, enterprise: Enterprise, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.enterprise = enterprise
+
+    def clean_typed(self) -> str:
+        typed: str = self.cleaned_data["typed"]
+        if typed != self.enterprise.slug:
+            raise forms.ValidationError(f"That is not {self.enterprise.slug}. Nothing was done.")
+        return typed

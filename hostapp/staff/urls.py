@@ -1,0 +1,13 @@
+from django.urls import path
+
+from hostapp.staff import views
+
+app_name = "staff"
+
+urlpatterns = [
+    path("staff/enterprises/", views.list_customers, name="customers"),
+    path("staff/enterprises/new/", views.provision_customer, name="provision"),
+    path("staff/enterprises/<slug:slug>/", views.show_customer, name="customer"),
+    path("staff/enterprises/<slug:slug>/provision/", views.provision_customer_again, name="provision_again"),
+    path("staff/enterprises/<slug:slug>/deprovision/", views.deprovision_customer, name="deprovision"),
+]

@@ -1,0 +1,127 @@
+"""Pages for the staff, who run this SaaS."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+import gateway
+from audit.actor import Actor
+from audit.log import audit_entries_for
+from enterprises import access, lifecycle, provisioning
+from enterprises.memberships import add_it_admin
+from enterprises.models import Enterprise
+from hostapp.staff.forms import CustomerForm, DeprovisionForm, ProvisionForm
+from outbox.models import Task
+
+
+@login_required
+@never_cache
+def list_customers(request: HttpRequest) -> HttpResponse:
+    access.require_staff(request.user)
+    enterprises = Enterprise.objects.select_related("organization")
+    return render(request, "staff/customers.html", {"enterprises": enterprises})
+
+
+@login_required
+@never_cache
+def provision_customer(request: HttpRequest) -> HttpResponse:
+    access.require_staff(request.user)
+    form = ProvisionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            enterprise = provisioning.enroll(name=data["name"], slug=data["slug"], domains=data["domains"])
+        except (provisioning.SlugConflict, ValueError) as error:
+            form.add_error("slug", str(error))
+        else:
+            if data["it_admin"]:
+                add_it_admin(enterprise, data["it_admin"], Actor.from_request(request), timezone.now())
+            return _provision(request, enterprise)
+    return render(request, "staff/provision.html", {"form": form})
+
+
+@login_required
+@require_POST
+@never_cache
+def provision_customer_again(request: HttpRequest, slug: str) -> HttpResponse:
+    access.require_staff(request.user)
+    return _provision(request, _get_enterprise(slug))
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+@never_cache
+def show_customer(request: HttpRequest, slug: str) -> HttpResponse:
+    access.require_staff(request.user)
+    enterprise = _get_enterprise(slug)
+    form = CustomerForm.for_enterprise(enterprise, request.POST or None)
+    if request.method == "POST" and form.is_valid() and not enterprise.deprovisioned_at:
+        data, actor, now = form.cleaned_data, Actor.from_request(request), timezone.now()
+        with transaction.atomic():
+            lifecycle.rename(enterprise, data["name"], actor, now)
+            lifecycle.change_domains(enterprise, data["domains"], actor, now)
+            lifecycle.change_plan(enterprise, data["intents"], actor, now)
+        messages.success(request, f"{enterprise.name} is saved. Changes will reach WorkOS shortly.")
+        return redirect("staff:customer", slug)
+    return _render_customer(request, enterprise, form, DeprovisionForm(enterprise=enterprise))
+
+
+@login_required
+@require_POST
+@never_cache
+def deprovision_customer(request: HttpRequest, slug: str) -> HttpResponse:
+    access.require_staff(request.user)
+    enterprise = _get_enterprise(slug)
+    form = DeprovisionForm(request.POST, enterprise=enterprise)
+    if form.is_valid():
+        lifecycle.deprovision(enterprise, Actor.from_request(request), timezone.now())
+        messages.success(request, f"{enterprise.name} is deprovisioned. Its audit log is kept.")
+        return redirect("staff:customer", slug)
+    return _render_customer(request, enterprise, CustomerForm.for_enterprise(enterprise), form)
+
+
+def _get_enterprise(slug: str) -> Enterprise:
+    return get_object_or_404(Enterprise.objects.select_related("organization"), slug=slug)
+
+
+def _render_customer(
+    request: HttpRequest, enterprise: Enterprise, form: CustomerForm, deprovision_form: DeprovisionForm
+) -> HttpResponse:
+    return render(
+        request,
+        "staff/customer.html",
+        {
+            "enterprise": enterprise,
+            "form": form,
+            "deprovision_form": deprovision_form,
+            "tasks": Task.objects.filter(subject=enterprise.external_id).order_by("due_at"),
+            "audit_entries": audit_entries_for(enterprise)[:20],
+            "members": enterprise.memberships.select_related("user").order_by("role", "user__email"),
+        },
+    )
+
+
+def _provision(request: HttpRequest, enterprise: Enterprise) -> HttpResponse:
+    try:
+        provisioning.provision(enterprise, Actor.from_request(request))
+    except gateway.Refused as refusal:
+        messages.error(
+            request, f"{enterprise.name} is saved, but not provisioned: {refusal}{_quote_request(refusal)}"
+        )
+    except gateway.Unavailable as error:
+        messages.warning(
+            request,
+            f"{enterprise.name} is saved. {error} The worker will try again.{_quote_request(error)}",
+        )
+    else:
+        messages.success(request, f"{enterprise.name} is provisioned.")
+    return redirect("staff:customers")
+
+
+def _quote_request(error: gateway.GatewayError) -> str:
+    return f" Reference: {error.request_id}." if error.request_id else ""

@@ -1,0 +1,50 @@
+"""What the worker does. `TASKS`, `STEPS` and `PERIODIC_JOBS` are the whole list."""
+
+from collections.abc import Mapping, Sequence
+
+from enterprises import (
+    access_grants,
+    hooks,
+    invitations,
+    lifecycle,
+    notifications,
+    provisioning,
+    reconcile,
+)
+from enterprises.tasks import TaskKind, enterprise_task
+from outbox.handlers import PeriodicJob, Step, TaskHandler
+from portal import launches, link_revocation
+from portal import tasks as portal_tasks
+from portal.setup_links import revoking
+from webhooks import inbox
+
+TASKS: dict[str, TaskHandler] = {
+    TaskKind.PROVISION: TaskHandler("Provision", enterprise_task(provisioning.run_provisioning)),
+    TaskKind.RECONCILE: TaskHandler("Reconcile with WorkOS", enterprise_task(reconcile.run_reconcile)),
+    TaskKind.NOTIFY_STATE: TaskHandler(
+        "Notify of a state", enterprise_task(notifications.send_state_notification)
+    ),
+    TaskKind.NOTIFY: TaskHandler("Notify", enterprise_task(notifications.send_notification)),
+    TaskKind.REMIND_OF_CERTIFICATE: TaskHandler(
+        "Remind of a certificate", enterprise_task(notifications.send_certificate_reminder)
+    ),
+    TaskKind.RUN_PROVISIONED_HOOK: TaskHandler(
+        "Run the hook after provisioning", enterprise_task(hooks.run_provisioned_hook)
+    ),
+    TaskKind.PUSH_NAME: TaskHandler("Push the name", enterprise_task(lifecycle.push_name)),
+    TaskKind.PUSH_DOMAIN: TaskHandler("Push a domain", enterprise_task(lifecycle.push_domain)),
+    TaskKind.DELETE_ORGANIZATION: TaskHandler(
+        "Delete the organization", enterprise_task(lifecycle.delete_organization)
+    ),
+    TaskKind.SEND_INVITATION: TaskHandler("Send an invitation", enterprise_task(invitations.send_invitation)),
+    portal_tasks.REVOKE_PORTAL_LINKS: TaskHandler(
+        "Revoke portal links", enterprise_task(link_revocation.run_portal_link_revocation)
+    ),
+    portal_tasks.REVOKE_SETUP_LINK: TaskHandler(
+        "Revoke a setup link", enterprise_task(revoking.run_setup_link_revocation)
+    ),
+}
+
+STEPS: Mapping[str, Step] = {}
+
+PERIODIC_JOBS: Sequence[PeriodicJob] = (PeriodicJob("Ended access", 30, access_grants.end_lost_access),)

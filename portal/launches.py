@@ -1,0 +1,155 @@
+"""Launch the Admin Portal: a pressed button becomes a five-minute Portal Link and a redirect."""
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.urls import reverse
+
+import gateway
+from audit.actions import Action
+from audit.actor import Actor
+from audit.log import append_audit_entry, audit_entries_for
+from enterprises import conf
+from enterprises.environment import require_organization_id
+from enterprises.intents import Intent
+from enterprises.models import Enterprise, Membership
+from enterprises.rate_limits import WINDOW, RateLimited, check_rate_limit
+from gateway.conf import timeout as gateway_timeout
+from portal.models import PortalSession
+
+Outcome = PortalSession.Outcome
+
+
+def launch(
+    membership: Membership, intent: Intent, actor: Actor, now: datetime, *, nonce: uuid.UUID, reference: str
+) -> str:
+    """Mint a Portal Link for this IT admin. Redirect to it at once and keep no copy.
+
+    `nonce` comes from the button's form, and `reference` finds a failure in the log. Raises RateLimited
+    before WorkOS is called, or gateway.Refused or gateway.Unavailable. The audit log has an entry for each.
+    """
+    try:
+        session = _begin_session(membership, intent, actor, now, nonce=nonce, reference=reference)
+    except RateLimited:
+        _audit_rate_limited(membership.enterprise, intent, actor, now)
+        raise
+    try:
+        link = _mint_link(session)
+    except gateway.GatewayError as error:
+        outcome = Outcome.REFUSED if isinstance(error, gateway.Refused) else Outcome.UNAVAILABLE
+        _end_launch(session, outcome, actor, now)
+        raise
+    _end_launch(session, Outcome.OPENED, actor, now)
+    return link
+
+
+def _begin_session(
+    membership: Membership, intent: Intent, actor: Actor, now: datetime, *, nonce: uuid.UUID, reference: str
+) -> PortalSession:
+    """Save the portal session before WorkOS is called.
+
+    A button pressed twice without JavaScript sends the same nonce twice: the second link then belongs to the
+    same session and replaces the first, which the browser has dropped.
+    """
+    enterprise, user = membership.enterprise, membership.user
+    with transaction.atomic():
+        # Without the lock two launches at once would both pass the rate limit.
+        Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
+        existing = PortalSession.objects.filter(
+            nonce=nonce, enterprise=enterprise, user=user, intent=intent, launched_at__gt=now - WINDOW
+        ).first()
+        check_rate_limit(
+            "asked for the Admin Portal",
+            enterprise,
+            user.pk,
+            PortalSession.objects.filter(enterprise=enterprise, launched_at__gt=now - WINDOW),
+            at_field="launched_at",
+            user_field="user_id",
+            count_field="presses",
+            now=now,
+        )
+        if existing and existing.returned_at is None and existing.finished_at is None:
+            existing.presses += 1
+            existing.save(update_fields=["presses"])
+            return existing
+        is_taken = PortalSession.objects.filter(nonce=nonce).exists()
+        return PortalSession.objects.create(
+            nonce=uuid.uuid4() if is_taken else nonce,
+            enterprise=enterprise,
+            user=user,
+            intent=intent,
+            reference=reference,
+            client_ip=actor.client_ip,
+            launched_at=now,
+        )
+
+
+def _mint_link(session: PortalSession) -> str:
+    return gateway.generate_portal_link(
+        organization_id=require_organization_id(session.enterprise),
+        intent=session.intent,
+        success_url=_return_url("portal:finished", session),
+        return_url=_return_url("portal:returned", session),
+        # By this id the link, and the sessions opened with it, are revoked when the person loses access.
+        external_user_id=str(session.user_id),
+    )
+
+
+def _return_url(name: str, session: PortalSession) -> str:
+    return f"{conf.site_url()}{reverse(name, args=[session.enterprise.slug, session.nonce])}"
+
+
+def _end_launch(session: PortalSession, outcome: PortalSession.Outcome, actor: Actor, now: datetime) -> None:
+    reference = "" if outcome == Outcome.OPENED else f" ({session.reference})"
+    with transaction.atomic():
+        session.outcome = outcome
+        session.save(update_fields=["outcome"])
+        append_audit_entry(
+            session.enterprise,
+            Action.PORTAL_OPENED,
+            actor,
+            now,
+            target=session.get_intent_display(),
+            outcome=f"{outcome.label}{reference}",
+        )
+
+
+_RATE_LIMITED = "Refused: too often"
+
+
+def _audit_rate_limited(enterprise: Enterprise, intent: Intent, actor: Actor, now: datetime) -> None:
+    """Append one entry per person and window: the audit log is never emptied, so nobody may flood it."""
+    entries = audit_entries_for(enterprise).filter(
+        at__gt=now - WINDOW, actor=actor.name, outcome=_RATE_LIMITED
+    )
+    if not entries.exists():
+        append_audit_entry(
+            enterprise, Action.PORTAL_OPENED, actor, now, target=intent.label, outcome=_RATE_LIMITED
+        )
+
+
+# Added to the gateway's time-out: a launch that is older than both has ended or never will.
+_INTERRUPTED_AFTER = timedelta(seconds=30)
+_BATCH_SIZE = 100
+
+
+def end_interrupted_launches(now: datetime) -> int:
+    """End the launches whose process was killed, and add them to the audit log. Returns how many."""
+    before = now - timedelta(seconds=gateway_timeout()) - _INTERRUPTED_AFTER
+    with transaction.atomic():
+        interrupted = list(
+            PortalSession.objects.select_for_update(of=("self",), skip_locked=True)
+            .filter(outcome=Outcome.REQUESTED, launched_at__lt=before)
+            .select_related("enterprise", "user")
+            .order_by("launched_at")[:_BATCH_SIZE]
+        )
+        for session in interrupted:
+            _end_launch(session, Outcome.INTERRUPTED, _launched_by(session), session.launched_at)
+    return len(interrupted)
+
+
+def _launched_by(session: PortalSession) -> Actor:
+    if session.user is None:
+        return Actor("", session.client_ip)
+    return Actor.from_user(session.user, client_ip=session.client_ip)

@@ -1,0 +1,104 @@
+"""The portal sessions of one intent beside what WorkOS has reported since they were launched."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from enterprises.models import Enterprise
+from enterprises.reconcile import RECHECK_DELAY
+from mirror.models import Certificate, Connection, Directory, MirroredRow, OrganizationDomain
+from portal.models import PortalSession
+from portal.page.sessions import (
+    first_return_at,
+    name_person,
+    recently_returned_sessions,
+    unfinished_sessions,
+)
+from portal.page.wording import Guide, describe_state
+
+# Set-up was started at WorkOS and can be continued.
+STARTED_STATES = {Connection.State.DRAFT, Connection.State.REQUIRES_TYPE}
+_SET_UP_STATES = {
+    Connection.State.VALIDATING,
+    Connection.State.ACTIVE,
+    Connection.State.INACTIVE,
+    Directory.State.INVALID_CREDENTIALS,
+    OrganizationDomain.State.VERIFIED,
+    Certificate.State.RENEWED,
+}
+# No further report is to be expected.
+_FINAL_STATES = {
+    Connection.State.ACTIVE,
+    Connection.State.INACTIVE,
+    Connection.State.DELETED,
+    Directory.State.INVALID_CREDENTIALS,
+    OrganizationDomain.State.VERIFIED,
+    OrganizationDomain.State.FAILED,
+    Certificate.State.RENEWED,
+}
+
+
+@dataclass(frozen=True)
+class Progress:
+    guide: Guide
+    # Newest first, see sessions_by_intent.
+    sessions: Sequence[PortalSession]
+    rows: Sequence[MirroredRow]
+    enterprise: Enterprise
+    now: datetime
+
+    @property
+    def unfinished(self) -> list[PortalSession]:
+        """Sessions that can be continued: nobody finished since, and WorkOS reported no more than a start."""
+        is_set_up = any(row.state in _SET_UP_STATES for row in self.rows)
+        return [
+            session
+            for session in unfinished_sessions(self.sessions, now=self.now)
+            if all(row.state in STARTED_STATES for row in self._changed_since(session))
+            # A person who looked at a finished set-up and came back left nothing unfinished.
+            and not (is_set_up and session.returned_at)
+        ]
+
+    @property
+    def watched(self) -> list[PortalSession]:
+        """Sessions of which WorkOS may still report: no final state yet, and not reconciled often enough."""
+        return [
+            session
+            for session in recently_returned_sessions(self.sessions, now=self.now)
+            if not any(row.state in _FINAL_STATES for row in self._changed_since(session))
+            and (self._changed_since(session) or not self._is_rechecked(session))
+        ]
+
+    @property
+    def waiting(self) -> list[PortalSession]:
+        """Finished sessions of which WorkOS has reported nothing yet."""
+        return [one for one in self.watched if one.finished_at and not self._changed_since(one)]
+
+    def describe_update(self, viewer_id: int) -> str:
+        """`Single Sign-On became active 8 seconds after you returned.` Blank if there is none."""
+        for session in recently_returned_sessions(self.sessions, now=self.now):
+            person = "you" if session.user_id == viewer_id else name_person(session)
+            changed = self._changed_since(session)
+            for row in changed:
+                if became := describe_state(row).became:
+                    subject = row.domain if isinstance(row, OrganizationDomain) else self.guide.title
+                    return f"{subject} {became} {_describe_delay(session, row)} {person} returned."
+            if self._is_rechecked(session) and not changed:
+                return f"{self.guide.title}: WorkOS says that nothing has changed since {person} left."
+        return ""
+
+    def _changed_since(self, session: PortalSession) -> list[MirroredRow]:
+        return [row for row in self.rows if row.state_since >= session.launched_at]
+
+    def _is_rechecked(self, session: PortalSession) -> bool:
+        """Whether WorkOS was asked at once and a second time: changes made there may show late."""
+        returned_at, reconciled_at = first_return_at(session), self.enterprise.reconciled_at
+        return bool(returned_at and reconciled_at and reconciled_at >= returned_at + RECHECK_DELAY)
+
+
+def _describe_delay(session: PortalSession, row: MirroredRow) -> str:
+    delay = (row.observed_at - (first_return_at(session) or row.observed_at)).total_seconds()
+    if delay <= 0:
+        return "before"
+    seconds = max(1, round(delay))
+    return f"{seconds} second{'' if seconds == 1 else 's'} after"

@@ -1,0 +1,53 @@
+"""Return from the Admin Portal. It is a reason to reconcile, and proves nothing: anyone can open the address.
+
+Each return counts once per portal session, so opening the address again causes no calls to WorkOS.
+"""
+
+import uuid
+from datetime import datetime
+
+from django.db import transaction
+
+from audit.actions import Action
+from audit.actor import Actor
+from audit.log import append_audit_entry
+from enterprises.intents import Intent
+from enterprises.models import Membership
+from enterprises.reconcile import enqueue_reconcile_after_return
+from portal.models import PortalSession
+from portal.page.wording import GUIDES
+
+
+@transaction.atomic
+def mark_returned(membership: Membership, nonce: uuid.UUID, now: datetime) -> None:
+    """The person left the Admin Portal by its link back to us."""
+    session = _lock_session(membership, nonce, returned_at=None)
+    if session:
+        session.returned_at = now
+        session.save(update_fields=["returned_at"])
+        enqueue_reconcile_after_return(membership.enterprise, now=now)
+
+
+@transaction.atomic
+def mark_finished(membership: Membership, nonce: uuid.UUID, actor: Actor, now: datetime) -> None:
+    """WorkOS sent the person to the success address."""
+    session = _lock_session(membership, nonce, finished_at=None)
+    if session:
+        session.finished_at = now
+        session.save(update_fields=["finished_at"])
+        enqueue_reconcile_after_return(membership.enterprise, now=now)
+        append_audit_entry(
+            membership.enterprise,
+            Action.PORTAL_FINISHED,
+            actor,
+            now,
+            target=GUIDES[Intent(session.intent)].title,
+        )
+
+
+def _lock_session(membership: Membership, nonce: uuid.UUID, **unset: None) -> PortalSession | None:
+    return (
+        PortalSession.objects.select_for_update()
+        .filter(enterprise=membership.enterprise, user=membership.user, nonce=nonce, **unset)
+        .first()
+    )

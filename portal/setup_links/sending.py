@@ -1,0 +1,174 @@
+"""Send a setup link to an IT contact, who needs no account here. WorkOS mails the link; we never see it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
+
+import gateway
+from audit.actions import Action
+from audit.actor import Actor
+from audit.log import append_audit_entry
+from enterprises.access import can_use_intent, get_enterprise_for_setup
+from enterprises.environment import require_organization_id
+from enterprises.intents import Intent
+from enterprises.models import Enterprise
+from enterprises.notifications import enqueue_notification
+from enterprises.rate_limits import WINDOW, check_rate_limit
+from portal.setup_links.listing import active_setup_links
+from portal.setup_links.models import SetupLink
+from portal.setup_links.revoking import enqueue_setup_link_revocation, revoke_setup_link
+
+State = SetupLink.State
+
+LIFETIME = timedelta(days=30)
+# What WorkOS accepts in the invitation of an IT contact.
+_SUPPORTED_INTENTS = (
+    Intent.SSO,
+    Intent.DSYNC,
+    Intent.DOMAIN_VERIFICATION,
+    Intent.LOG_STREAMS,
+    Intent.BRING_YOUR_OWN_KEY,
+)
+
+
+class ActiveLinkExists(Exception):
+    """WorkOS allows one active setup link per organization. The message says whose it is, if we know."""
+
+
+def available_intents(enterprise: Enterprise) -> list[Intent]:
+    """The intents that a setup link for this enterprise can include."""
+    return [intent for intent in _SUPPORTED_INTENTS if can_use_intent(enterprise, intent)]
+
+
+def send_setup_link(
+    enterprise: Enterprise, *, email: str, intents: Sequence[str], actor: Actor, now: datetime
+) -> None:
+    """Have WorkOS mail a setup link. All IT admins get a notification.
+
+    Raises RateLimited, ActiveLinkExists, gateway.Refused or gateway.Unavailable; Http404 or PermissionDenied
+    when the actor has just lost the right to send one. Nothing was sent then, as far as we know.
+    """
+    _check_rate_limit(enterprise, actor, now)
+    _send(enterprise, email, intents, actor, now)
+
+
+def resend_setup_link(link: SetupLink, *, actor: Actor, now: datetime) -> bool:
+    """Revoke the link if it is active and send a new one for what the plan still includes.
+
+    Returns False, and does nothing, if that is none of its intents. Raises what send_setup_link raises.
+    """
+    # Before anything else: the revocation of the old link cannot be undone.
+    _check_rate_limit(link.enterprise, actor, now)
+    intents = [intent.value for intent in available_intents(link.enterprise) if intent in link.intents]
+    if not intents:
+        return False
+    if link.is_active(now=now):
+        revoke_setup_link(link, actor, now)
+    _send(link.enterprise, link.email, intents, actor, now)
+    return True
+
+
+def _check_rate_limit(enterprise: Enterprise, actor: Actor, now: datetime) -> None:
+    check_rate_limit(
+        "sent a setup link",
+        enterprise,
+        actor.user_id,
+        SetupLink.objects.filter(enterprise=enterprise, requested_at__gt=now - WINDOW),
+        at_field="requested_at",
+        user_field="sent_by_id",
+        now=now,
+    )
+
+
+def _send(enterprise: Enterprise, email: str, intents: Sequence[str], actor: Actor, now: datetime) -> None:
+    organization_id = require_organization_id(enterprise)
+    link = _save_request(enterprise, email, intents, actor, now)
+    # No transaction is open while WorkOS is called.
+    try:
+        link.contact_id = gateway.find_or_create_it_contact(organization_id, email)
+        # Saved at once: it is what revokes the link if the process is killed before the next line returns.
+        link.save(update_fields=["contact_id"])
+        gateway.invite_it_contact(organization_id, link.contact_id, intents=intents)
+    except gateway.Refused as refusal:
+        SetupLink.objects.filter(pk=link.pk).update(state=State.FAILED)
+        if refusal.status == 409:
+            raise ActiveLinkExists(_explain_active_link("")) from None
+        raise
+    except gateway.Unavailable:
+        if link.contact_id:
+            # It may have been mailed, so the IT admins must hear of it.
+            _save_outcome(link, State.REQUESTED, actor, now)
+        else:
+            SetupLink.objects.filter(pk=link.pk).update(state=State.FAILED)
+        raise
+    _save_outcome(link, State.SENT, actor, now)
+
+
+def _save_request(
+    enterprise: Enterprise, email: str, intents: Sequence[str], actor: Actor, now: datetime
+) -> SetupLink:
+    """Save the setup link before WorkOS is called. Raises ActiveLinkExists, Http404 or PermissionDenied."""
+    with transaction.atomic():
+        # Without the locks two requests at once would both find no active link, and a sender could lose the
+        # right between our check and our commit.
+        Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
+        sender = get_user_model().objects.select_for_update(no_key=True).get(pk=actor.user_id)
+        get_enterprise_for_setup(sender if sender.is_active else AnonymousUser(), enterprise.slug)
+        if active := active_setup_links(enterprise, now).first():
+            raise ActiveLinkExists(_explain_active_link(active.email))
+        link: SetupLink = SetupLink.objects.create(
+            enterprise=enterprise,
+            email=email,
+            intents=list(intents),
+            sent_by=sender,
+            requested_at=now,
+            expires_at=now + LIFETIME,
+        )
+    return link
+
+
+def _save_outcome(link: SetupLink, state: State, actor: Actor, now: datetime) -> None:
+    """Save what became of the request, in the audit log too, and notify all IT admins."""
+    enterprise, is_sent = link.enterprise, state == State.SENT
+    intents = link.intent_labels
+    with transaction.atomic():
+        if not SetupLink.objects.filter(pk=link.pk, state=State.REQUESTED).update(state=state):
+            # It was revoked while WorkOS was called, by a colleague or because its sender lost access. WorkOS
+            # may have sent it after that.
+            enqueue_setup_link_revocation([link])
+        append_audit_entry(
+            enterprise,
+            Action.SETUP_LINK_SENT,
+            actor,
+            now,
+            target=link.email,
+            outcome=("" if is_sent else "Not certain: ") + ", ".join(intents),
+        )
+        enqueue_notification(
+            enterprise,
+            about=f"setup link {link.pk} sent",
+            subject=f"A setup link of {enterprise} {'was' if is_sent else 'may have been'} sent",
+            template="portal/mail/setup_link.txt",
+            context={
+                "email": link.email,
+                "intents": intents,
+                "actor": actor.name,
+                "until": f"{link.expires_at:%-d %B %Y}",
+                "is_certain": is_sent,
+            },
+        )
+
+
+def _explain_active_link(email: str) -> str:
+    if not email:
+        return (
+            "A setup link that was not sent from here is still good, and WorkOS allows one at a time. "
+            "Our staff can revoke it in the WorkOS Dashboard. Nothing was sent."
+        )
+    return (
+        f"The setup link of {email} is still good, and WorkOS allows one at a time. Revoke it first. "
+        "Nothing was sent."
+    )

@@ -1,0 +1,348 @@
+"""Members join by invitation, change roles and leave; former IT admins lose their Portal Links."""
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import responses
+from django.core import mail
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from audit.actions import Action
+from audit.actor import COMMAND_LINE, WORKOS, Actor
+from audit.log import append_audit_entry, audit_entries_for
+from enterprises import invitations, memberships
+from enterprises.memberships import LastITAdmin
+from enterprises.models import Enterprise, Invitation, Membership, Role
+from hostapp.models import User
+from outbox.models import Task
+from outbox.runner import run_due_tasks
+from tests.conftest import signed_in
+from tests.gateway.test_gateway import API
+
+pytestmark = pytest.mark.django_db
+
+MEMBERS = "/enterprises/acme-inc/members/"
+STRONG_PASSWORD = "a very good battery"
+
+
+def invite(ada: User, email: str = "Eve@acme.example", role: str = "it_admin") -> Any:
+    return signed_in(ada).post(f"{MEMBERS}invite/", {"email": email, "role": role}, follow=True)
+
+
+def mailed_link() -> str:
+    """Run the due tasks and return the path of the link in the newest mail."""
+    while run_due_tasks(now=timezone.now()):
+        pass
+    (line,) = [line for line in mail.outbox[-1].body.splitlines() if line.startswith("http")]
+    return line.removeprefix("http://localhost:8000")
+
+
+def audit_actions(enterprise: Enterprise) -> list[str]:
+    return [entry.action for entry in audit_entries_for(enterprise)][::-1]
+
+
+def test_invitation_is_mailed_by_the_worker_and_listed_with_its_expiry(acme: Enterprise, ada: User) -> None:
+    page = invite(ada)
+
+    assert mailed_link().startswith("/invitations/")
+    assert mail.outbox[-1].to == ["eve@acme.example"]
+    invitation = Invitation.objects.get()
+    assert invitation.expires_at - invitation.invited_at == timedelta(days=30)
+    assert f"{invitation.expires_at.day} {invitation.expires_at:%B %Y}" in page.text
+
+
+def test_invitation_row_does_not_store_the_token(acme: Enterprise, ada: User) -> None:
+    invite(ada)
+    token = mailed_link().split("/")[2]
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT string_agg(i::text, ' ') FROM enterprises_invitation i")
+        stored = cursor.fetchone()[0]
+    assert "eve@acme.example" in stored
+    assert token not in stored
+
+
+def test_new_user_accepts_an_invitation_by_setting_name_and_password(acme: Enterprise, ada: User) -> None:
+    invite(ada)
+    client = Client()
+    page = client.get(mailed_link(), follow=True)
+    assert "eve@acme.example" in page.text
+    assert page.request["PATH_INFO"] == "/invitations/accept/"
+
+    weak = client.post("/invitations/accept/", {"name": "Eve", "password1": "12345", "password2": "12345"})
+    mismatched = client.post(
+        "/invitations/accept/",
+        {"name": "Eve", "password1": STRONG_PASSWORD, "password2": STRONG_PASSWORD + "!"},
+    )
+    assert "too short" in weak.text
+    assert "not the same" in mismatched.text
+    joined = client.post(
+        "/invitations/accept/",
+        {"name": "Eve Engel", "password1": STRONG_PASSWORD, "password2": STRONG_PASSWORD},
+        follow=True,
+    )
+
+    assert "You now belong to Acme Inc." in joined.text
+    membership = Membership.objects.get(user__email="eve@acme.example")
+    assert (membership.role, membership.user.get_full_name()) == ("it_admin", "Eve Engel")
+    assert client.login(username="eve@acme.example", password=STRONG_PASSWORD)
+    assert audit_actions(acme) == ["invited", "invitation_accepted"]
+
+
+def test_existing_user_signs_in_and_accepts_an_invitation(acme: Enterprise, ada: User, dan: User) -> None:
+    invite(ada, dan.email, "member")
+    client = Client()
+    page = client.get(mailed_link(), follow=True)
+    assert "sign in as <strong>dan@dune.example" in page.text
+
+    client.post(
+        "/account/login/?next=/invitations/accept/",
+        {"username": dan.email, "password": "correct horse battery"},
+    )
+    joined = client.post("/invitations/accept/", follow=True)
+
+    assert "You now belong to Acme Inc." in joined.text
+    assert Membership.objects.get(user=dan).role == Role.MEMBER
+
+
+def test_user_who_opens_another_user_s_invitation_is_asked_to_sign_out(
+    acme: Enterprise, ada: User, ben: User
+) -> None:
+    invite(ada)
+    client = signed_in(ben)
+
+    page = client.get(mailed_link(), follow=True)
+    client.post("/invitations/accept/")
+
+    assert "Sign out, then open the link in the mail again" in page.text
+    assert not Membership.objects.filter(user__email="eve@acme.example").exists()
+    assert Membership.objects.get(user=ben).role == Role.MEMBER
+
+
+def test_invitation_link_can_be_used_only_once(acme: Enterprise, ada: User) -> None:
+    invite(ada)
+    link = mailed_link()
+    form = {"name": "Eve", "password1": STRONG_PASSWORD, "password2": STRONG_PASSWORD}
+    first, second = Client(), Client()
+    for client in (first, second):
+        client.get(link)
+    first.post("/invitations/accept/", form)
+
+    again = second.post("/invitations/accept/", form)
+
+    assert again.status_code == 404
+    assert "works no longer" in again.text
+    assert Membership.objects.filter(user__email="eve@acme.example").count() == 1
+
+
+def test_expired_revoked_and_replaced_invitation_links_return_404(acme: Enterprise, ada: User) -> None:
+    invite(ada)
+    replaced = mailed_link()
+    invitation = Invitation.objects.get()
+    signed_in(ada).post(f"/enterprises/acme-inc/invitations/{invitation.pk}/resend/")
+    newest = mailed_link()
+    assert Client().get(replaced, follow=True).status_code == 404
+    assert Client().get(newest, follow=True).status_code == 200
+
+    Invitation.objects.update(expires_at=timezone.now())
+    assert Client().get(newest, follow=True).status_code == 404
+
+    Invitation.objects.update(expires_at=timezone.now() + timedelta(days=1))
+    signed_in(ada).post(f"/enterprises/acme-inc/invitations/{invitation.pk}/revoke/")
+    assert Client().get(newest, follow=True).status_code == 404
+    assert audit_actions(acme) == ["invited", "invitation_resent", "invitation_revoked"]
+
+
+def test_existing_member_cannot_be_invited(acme: Enterprise, ada: User, ben: User) -> None:
+    page = invite(ada, "BEN@acme.example")
+
+    assert "already belongs to Acme Inc." in page.text
+    assert not Invitation.objects.exists()
+
+
+def test_it_admin_cannot_revoke_an_invitation_of_another_enterprise(
+    acme: Enterprise, ada: User, birch: Enterprise, cleo: User
+) -> None:
+    invite(ada)
+    number = Invitation.objects.get().pk
+
+    response = signed_in(cleo).post(f"/enterprises/birch-ltd/invitations/{number}/revoke/")
+
+    assert response.status_code == 404
+    assert Invitation.objects.exists()
+
+
+def test_members_page_explains_each_role(acme: Enterprise, ada: User) -> None:
+    page = signed_in(ada).get(MEMBERS)
+
+    for role in Role:
+        assert role.explanation in page.text
+
+
+def test_role_change_is_written_to_the_audit_log(acme: Enterprise, ada: User, ben: User) -> None:
+    number = Membership.objects.get(user=ben).pk
+
+    signed_in(ada).post(f"{MEMBERS}{number}/role/", {"role": "it_admin"})
+
+    assert Membership.objects.get(user=ben).is_it_admin
+    entry = audit_entries_for(acme).get()
+    assert (entry.action_label, entry.actor, entry.target, entry.outcome, entry.client_ip) == (
+        "Role changed",
+        "Ada Adeyemi <ada@acme.example>",
+        "Ben Brandt <ben@acme.example>",
+        "Member → IT admin",
+        "127.0.0.1",
+    )
+
+
+def test_removal_confirmation_page_removes_no_one(acme: Enterprise, ada: User, ben: User, cleo: User) -> None:
+    path = f"{MEMBERS}{Membership.objects.get(user=ben).pk}/remove/"
+
+    assert "ben@acme.example loses" in signed_in(ada).get(path).text
+    assert signed_in(ben).get(path).status_code == 403
+    assert signed_in(cleo).get(path).status_code == 404
+    assert signed_in(ada).get(f"{MEMBERS}987654/remove/").status_code == 404
+    assert Membership.objects.filter(user=ben).exists()
+
+
+@pytest.mark.parametrize(("path", "data"), [("role/", {"role": "member"}), ("remove/", {})])
+def test_last_it_admin_cannot_be_demoted_or_removed(
+    acme: Enterprise, ada: User, ben: User, path: str, data: Any
+) -> None:
+    number = Membership.objects.get(user=ada).pk
+
+    page = signed_in(ada).post(f"{MEMBERS}{number}/{path}", data)
+
+    assert page.status_code == 302
+    assert Membership.objects.get(user=ada).is_it_admin
+    assert not Task.objects.exists()
+
+
+def test_last_it_admin_who_can_sign_in_cannot_be_removed(acme: Enterprise, ada: User, ben: User) -> None:
+    Membership.objects.update(role=Role.IT_ADMIN)
+    User.objects.filter(pk=ben.pk).update(is_active=False)
+
+    with pytest.raises(LastITAdmin):
+        memberships.remove_member(Membership.objects.get(user=ada), Actor.from_user(ada), timezone.now())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_concurrent_removals_keep_one_it_admin(acme: Enterprise, ada: User, ben: User) -> None:
+    for _ in range(5):
+        Membership.objects.all().delete()
+        it_admins = [
+            Membership.objects.create(enterprise=acme, user=user, role=Role.IT_ADMIN) for user in (ada, ben)
+        ]
+        start = threading.Barrier(2)
+        refused: list[Membership] = []
+
+        def remove(
+            membership: Membership,
+            start: threading.Barrier = start,
+            refused: list[Membership] = refused,
+        ) -> None:
+            start.wait()
+            try:
+                memberships.remove_member(membership, COMMAND_LINE, timezone.now())
+            except LastITAdmin:
+                refused.append(membership)
+            connection.close()
+
+        threads = [threading.Thread(target=remove, args=(membership,)) for membership in it_admins]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert len(refused) == 1
+        assert Membership.objects.filter(role=Role.IT_ADMIN).count() == 1
+
+
+def end_it_admin_role(change: str, ada: User, ben: User, sam: User) -> None:
+    membership = Membership.objects.get(user=ben)
+    if change == "removed":
+        signed_in(ada).post(f"{MEMBERS}{membership.pk}/remove/")
+    elif change == "demoted":
+        signed_in(ada).post(f"{MEMBERS}{membership.pk}/role/", {"role": "member"})
+    else:
+        sam.is_superuser = True
+        sam.save()
+        page = signed_in(sam).get(f"/admin/hostapp/user/{ben.pk}/change/")
+        data = {key: value for key, value in page.context["adminform"].form.initial.items() if value}
+        data |= {
+            "date_joined_0": "2026-01-01",
+            "date_joined_1": "00:00:00",
+            "groups": [],
+            "user_permissions": [],
+        }
+        data.pop("is_active")
+        response = signed_in(sam).post(f"/admin/hostapp/user/{ben.pk}/change/", data)
+        assert response.status_code == 302
+
+
+@pytest.mark.parametrize("change", ["removed", "demoted", "deactivated"])
+def test_portal_links_of_a_former_it_admin_are_revoked(
+    change: str, acme: Enterprise, ada: User, ben: User, sam: User, workos_api: responses.RequestsMock
+) -> None:
+    Membership.objects.filter(user=ben).update(role=Role.IT_ADMIN)
+    revocations = workos_api.post(f"{API}/portal/revoke_link", status=404, json={})
+    now = timezone.now()
+
+    end_it_admin_role(change, ada, ben, sam)
+
+    # Revoked now, and again later for a link that was being minted. A 404 counts as success.
+    assert run_due_tasks(now=timezone.now()) == {"completed": 1}
+    assert Task.objects.get().due_at > now + timedelta(seconds=8)
+    assert run_due_tasks(now=now + timedelta(minutes=1)) == {"completed": 1}
+    assert revocations.call_count == 2
+    assert f'"{ben.pk}"' in str(workos_api.calls[0].request.body)
+    assert audit_actions(acme)[-1] == "portal_links_revoked"
+    assert not Task.objects.exists()
+
+
+def test_failed_link_revocation_is_shown_to_staff_with_its_error(
+    acme: Enterprise, ada: User, ben: User, sam: User, workos_api: responses.RequestsMock
+) -> None:
+    Membership.objects.filter(user=ben).update(role=Role.IT_ADMIN)
+    workos_api.post(f"{API}/portal/revoke_link", status=503)
+    end_it_admin_role("removed", ada, ben, sam)
+
+    run_due_tasks(now=timezone.now())
+
+    page = signed_in(sam).get("/staff/enterprises/acme-inc/")
+    assert "Revoke portal links" in page.text
+    assert "WorkOS has a problem of its own" in page.text
+
+
+def test_removal_of_a_plain_member_enqueues_no_link_revocation(
+    acme: Enterprise, ada: User, ben: User
+) -> None:
+    signed_in(ada).post(f"{MEMBERS}{Membership.objects.get(user=ben).pk}/remove/")
+
+    assert not Membership.objects.filter(user=ben).exists()
+    assert not Task.objects.exists()
+
+
+def test_audit_log_is_filtered_and_exported_with_formulas_escaped(acme: Enterprise, ada: User) -> None:
+    at = timezone.now()
+    ada.name = '=HYPERLINK("http://evil.example")'
+    append_audit_entry(acme, Action.RENAMED, Actor.from_user(ada), at, outcome="+1")
+    append_audit_entry(acme, Action.INVITED, WORKOS, at)
+    client = signed_in(ada)
+
+    page = client.get("/enterprises/acme-inc/history/?action=renamed&person=hyperlink")
+    text = b"".join(client.get("/enterprises/acme-inc/history/export/?action=renamed")).decode()
+
+    assert "Renamed" in page.text
+    assert "WorkOS</td>" not in page.text
+    assert "\"'=HYPERLINK" in text
+    assert ",'+1," in text
+    assert "Invited" not in text
+
+
+def test_empty_token_finds_no_invitation(acme: Enterprise) -> None:
+    assert invitations.find("", now=timezone.now()) is None
