@@ -36,8 +36,8 @@ class Organization(models.Model):
 class MirroredRow(models.Model):
     """One object of WorkOS, and which version of it.
 
-    A subclass declares `state` with its choices. The row keeps the state before the last write: the upsert
-    reports changes from it, correctly with several workers.
+    The row keeps the state before the last write: the upsert reports changes from it, correctly with several
+    workers.
     """
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE)
@@ -49,8 +49,8 @@ class MirroredRow(models.Model):
     observed_at = models.DateTimeField(default=timezone.now)
     # When it entered its state: `as_of` also moves when only the name changes.
     state_since = models.DateTimeField()
-
-    state: models.CharField
+    # A subclass sets the choices.
+    state = models.CharField(max_length=20)
 
     class Meta:
         abstract = True

@@ -228,7 +228,7 @@ def test_api_key_of_another_environment_is_refused_before_any_request(
     enterprise = provisioning.provision(enroll())
     Task.objects.all().delete()
     settings.WORKOS_API_KEY = "sk_live_other"
-    queue.enqueue(TaskKind.RENAME, enterprise.external_id)
+    queue.enqueue(TaskKind.PUSH_NAME, enterprise.external_id)
     # Any request would use up this fault.
     workos_sandbox.fault("cut")
 
