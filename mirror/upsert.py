@@ -145,7 +145,7 @@ def _delete_objects(
     if not (organizations and kind.has_tombstones):
         return []
     rows = list(
-        kind.model._default_manager.select_for_update()
+        kind.model._default_manager.select_for_update(of=("self",))
         .filter(organization__in=organizations)
         .exclude(state=DELETED)
         .select_related("organization")
