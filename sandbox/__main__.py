@@ -16,7 +16,7 @@ from aiohttp import web
 
 from sandbox import app, control, seeds
 from sandbox.clock import milliseconds
-from sandbox.state import World
+from sandbox.store import World
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 

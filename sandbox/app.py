@@ -11,25 +11,26 @@ from aiohttp import web
 
 from sandbox import (  # noqa: F401  (each registers its routes)
     connections,
-    contacts,
     control,
+    dashboard,
     deletion,
     directories,
+    directory_users,
     domains,
-    endpoints,
     errors,
     events,
-    links,
+    it_contacts,
     organizations,
-    people,
     portal,
+    portal_links,
+    webhook_endpoints,
 )
-from sandbox.control.room import refuse_other_sites
+from sandbox.app_keys import DISPATCHER, FAULTS, LIMITS, WORLD, routes
+from sandbox.control.runtime import refuse_other_sites
 from sandbox.deliveries import Dispatcher
 from sandbox.faults import Fault, Faults
-from sandbox.limits import Limits
-from sandbox.requests import DISPATCHER, FAULTS, LIMITS, WORLD, routes
-from sandbox.state import World
+from sandbox.rate_limits import Limits
+from sandbox.store import World
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger("sandbox.requests")

@@ -9,8 +9,8 @@ from typing import Any
 
 from sandbox import directories
 from sandbox.deliveries import Dispatcher
-from sandbox.records import Directory
-from sandbox.state import World
+from sandbox.models import Directory
+from sandbox.store import World
 
 CHUNK = 200
 BACKLOG = 1000

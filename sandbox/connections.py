@@ -7,10 +7,10 @@ from typing import Any
 from aiohttp import web
 
 from sandbox import domains, errors, pagination
+from sandbox.app_keys import routes, world_of
 from sandbox.clock import iso
-from sandbox.records import Connection
-from sandbox.requests import routes, world_of
-from sandbox.state import World
+from sandbox.models import Connection
+from sandbox.store import World
 
 CERTIFICATE_LIFE = timedelta(days=365)
 

@@ -3,10 +3,10 @@
 from aiohttp import web
 
 from sandbox import connections, directories, domains
+from sandbox.app_keys import routes, world_of
+from sandbox.models import Organization
 from sandbox.organizations import as_json
-from sandbox.records import Organization
-from sandbox.requests import routes, world_of
-from sandbox.state import World
+from sandbox.store import World
 
 
 def delete_organization(world: World, organization: Organization, *, source: str = "api") -> None:

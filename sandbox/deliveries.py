@@ -15,8 +15,8 @@ import aiohttp
 
 from sandbox import signature
 from sandbox.faults import Fault, Faults
-from sandbox.records import Delivery, Event, WebhookEndpoint
-from sandbox.state import World
+from sandbox.models import Delivery, Event, WebhookEndpoint
+from sandbox.store import World
 
 log = logging.getLogger("sandbox.deliveries")
 

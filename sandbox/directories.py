@@ -5,9 +5,9 @@ from typing import Any
 from aiohttp import web
 
 from sandbox import domains, errors, pagination
-from sandbox.records import Directory, DirectoryGroup, DirectoryUser
-from sandbox.requests import routes, world_of
-from sandbox.state import World
+from sandbox.app_keys import routes, world_of
+from sandbox.models import Directory, DirectoryGroup, DirectoryUser
+from sandbox.store import World
 
 # Events call the API's `linked` active and its `unlinked` inactive.
 EVENT_STATES = {"linked": "active", "unlinked": "inactive"}

@@ -4,10 +4,10 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox import errors, reading
-from sandbox.records import OrganizationDomain
-from sandbox.requests import routes, world_of
-from sandbox.state import World
+from sandbox import errors, parameters
+from sandbox.app_keys import routes, world_of
+from sandbox.models import OrganizationDomain
+from sandbox.store import World
 
 VERIFIED = "verified"
 
@@ -38,7 +38,9 @@ def read(values: dict[str, Any]) -> list[tuple[str, str]] | None:
     if values.get("domain_data") is None and values.get("domains") is None:
         return None
     if values.get("domain_data") is None:
-        return [(reading.domain(item, "domains"), VERIFIED) for item in reading.texts(values, "domains")]
+        return [
+            (parameters.domain(item, "domains"), VERIFIED) for item in parameters.texts(values, "domains")
+        ]
     data = values["domain_data"]
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         raise errors.invalid("domain_data", "invalid", "domain_data must be a list of objects.")
@@ -46,7 +48,7 @@ def read(values: dict[str, Any]) -> list[tuple[str, str]] | None:
     for item in data:
         if item.get("state") not in {"pending", VERIFIED}:
             raise errors.invalid("domain_data.state", "invalid", "state must be pending or verified.")
-        wanted[reading.domain(item.get("domain"), "domain_data.domain")] = item["state"]
+        wanted[parameters.domain(item.get("domain"), "domain_data.domain")] = item["state"]
     return list(wanted.items())
 
 
@@ -130,11 +132,11 @@ def check(world: World, item: OrganizationDomain, *, source: str = "system") -> 
 @routes.post("/organization_domains")
 async def create_view(request: web.Request) -> web.Response:
     world = world_of(request)
-    values = await reading.body(request)
-    organization = world.organizations.get(reading.text(values, "organization_id"))
+    values = await parameters.body(request)
+    organization = world.organizations.get(parameters.text(values, "organization_id"))
     if organization is None:
         raise errors.not_found("Organization", values["organization_id"])
-    domain = reading.domain(reading.text(values, "domain"), "domain")
+    domain = parameters.domain(parameters.text(values, "domain"), "domain")
     if any(item.domain == domain for item in of(world, organization.id)):
         raise errors.conflict("Domain already exists for this organization.", "domain_already_exists")
     if taken(world, domain, besides=organization.id):

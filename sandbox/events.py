@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from aiohttp import web
 
 from sandbox import errors, pagination
+from sandbox.app_keys import routes, world_of
 from sandbox.clock import iso, milliseconds
 from sandbox.ids import ULID_LENGTH
-from sandbox.records import Event
-from sandbox.requests import routes, world_of
-from sandbox.state import World
+from sandbox.models import Event
+from sandbox.store import World
 
 _DAY_MS = 86_400_000
 

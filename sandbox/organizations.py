@@ -4,10 +4,10 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox import domains, errors, pagination, reading
-from sandbox.records import Organization
-from sandbox.requests import routes, world_of
-from sandbox.state import World
+from sandbox import domains, errors, pagination, parameters
+from sandbox.app_keys import routes, world_of
+from sandbox.models import Organization
+from sandbox.store import World
 
 
 def as_json(world: World, organization: Organization) -> dict[str, Any]:
@@ -41,10 +41,10 @@ def by_external_id(world: World, external_id: str) -> Organization | None:
 
 def create(world: World, values: dict[str, Any], *, source: str = "api") -> Organization:
     """Raises 422, 400 ``external_id_already_used`` or ``invalid_metadata``, 409 for a taken domain."""
-    name = reading.text(values, "name")
-    external_id = reading.external_id(values)
-    metadata = reading.metadata(values)
-    allow = reading.flag(values, "allow_profiles_outside_organization", default=False)
+    name = parameters.text(values, "name")
+    external_id = parameters.external_id(values)
+    metadata = parameters.metadata(values)
+    allow = parameters.flag(values, "allow_profiles_outside_organization", default=False)
     wanted = domains.read(values) or []
     _refuse_taken(world, external_id, wanted, besides=None)
 
@@ -74,15 +74,15 @@ def update(world: World, organization: Organization, values: dict[str, Any]) -> 
     """Fields that are absent stay; `domain_data` replaces the list. Raises as `create` does."""
     changes: dict[str, Any] = {}
     if "name" in values:
-        changes["name"] = reading.text(values, "name")
+        changes["name"] = parameters.text(values, "name")
     if "external_id" in values:
-        changes["external_id"] = reading.external_id(values)
+        changes["external_id"] = parameters.external_id(values)
     if "metadata" in values:
-        changes["metadata"] = reading.metadata(values)
+        changes["metadata"] = parameters.metadata(values)
     if "stripe_customer_id" in values:
-        changes["stripe_customer_id"] = reading.optional_text(values, "stripe_customer_id")
+        changes["stripe_customer_id"] = parameters.optional_text(values, "stripe_customer_id")
     if "allow_profiles_outside_organization" in values:
-        changes["allow_profiles_outside_organization"] = reading.flag(
+        changes["allow_profiles_outside_organization"] = parameters.flag(
             values, "allow_profiles_outside_organization", default=False
         )
     wanted = domains.read(values)
@@ -112,7 +112,7 @@ def _refuse_taken(
 @routes.post("/organizations")
 async def create_view(request: web.Request) -> web.Response:
     world = world_of(request)
-    values = await reading.body(request)
+    values = await parameters.body(request)
     values.pop("id", None)
     return web.json_response(as_json(world, create(world, values)), status=201)
 
@@ -151,4 +151,4 @@ async def get_view(request: web.Request) -> web.Response:
 async def update_view(request: web.Request) -> web.Response:
     world = world_of(request)
     organization = find(world, request.match_info["id"])
-    return web.json_response(as_json(world, update(world, organization, await reading.body(request))))
+    return web.json_response(as_json(world, update(world, organization, await parameters.body(request))))

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from sandbox import errors
-from sandbox.records import Record
-from sandbox.state import Table
+from sandbox.models import Record
+from sandbox.store import Table
 
 R = TypeVar("R", bound=Record)
 

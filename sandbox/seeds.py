@@ -5,9 +5,9 @@ from typing import Any
 
 import yaml
 
-from sandbox import directories, endpoints, errors, life, organizations
-from sandbox.records import ItContact
-from sandbox.state import World
+from sandbox import directories, errors, organizations, scenarios, webhook_endpoints
+from sandbox.models import ItContact
+from sandbox.store import World
 
 _KNOWN = {"organizations", "webhook_endpoints", "switches"}
 _ORGANIZATION_KNOWN = {
@@ -51,7 +51,7 @@ def sow(world: World, seed: dict[str, Any]) -> dict[str, int]:
     try:
         world.switches.change(seed.get("switches") or {})
         for row in seed.get("webhook_endpoints") or []:
-            endpoints.create(
+            webhook_endpoints.create(
                 world,
                 row["url"],
                 secret=row.get("secret"),
@@ -88,12 +88,12 @@ def _organization(world: World, row: dict[str, Any]) -> None:
         )
     for item in row.get("connections") or []:
         _only(item, {"type", "state", "name"}, "a connection")
-        life.connect(
+        scenarios.connect(
             world, organization, item["type"], state=item.get("state", "active"), name=item.get("name")
         )
     for item in row.get("directories") or []:
         _only(item, {"type", "state", "name", "users", "groups"}, "a directory")
-        directory = life.sync(
+        directory = scenarios.sync(
             world,
             organization,
             item["type"],

@@ -2,13 +2,13 @@
 
 from sandbox.portal import (  # noqa: F401  (each registers its pages)
     audit_logs,
-    certificates,
+    certificate_renewal,
     destinations,
-    domain_pages,
+    domain_verification,
     dsync,
     sso,
 )
-from sandbox.portal.visits import routes, unknown_page
+from sandbox.portal.sessions import routes, unknown_page
 
 # Last, so that every page has been asked before it.
 routes.get("/portal/{tail:.*}")(unknown_page)

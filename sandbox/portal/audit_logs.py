@@ -4,7 +4,7 @@ from itertools import islice
 
 from aiohttp import web
 
-from sandbox.portal.visits import Visit, routes, visiting
+from sandbox.portal.sessions import Visit, routes, visiting
 
 SHOWN = 50
 

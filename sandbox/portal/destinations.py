@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from sandbox.models import Destination
 from sandbox.portal.providers import Field
-from sandbox.portal.visits import Visit, answers, routes, visiting
-from sandbox.records import Destination
+from sandbox.portal.sessions import Visit, answers, routes, visiting
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 from aiohttp import web
 
 from sandbox import directories
+from sandbox.models import Directory
 from sandbox.portal.providers import DIRECTORY_PROVIDERS, directory_provider
-from sandbox.portal.visits import Visit, answers, routes, visiting
-from sandbox.records import Directory
+from sandbox.portal.sessions import Visit, answers, routes, visiting
 
 SAYS = {
     "validating": "Waiting for the provider",

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from sandbox import connections
+from sandbox.models import Connection
 from sandbox.portal.providers import CONNECTION_PROVIDERS, Field, connection_provider
-from sandbox.portal.visits import Visit, answers, routes, visiting
-from sandbox.records import Connection
+from sandbox.portal.sessions import Visit, answers, routes, visiting
 
 SAYS = {
     "draft": "Started",

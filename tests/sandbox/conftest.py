@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 from workos import WorkOSClient
 
 from sandbox.client import Sandbox
-from tests.sandbox.browsing import SCRIPTED
+from tests.sandbox.accessibility import SCRIPTED
 
 
 @pytest.fixture

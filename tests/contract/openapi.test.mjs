@@ -1,7 +1,7 @@
 // Every answer of the sandbox is one that WorkOS's published OpenAPI document allows.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { objections } from "./document.mjs";
+import { objections } from "./openapi.mjs";
 import { KEY, startSandbox } from "./sandbox.mjs";
 
 let sandbox;

@@ -4,9 +4,9 @@ from aiohttp import web
 
 from sandbox import connections
 from sandbox.clock import milliseconds
+from sandbox.models import Connection
 from sandbox.portal.providers import connection_provider
-from sandbox.portal.visits import Visit, answers, routes, visiting
-from sandbox.records import Connection
+from sandbox.portal.sessions import Visit, answers, routes, visiting
 
 INTENT = "certificate_renewal"
 _DAY_MS = 86_400_000

@@ -8,10 +8,10 @@ from typing import Any
 from aiohttp import web
 
 from sandbox import rendering
+from sandbox.app_keys import world_of
 from sandbox.clock import iso
-from sandbox.records import Organization, PortalLink, PortalSession
-from sandbox.requests import world_of
-from sandbox.state import World
+from sandbox.models import Organization, PortalLink, PortalSession
+from sandbox.store import World
 
 routes = web.RouteTableDef()
 
@@ -94,7 +94,7 @@ def visiting(
             except Closed as closed:
                 return closed_page(closed)
             if intent is not None and intent not in visit.link.intents:
-                return visit.page("not_here.html", status=404)
+                return visit.page("wrong_intent.html", status=404)
             return await page(request, visit)
 
         return enter

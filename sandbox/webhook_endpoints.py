@@ -5,11 +5,11 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from sandbox import errors, pagination, reading
+from sandbox import errors, pagination, parameters
+from sandbox.app_keys import routes, world_of
 from sandbox.event_types import EVENT_TYPES
-from sandbox.records import WebhookEndpoint
-from sandbox.requests import routes, world_of
-from sandbox.state import World
+from sandbox.models import WebhookEndpoint
+from sandbox.store import World
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -34,7 +34,7 @@ def create(
 
 def read_url(values: dict[str, Any]) -> str:
     """Raises 422 ``invalid_url``: HTTPS, or HTTP to this machine."""
-    url = reading.text(values, "endpoint_url")
+    url = parameters.text(values, "endpoint_url")
     try:
         parts = urlsplit(url)
         sound = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
@@ -49,7 +49,7 @@ def read_url(values: dict[str, Any]) -> str:
 
 
 def read_events(values: dict[str, Any]) -> tuple[str, ...]:
-    events = reading.texts(values, "events")
+    events = parameters.texts(values, "events")
     unknown = [name for name in events if name not in EVENT_TYPES]
     if unknown or not events:
         raise errors.invalid("events", "unknown_event_type", f"Unknown event types: {', '.join(unknown)}")
@@ -72,7 +72,7 @@ def find(world: World, endpoint_id: str) -> WebhookEndpoint:
 @routes.post("/webhook_endpoints")
 async def create_view(request: web.Request) -> web.Response:
     world = world_of(request)
-    values = await reading.body(request)
+    values = await parameters.body(request)
     url, events = read_url(values), read_events(values)
     _refuse_duplicate(world, url)
     return web.json_response(create(world, url, events=events).as_json(), status=201)
@@ -88,7 +88,7 @@ async def list_view(request: web.Request) -> web.Response:
 async def update_view(request: web.Request) -> web.Response:
     world = world_of(request)
     endpoint = find(world, request.match_info["id"])
-    values = await reading.body(request)
+    values = await parameters.body(request)
     changes: dict[str, Any] = {}
     if "endpoint_url" in values:
         changes["endpoint_url"] = read_url(values)

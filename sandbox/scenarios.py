@@ -2,9 +2,9 @@
 
 from sandbox import connections, directories, domains, organizations
 from sandbox.deletion import delete_organization
+from sandbox.models import Connection, Directory, Organization, OrganizationDomain
 from sandbox.portal.providers import connection_provider, directory_provider
-from sandbox.records import Connection, Directory, Organization, OrganizationDomain
-from sandbox.state import World
+from sandbox.store import World
 
 
 def connect(

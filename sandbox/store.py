@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from sandbox.clock import Clock
 from sandbox.ids import Ids
-from sandbox.records import (
+from sandbox.models import (
     Connection,
     Delivery,
     Destination,

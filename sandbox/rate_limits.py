@@ -3,7 +3,7 @@
 from collections import Counter
 
 from sandbox import errors
-from sandbox.state import World
+from sandbox.store import World
 
 _MINUTE_MS = 60_000
 

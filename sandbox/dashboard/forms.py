@@ -5,13 +5,21 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox import connections, directories, endpoints, errors, life, links, organizations
+from sandbox import (
+    connections,
+    directories,
+    errors,
+    organizations,
+    portal_links,
+    scenarios,
+    webhook_endpoints,
+)
+from sandbox.app_keys import DISPATCHER, FAULTS, world_of
 from sandbox.clock import milliseconds
-from sandbox.control.ordering import end_links
-from sandbox.control.pages import faults_page, switches_page
-from sandbox.control.room import BURSTS, empty, routes
+from sandbox.control.faults import end_links
+from sandbox.control.runtime import BURSTS, empty, routes
+from sandbox.dashboard.pages import faults_page, switches_page
 from sandbox.deletion import delete_organization
-from sandbox.requests import DISPATCHER, FAULTS, world_of
 
 # The one number that a kind of fault on a webhook's way has.
 NUMBER_OF = {"duplicate": "copies", "delay": "seconds", "reorder": "size", "old_timestamp": "seconds"}
@@ -51,9 +59,9 @@ async def open_portal(request: web.Request) -> web.Response:
     world = world_of(request)
     row = organizations.find(world, request.match_info["id"])
     intent = (await _form(request)).get("intent", "")
-    intents = (intent,) if intent in links.INTENTS else links.INTENTS
+    intents = (intent,) if intent in portal_links.INTENTS else portal_links.INTENTS
     back = f"{world.public_url}/_sandbox/room/organizations/{row.id}"
-    link = links.create(world, row.id, intents, return_url=back, success_url=back)
+    link = portal_links.create(world, row.id, intents, return_url=back, success_url=back)
     raise web.HTTPSeeOther(f"/portal/launch?secret={link.secret}", headers={"Referrer-Policy": "no-referrer"})
 
 
@@ -66,9 +74,9 @@ async def act(request: web.Request) -> web.Response:
     subject = form.get("subject", "")
     match form.get("deed"):
         case "connect":
-            life.connect(world, row, "OktaSAML")
+            scenarios.connect(world, row, "OktaSAML")
         case "sync":
-            life.sync(world, row, "okta scim v2.0", users=3)
+            scenarios.sync(world, row, "okta scim v2.0", users=3)
         case "activate":
             connections.activate(world, connections.find(world, subject), source="dashboard")
         case "deactivate":
@@ -105,8 +113,8 @@ async def set_webhook(request: web.Request) -> web.Response:
     """Add an endpoint for every event; its secret is shown on the page."""
     world = world_of(request)
     form = await _form(request)
-    url = endpoints.read_url({"endpoint_url": form.get("url", "")})
-    endpoints.create(world, url, secret=form.get("secret") or None)
+    url = webhook_endpoints.read_url({"endpoint_url": form.get("url", "")})
+    webhook_endpoints.create(world, url, secret=form.get("secret") or None)
     raise _back("room/deliveries")
 
 
@@ -167,7 +175,7 @@ async def start_burst(request: web.Request) -> web.Response:
 
 @routes.post("/_sandbox/room/lives")
 async def whole_life(request: web.Request) -> web.Response:
-    life.whole(world_of(request), "Lifetime Inc.")
+    scenarios.whole(world_of(request), "Lifetime Inc.")
     raise _back("room/deliveries")
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from workos import WorkOSClient
 
 from sandbox.client import Sandbox
-from tests.sandbox.browsing import sound
+from tests.sandbox.accessibility import sound
 from tests.sandbox.conftest import Receiver
 
 pytestmark = pytest.mark.browser

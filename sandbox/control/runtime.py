@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from sandbox import endpoints, errors, reading, seeds
+from sandbox import errors, parameters, seeds, webhook_endpoints
+from sandbox.app_keys import DISPATCHER, FAULTS, LIMITS, WORLD, world_of
 from sandbox.bursts import Bursts
 from sandbox.clock import milliseconds
-from sandbox.requests import DISPATCHER, FAULTS, LIMITS, WORLD, world_of
 
 routes = web.RouteTableDef()
 
@@ -48,7 +48,7 @@ def begin(app: web.Application, *, seeded: bool = True) -> None:
             # The same endpoint as before: deliveries that wait for it in a state file are still its own.
             world.endpoints.put(world.changed(known[0], secret=secret))
         else:
-            endpoints.create(world, url, secret=secret)
+            webhook_endpoints.create(world, url, secret=secret)
     # A state file that already holds a world is not sown over.
     if seeded and beginning.seed and not len(world.organizations):
         seeds.sow(world, beginning.seed)
@@ -91,8 +91,8 @@ async def health(request: web.Request) -> web.Response:
 @routes.post("/_sandbox/reset")
 async def reset(request: web.Request) -> web.Response:
     """Back to the beginning. `{"seed": false}` leaves the seed out."""
-    values = await reading.body(request)
-    await empty(request.app, seeded=reading.flag(values, "seed", default=True))
+    values = await parameters.body(request)
+    await empty(request.app, seeded=parameters.flag(values, "seed", default=True))
     return web.json_response({"status": "reset"})
 
 
@@ -109,8 +109,8 @@ async def seed(request: web.Request) -> web.Response:
 @routes.post("/_sandbox/settle")
 async def settle(request: web.Request) -> web.Response:
     """Wait until nothing is to be delivered and no burst runs, `seconds` at most (10); else 409."""
-    values = await reading.body(request)
-    until = time.monotonic() + reading.number(values, "seconds", default=10)
+    values = await parameters.body(request)
+    until = time.monotonic() + parameters.number(values, "seconds", default=10)
     dispatcher, bursts = request.app[DISPATCHER], request.app[BURSTS]
     while dispatcher.pending() or bursts.running():
         if time.monotonic() > until:
@@ -127,7 +127,7 @@ async def switches(request: web.Request) -> web.Response:
 @routes.patch("/_sandbox/switches")
 async def set_switches(request: web.Request) -> web.Response:
     try:
-        world_of(request).switches.change(await reading.body(request))
+        world_of(request).switches.change(await parameters.body(request))
     except ValueError as error:
         raise errors.bad_request(str(error)) from error
     return web.json_response(world_of(request).switches.as_json())
@@ -137,16 +137,16 @@ async def set_switches(request: web.Request) -> web.Response:
 async def set_clock(request: web.Request) -> web.Response:
     """`{"freeze": true | "2026-01-15T12:00:00Z"}`, `{"advance": seconds}`, `{"freeze": false}` runs again."""
     clock = world_of(request).clock
-    values = await reading.body(request)
+    values = await parameters.body(request)
     if values.get("freeze") is False:
         clock.reset()
     elif values.get("freeze") is True:
         clock.freeze()
     elif "freeze" in values:
         try:
-            clock.freeze(milliseconds(reading.text(values, "freeze")))
+            clock.freeze(milliseconds(parameters.text(values, "freeze")))
         except ValueError as error:
             raise errors.bad_request(f"freeze is a time such as 2026-01-15T12:00:00Z: {error}") from error
     if "advance" in values:
-        clock.advance(reading.number(values, "advance", default=0))
+        clock.advance(parameters.number(values, "advance", default=0))
     return web.json_response({"now": clock.now(), "frozen": clock.frozen})

@@ -5,9 +5,9 @@ from typing import Any
 from aiohttp import web
 
 from sandbox import directories, errors, pagination
-from sandbox.records import DirectoryGroup, DirectoryUser
-from sandbox.requests import routes, world_of
-from sandbox.state import World
+from sandbox.app_keys import routes, world_of
+from sandbox.models import DirectoryGroup, DirectoryUser
+from sandbox.store import World
 
 
 def _need_one(request: web.Request, *names: str) -> None:

@@ -2,10 +2,10 @@
 
 from aiohttp import web
 
-from sandbox import errors, links, organizations, reading
-from sandbox.records import ItContact, Mail, PortalLink
-from sandbox.requests import routes, world_of
-from sandbox.state import World
+from sandbox import errors, organizations, parameters, portal_links
+from sandbox.app_keys import routes, world_of
+from sandbox.models import ItContact, Mail, PortalLink
+from sandbox.store import World
 
 SETUP_LINK_SECONDS = 30 * 86_400
 # Spelled as the invitation spells them; the portal's own words are those of Portal Links.
@@ -55,7 +55,7 @@ async def list_view(request: web.Request) -> web.Response:
 async def create_view(request: web.Request) -> web.Response:
     world = world_of(request)
     organization = organizations.find(world, request.match_info["id"])
-    email = reading.email(await reading.body(request), "email")
+    email = parameters.email(await parameters.body(request), "email")
     if world.contacts.where(organization_id=organization.id, email=email):
         raise errors.conflict("An IT contact with this email already exists.")
     contact = world.contacts.put(
@@ -70,7 +70,7 @@ async def create_view(request: web.Request) -> web.Response:
 async def delete_view(request: web.Request) -> web.Response:
     world, contact = _find(request)
     for link in world.links.where(contact_id=contact.id):
-        links.revoke(world, link)
+        portal_links.revoke(world, link)
     world.contacts.drop(contact.id)
     return web.Response(status=204)
 
@@ -78,13 +78,13 @@ async def delete_view(request: web.Request) -> web.Response:
 @routes.post("/organizations/{id}/it_contacts/{contact_id}/invite")
 async def invite_view(request: web.Request) -> web.Response:
     world, contact = _find(request)
-    intents = reading.texts(await reading.body(request), "intents")
+    intents = parameters.texts(await parameters.body(request), "intents")
     unknown = [name for name in intents if name not in INVITE_INTENTS]
     if unknown or not intents:
         raise errors.invalid("intents", "invalid", f"intents must be some of {', '.join(INVITE_INTENTS)}.")
     if _invitations(world, contact.organization_id):
         raise errors.conflict("The organization already has an active invitation.")
-    link = links.create(
+    link = portal_links.create(
         world,
         contact.organization_id,
         tuple(INVITE_INTENTS[name] for name in dict.fromkeys(intents)),
@@ -97,7 +97,7 @@ async def invite_view(request: web.Request) -> web.Response:
             id=world.ids.new("mail"),
             to=contact.email,
             subject=f"Set up {organization.name}",
-            link=links.address(world, link),
+            link=portal_links.address(world, link),
             **world.born(),
         )
     )
@@ -111,5 +111,5 @@ async def revoke_view(request: web.Request) -> web.Response:
     if not active:
         raise errors.not_found("Invitation", contact.id)
     for link in active:
-        links.revoke(world, link)
+        portal_links.revoke(world, link)
     return web.Response(status=204)

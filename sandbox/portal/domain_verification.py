@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from sandbox import domains, reading
-from sandbox.portal.visits import Visit, answers, routes, visiting
-from sandbox.records import OrganizationDomain
+from sandbox import domains, parameters
+from sandbox.models import OrganizationDomain
+from sandbox.portal.sessions import Visit, answers, routes, visiting
 
 INTENT = "domain_verification"
 SAYS = {"pending": "Waiting for the record", "verified": "Verified", "failed": "Failed"}
@@ -34,7 +34,7 @@ async def overview(_request: web.Request, visit: Visit) -> web.StreamResponse:
 @visiting(INTENT)
 async def added(request: web.Request, visit: Visit) -> web.StreamResponse:
     given = (await answers(request)).get("domain", "").lower()
-    if not reading.is_domain(given):
+    if not parameters.is_domain(given):
         return _overview(visit, error="Enter a domain such as example.com.", given=given)
     held = next((row for row in domains.of(visit.world, visit.organization.id) if row.domain == given), None)
     if held is None:

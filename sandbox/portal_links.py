@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from sandbox import errors, organizations, reading
+from sandbox import errors, organizations, parameters
+from sandbox.app_keys import routes, world_of
 from sandbox.clock import iso
-from sandbox.endpoints import LOOPBACK
-from sandbox.records import ItContact, PortalLink
-from sandbox.requests import routes, world_of
-from sandbox.state import World
+from sandbox.models import ItContact, PortalLink
+from sandbox.store import World
+from sandbox.webhook_endpoints import LOOPBACK
 
 INTENTS = (
     "sso",
@@ -63,7 +63,7 @@ def revoke(world: World, link: PortalLink) -> None:
 
 
 def _back(values: dict[str, Any], name: str) -> str | None:
-    url = reading.optional_text(values, name)
+    url = parameters.optional_text(values, name)
     if url is None:
         return None
     try:
@@ -81,18 +81,18 @@ def _back(values: dict[str, Any], name: str) -> str | None:
 @routes.post("/portal/generate_link")
 async def generate_view(request: web.Request) -> web.Response:
     world = world_of(request)
-    values = await reading.body(request)
-    organization_id = reading.text(values, "organization")
-    intent = reading.optional_text(values, "intent")
+    values = await parameters.body(request)
+    organization_id = parameters.text(values, "organization")
+    intent = parameters.optional_text(values, "intent")
     if intent is not None and intent not in INTENTS:
         raise errors.invalid("intent", "invalid", f"intent must be one of {', '.join(INTENTS)}.")
     return_url, success_url = _back(values, "return_url"), _back(values, "success_url")
-    external_user_id = reading.optional_text(values, "external_user_id")
+    external_user_id = parameters.optional_text(values, "external_user_id")
     emails: list[str] = []
     if values.get("it_contact_emails") is not None:
         emails = [
-            reading.email({"it_contact_emails": item}, "it_contact_emails")
-            for item in reading.texts(values, "it_contact_emails")
+            parameters.email({"it_contact_emails": item}, "it_contact_emails")
+            for item in parameters.texts(values, "it_contact_emails")
         ]
     if len(emails) > IT_CONTACT_EMAILS_MAX:
         raise errors.invalid("it_contact_emails", "invalid", "it_contact_emails takes up to 20 addresses.")
@@ -127,9 +127,9 @@ async def generate_view(request: web.Request) -> web.Response:
 @routes.post("/portal/revoke_link")
 async def revoke_view(request: web.Request) -> web.Response:
     world = world_of(request)
-    values = await reading.body(request)
-    organization = organizations.find(world, reading.text(values, "organization"))
-    external_user_id = reading.text(values, "external_user_id")
+    values = await parameters.body(request)
+    organization = organizations.find(world, parameters.text(values, "organization"))
+    external_user_id = parameters.text(values, "external_user_id")
     for link in world.links.where(organization_id=organization.id, external_user_id=external_user_id):
         revoke(world, link)
     return web.Response(status=204)

@@ -4,8 +4,8 @@ from aiohttp import web
 
 from sandbox.deliveries import Dispatcher
 from sandbox.faults import Faults
-from sandbox.limits import Limits
-from sandbox.state import World
+from sandbox.rate_limits import Limits
+from sandbox.store import World
 
 WORLD = web.AppKey("world", World)
 DISPATCHER = web.AppKey("dispatcher", Dispatcher)

@@ -8,7 +8,7 @@ from workos import WorkOSClient
 from workos.organizations.models import OrganizationDomainData
 
 from sandbox.client import Sandbox
-from tests.sandbox.browsing import sound
+from tests.sandbox.accessibility import sound
 from tests.sandbox.conftest import Receiver
 
 pytestmark = pytest.mark.browser

@@ -7,10 +7,10 @@ from typing import Any
 from aiohttp import web
 
 from sandbox import errors, organizations, rendering
-from sandbox.control.room import BURSTS, routes
+from sandbox.app_keys import DISPATCHER, FAULTS, world_of
+from sandbox.control.runtime import BURSTS, routes
 from sandbox.faults import ON_ANSWER, ON_DELIVERY
-from sandbox.portal.visits import INTENT_NAMES
-from sandbox.requests import DISPATCHER, FAULTS, world_of
+from sandbox.portal.sessions import INTENT_NAMES
 from sandbox.switches import SAYS
 
 ROWS = 100
@@ -21,7 +21,7 @@ def show(
     request: web.Request, template: str, here: str, *, status: int = 200, **context: Any
 ) -> web.Response:
     return rendering.page(
-        f"control/{template}",
+        f"dashboard/{template}",
         referrer="same-origin",
         status=status,
         here=here,

@@ -4,37 +4,37 @@ from typing import Any, cast
 
 from aiohttp import web
 
-from sandbox import directories, endpoints, errors, life, links, reading
-from sandbox.control.room import BURSTS, routes
-from sandbox.requests import FAULTS, world_of
-from sandbox.state import World
+from sandbox import directories, errors, parameters, portal_links, scenarios, webhook_endpoints
+from sandbox.app_keys import FAULTS, world_of
+from sandbox.control.runtime import BURSTS, routes
+from sandbox.store import World
 
 
 @routes.put("/_sandbox/webhook")
 async def set_webhook(request: web.Request) -> web.Response:
     """Make `{"url": …, "secret": …}` the only endpoint, for every event; without a url there is none."""
     world = world_of(request)
-    values = await reading.body(request)
+    values = await parameters.body(request)
     for row in world.endpoints:
         world.endpoints.drop(row.id)
     if values.get("url") is None:
         return web.Response(status=204)
-    url = endpoints.read_url({"endpoint_url": values["url"]})
-    endpoint = endpoints.create(world, url, secret=reading.optional_text(values, "secret"))
+    url = webhook_endpoints.read_url({"endpoint_url": values["url"]})
+    endpoint = webhook_endpoints.create(world, url, secret=parameters.optional_text(values, "secret"))
     return web.json_response(endpoint.as_json(), status=201)
 
 
 @routes.post("/_sandbox/events")
 async def emit(request: web.Request) -> web.Response:
     """Emit any event with any data, one that WorkOS never sent too: `{"event": …, "data": {…}}`."""
-    values = await reading.body(request)
+    values = await parameters.body(request)
     data = values.get("data", {})
     if not isinstance(data, dict):
         raise errors.invalid("data", "invalid", "data must be an object.")
     event = world_of(request).emit(
-        reading.text(values, "event"),
+        parameters.text(values, "event"),
         cast("dict[str, Any]", data),
-        organization_id=reading.optional_text(values, "organization_id"),
+        organization_id=parameters.optional_text(values, "organization_id"),
         source="system",
     )
     return web.json_response(event.as_json(), status=201)
@@ -43,7 +43,7 @@ async def emit(request: web.Request) -> web.Response:
 @routes.post("/_sandbox/faults")
 async def order_fault(request: web.Request) -> web.Response:
     """`{"kind": …, "times": 1, …}`; the kinds and their values are in sandbox/faults.py."""
-    values = await reading.body(request)
+    values = await parameters.body(request)
     try:
         fault = request.app[FAULTS].order(world_of(request).ids.new("fault"), values)
     except ValueError as error:
@@ -71,7 +71,7 @@ def end_links(world: World, deed: str, organization_id: str | None) -> int:
         if organization_id not in {None, link.organization_id} or link.revoked:
             continue
         if deed == "revoke":
-            links.revoke(world, link)
+            portal_links.revoke(world, link)
         else:
             world.links.put(world.changed(link, expires_at=world.clock.now()))
         ended += 1
@@ -80,9 +80,9 @@ def end_links(world: World, deed: str, organization_id: str | None) -> int:
 
 @routes.post("/_sandbox/links/{deed:expire|revoke}")
 async def end_links_view(request: web.Request) -> web.Response:
-    values = await reading.body(request)
+    values = await parameters.body(request)
     ended = end_links(
-        world_of(request), request.match_info["deed"], reading.optional_text(values, "organization_id")
+        world_of(request), request.match_info["deed"], parameters.optional_text(values, "organization_id")
     )
     return web.json_response({"ended": ended})
 
@@ -90,11 +90,11 @@ async def end_links_view(request: web.Request) -> web.Response:
 @routes.post("/_sandbox/bursts")
 async def start_burst(request: web.Request) -> web.Response:
     """`{"directory_id": …, "count": 100000, "event": "dsync.user.created"}`."""
-    values = await reading.body(request)
-    directory = directories.find(world_of(request), reading.text(values, "directory_id"))
-    event = reading.optional_text(values, "event") or "dsync.user.created"
+    values = await parameters.body(request)
+    directory = directories.find(world_of(request), parameters.text(values, "directory_id"))
+    event = parameters.optional_text(values, "event") or "dsync.user.created"
     try:
-        burst = request.app[BURSTS].start(directory, event, reading.whole(values, "count", default=0))
+        burst = request.app[BURSTS].start(directory, event, parameters.whole(values, "count", default=0))
     except ValueError as error:
         raise errors.bad_request(str(error)) from error
     return web.json_response(burst.as_json(), status=201)
@@ -103,6 +103,6 @@ async def start_burst(request: web.Request) -> web.Response:
 @routes.post("/_sandbox/lives")
 async def whole_life(request: web.Request) -> web.Response:
     """An organization's whole life, from creation to deletion: every kind of event on the way."""
-    values = await reading.body(request)
-    name = reading.optional_text(values, "name") or "Lifetime Inc."
-    return web.json_response({"organization_id": life.whole(world_of(request), name)}, status=201)
+    values = await parameters.body(request)
+    name = parameters.optional_text(values, "name") or "Lifetime Inc."
+    return web.json_response({"organization_id": scenarios.whole(world_of(request), name)}, status=201)

@@ -5,9 +5,9 @@ from typing import Any
 
 from aiohttp import web
 
-from sandbox import connections, directories, errors, organizations, reading
-from sandbox.control.room import BURSTS, routes
-from sandbox.requests import DISPATCHER, FAULTS, world_of
+from sandbox import connections, directories, errors, organizations, parameters
+from sandbox.app_keys import DISPATCHER, FAULTS, world_of
+from sandbox.control.runtime import BURSTS, routes
 
 MOST = 1000
 
@@ -44,7 +44,7 @@ async def events(request: web.Request) -> web.Response:
         if query.get("event", event.event) == event.event
         and query.get("organization_id", event.organization_id) == event.organization_id
     )
-    latest = list(islice(rows, reading.counted(request, "limit", default=MOST)))
+    latest = list(islice(rows, parameters.counted(request, "limit", default=MOST)))
     return listed([event.as_json() for event in latest[::-1]])
 
 
@@ -65,7 +65,7 @@ async def deliveries(request: web.Request) -> web.Response:
         for row in world_of(request).deliveries.walk(backwards=True)
         if query.get("state", row.state) == row.state and query.get("event", row.event) == row.event
     )
-    latest = list(islice(rows, reading.counted(request, "limit", default=MOST)))
+    latest = list(islice(rows, parameters.counted(request, "limit", default=MOST)))
     return listed([row.as_json() for row in latest[::-1]])
 
 

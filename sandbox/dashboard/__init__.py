@@ -1,0 +1,3 @@
+"""The dashboard under /_sandbox: pages and forms for what the control API does."""
+
+from sandbox.dashboard import forms, pages  # noqa: F401  (each registers its routes)
