@@ -15,13 +15,13 @@ import yaml
 from aiohttp import web
 
 from sandbox import app, control, seeds
-from sandbox.clock import milliseconds
-from sandbox.store import World
+from sandbox.clock import parse_timestamp
+from sandbox.store import Store
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
         description="A stand-in for WorkOS, for development and tests: API, Admin Portal, signed webhooks.",
@@ -39,26 +39,26 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "--switch", action="append", default=[], metavar="NAME=VALUE", help="set a switch; may be repeated"
     )
     parser.add_argument("--quiet", action="store_true", help="print the address only, not each request")
-    given = parser.parse_args(arguments)
-    if given.webhook_secret and not given.webhook_url:
+    options = parser.parse_args(arguments)
+    if options.webhook_secret and not options.webhook_url:
         parser.error("--webhook-secret needs --webhook-url")
-    if given.webhook_url and not given.webhook_secret:
-        given.webhook_secret = f"whsec_{secrets.token_hex(16)}"
+    if options.webhook_url and not options.webhook_secret:
+        options.webhook_secret = f"whsec_{secrets.token_hex(16)}"
     try:
-        given.switches = dict(_switch(item) for item in given.switch)
+        options.switches = dict(_parse_switch(item) for item in options.switch)
     except ValueError as error:
         parser.error(str(error))
-    return given
+    return options
 
 
-def _switch(text: str) -> tuple[str, object]:
+def _parse_switch(text: str) -> tuple[str, object]:
     name, equals, value = text.partition("=")
     if not equals:
         raise ValueError(f"--switch {text}: write NAME=VALUE")
     return name, yaml.safe_load(value)
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind_socket(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -70,72 +70,72 @@ def _bind(host: str, port: int) -> socket.socket:
     return listening
 
 
-async def serve(given: argparse.Namespace, listening: socket.socket) -> None:
+async def serve(options: argparse.Namespace, listening: socket.socket) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
 
     port = listening.getsockname()[1]
-    world = World(
-        public_url=(given.public_url or f"http://localhost:{port}").rstrip("/"),
-        state_file=given.state,
-        random_seed=given.random_seed,
+    store = Store(
+        public_url=(options.public_url or f"http://localhost:{port}").rstrip("/"),
+        state_path=options.state,
+        random_seed=options.random_seed,
     )
-    beginning = control.Beginning(
-        switches=given.switches,
-        webhook=(given.webhook_url, given.webhook_secret) if given.webhook_url else None,
-        seed=seeds.read(given.seed) if given.seed else {},
-        frozen_at=milliseconds(given.freeze) if given.freeze else None,
+    initial_state = control.InitialState(
+        switches=options.switches,
+        webhook=(options.webhook_url, options.webhook_secret) if options.webhook_url else None,
+        seed=seeds.load_seed(options.seed) if options.seed else {},
+        frozen_at=parse_timestamp(options.freeze) if options.freeze else None,
     )
-    application = app.build(world, beginning)
+    application = app.build_app(store, initial_state)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
     await runner.setup()
     try:
-        control.begin(application)
+        control.apply_initial_state(application)
         await web.SockSite(runner, listening, shutdown_timeout=0.2).start()
-        announce(given, world, port)
+        print_addresses(options, store, port)
         await stop.wait()
     finally:
         await runner.cleanup()
 
 
-def announce(given: argparse.Namespace, world: World, port: int) -> None:
+def print_addresses(options: argparse.Namespace, store: Store, port: int) -> None:
     lines = [
         "This is a sandbox: a stand-in for WorkOS, for development and tests. It is not WorkOS.",
-        f"  API           http://{given.host}:{port}   (any key that begins {app.KEY_PREFIX})",
-        f"  Control room  {world.public_url}{app.CONTROL}/",
-        f"  State         {given.state or 'in memory, gone when it stops'}",
+        f"  API           http://{options.host}:{port}   (any key that begins {app.KEY_PREFIX})",
+        f"  Control room  {store.public_url}{app.CONTROL}/",
+        f"  State         {options.state or 'in memory, gone when it stops'}",
     ]
-    if given.webhook_url:
-        lines.append(f"  Webhooks      {given.webhook_url}   (secret {given.webhook_secret})")
-    if given.host not in LOOPBACK:
+    if options.webhook_url:
+        lines.append(f"  Webhooks      {options.webhook_url}   (secret {options.webhook_secret})")
+    if options.host not in LOOPBACK:
         lines.append(
-            f"  WARNING       it listens on {given.host}: others on the network can reach and change it."
+            f"  WARNING       it listens on {options.host}: others on the network can reach and change it."
         )
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 
 
 def main(arguments: list[str] | None = None) -> int:
-    given = parse(arguments)
+    options = parse_arguments(arguments)
     logging.basicConfig(
-        level=logging.WARNING if given.quiet else logging.INFO,
+        level=logging.WARNING if options.quiet else logging.INFO,
         format="%(asctime)s %(message)s",
         datefmt="%H:%M:%S",
     )
     try:
-        listening = _bind(given.host, given.port)
+        listening = _bind_socket(options.host, options.port)
     except OSError as error:
         what = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be bound: {error.strerror}"
         sys.stderr.write(
-            f"Port {given.port} on {given.host} {what}. Choose another with --port; 0 takes a free one.\n"
+            f"Port {options.port} on {options.host} {what}. Choose another with --port; 0 takes a free one.\n"
         )
         return 1
     with contextlib.closing(listening):
         try:
-            asyncio.run(serve(given, listening))
-        except (seeds.BadSeed, ValueError) as error:
+            asyncio.run(serve(options, listening))
+        except (seeds.InvalidSeed, ValueError) as error:
             sys.stderr.write(f"{error}\n")
             return 1
     return 0

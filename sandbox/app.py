@@ -25,12 +25,12 @@ from sandbox import (  # noqa: F401  (each registers its routes)
     portal_links,
     webhook_endpoints,
 )
-from sandbox.app_keys import DISPATCHER, FAULTS, LIMITS, WORLD, routes
-from sandbox.control.runtime import refuse_other_sites
+from sandbox.app_keys import DISPATCHER, FAULTS, RATE_LIMITER, STORE, routes
+from sandbox.control.runtime import reject_cross_site_request
 from sandbox.deliveries import Dispatcher
 from sandbox.faults import Fault, Faults
-from sandbox.rate_limits import Limits
-from sandbox.store import World
+from sandbox.rate_limits import RateLimiter
+from sandbox.store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger("sandbox.requests")
@@ -75,7 +75,7 @@ def _sign_off(request: web.Request, response: web.StreamResponse, began: float) 
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
-    except errors.Refusal as refusal:
+    except errors.ApiError as refusal:
         return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
     except web.HTTPException as error:
         if error.status < 400 or not is_api(request):
@@ -93,9 +93,9 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 async def misbehave(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer as a fault orders; the control room itself is always sound."""
     if request.path.startswith(CONTROL):
-        refuse_other_sites(request)
+        reject_cross_site_request(request)
         return await handler(request)
-    fault = request.app[FAULTS].for_answer(request.method, request.path)
+    fault = request.app[FAULTS].take_response_fault(request.method, request.path)
     if fault is None:
         return await handler(request)
     if fault.kind == "cut":
@@ -125,9 +125,9 @@ def _ordered_status(fault: Fault, path: str) -> web.Response:
     if status == 401:
         refusal = errors.unauthorized()
     elif status == 429:
-        refusal = errors.too_many(round(fault.values["retry_after"]), path)
+        refusal = errors.rate_limited(round(fault.values["retry_after"]), path)
     else:
-        refusal = errors.Refusal(status, {"message": f"The sandbox was told to answer {status}."})
+        refusal = errors.ApiError(status, {"message": f"The sandbox was told to answer {status}."})
     return web.json_response(refusal.body, status=refusal.status, headers=refusal.headers)
 
 
@@ -139,7 +139,7 @@ async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     scheme, _, key = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.startswith(KEY_PREFIX):
         raise errors.unauthorized()
-    request.app[LIMITS].count(key, request.method, request.path)
+    request.app[RATE_LIMITER].count_request(key, request.method, request.path)
     return await handler(request)
 
 
@@ -149,9 +149,9 @@ async def keep(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     finally:
-        journal = request.app[WORLD].journal
-        if journal:
-            journal.flush()
+        state_file = request.app[STORE].state_file
+        if state_file:
+            state_file.flush()
 
 
 async def lead_to_control(_request: web.Request) -> web.Response:
@@ -163,21 +163,21 @@ async def _run_dispatcher(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[control.BURSTS].stop()
     await app[DISPATCHER].stop()
-    journal = app[WORLD].journal
-    if journal:
-        journal.close()
+    state_file = app[STORE].state_file
+    if state_file:
+        state_file.close()
 
 
-def build(world: World, beginning: control.Beginning) -> web.Application:
+def build_app(store: Store, initial_state: control.InitialState) -> web.Application:
     app = web.Application(
         middlewares=[identify, answer_errors, misbehave, admit, keep], client_max_size=64 * 2**20
     )
     faults = Faults()
-    app[WORLD] = world
+    app[STORE] = store
     app[FAULTS] = faults
-    app[LIMITS] = Limits(world)
-    app[DISPATCHER] = Dispatcher(world, faults)
-    control.prepare(app, beginning)
+    app[RATE_LIMITER] = RateLimiter(store)
+    app[DISPATCHER] = Dispatcher(store, faults)
+    control.add_control_state(app, initial_state)
     app.add_routes(routes)
     app.add_routes(control.routes)
     app.add_routes(portal.routes)

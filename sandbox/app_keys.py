@@ -1,18 +1,18 @@
-"""What every view shares: the table of API routes, and the way from a request to the world."""
+"""What every view shares: the table of API routes, and the way from a request to the store."""
 
 from aiohttp import web
 
 from sandbox.deliveries import Dispatcher
 from sandbox.faults import Faults
-from sandbox.rate_limits import Limits
-from sandbox.store import World
+from sandbox.rate_limits import RateLimiter
+from sandbox.store import Store
 
-WORLD = web.AppKey("world", World)
+STORE = web.AppKey("store", Store)
 DISPATCHER = web.AppKey("dispatcher", Dispatcher)
 FAULTS = web.AppKey("faults", Faults)
-LIMITS = web.AppKey("limits", Limits)
+RATE_LIMITER = web.AppKey("rate_limiter", RateLimiter)
 routes = web.RouteTableDef()
 
 
-def world_of(request: web.Request) -> World:
-    return request.app[WORLD]
+def get_store(request: web.Request) -> Store:
+    return request.app[STORE]

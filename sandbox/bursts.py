@@ -1,4 +1,4 @@
-"""Bursts: a first sync of 100,000 people, made as fast as they can be posted and no faster."""
+"""BurstRunner: a first sync of 100,000 people, made as fast as they can be posted and no faster."""
 
 import asyncio
 import itertools
@@ -10,7 +10,7 @@ from typing import Any
 from sandbox import directories
 from sandbox.deliveries import Dispatcher
 from sandbox.models import Directory
-from sandbox.store import World
+from sandbox.store import Store
 
 CHUNK = 200
 BACKLOG = 1000
@@ -26,7 +26,7 @@ class Burst:
     made: int = 0
     done: bool = False
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "id": self.id,
             "event": self.event,
@@ -37,11 +37,11 @@ class Burst:
         }
 
 
-class Bursts:
+class BurstRunner:
     """Those under way and those done since the last reset."""
 
-    def __init__(self, world: World, dispatcher: Dispatcher) -> None:
-        self._world = world
+    def __init__(self, store: Store, dispatcher: Dispatcher) -> None:
+        self._store = store
         self._dispatcher = dispatcher
         self._tasks: set[asyncio.Task[None]] = set()
         self.all: list[Burst] = []
@@ -52,7 +52,7 @@ class Bursts:
             raise ValueError(f"event is one of {', '.join(EVENTS)}")
         if count < 1:
             raise ValueError("count is a number from 1")
-        burst = Burst(self._world.ids.new("burst"), event, directory.id, count)
+        burst = Burst(self._store.ids.new_id("burst"), event, directory.id, count)
         self.all.append(burst)
         task = asyncio.create_task(self._run(burst, directory))
         self._tasks.add(task)
@@ -60,46 +60,46 @@ class Bursts:
         return burst
 
     async def _run(self, burst: Burst, directory: Directory) -> None:
-        deeds = self._deeds(burst, directory)
-        while burst.made < burst.count and self._world.directories.get(directory.id):
+        deeds = self._build_operations(burst, directory)
+        while burst.made < burst.count and self._store.directories.get(directory.id):
             deed = next(deeds, None)
             if deed is None:
                 break
             deed()
             burst.made += 1
             if burst.made % CHUNK == 0:
-                if self._world.journal:
-                    self._world.journal.flush()
+                if self._store.state_file:
+                    self._store.state_file.flush()
                 await asyncio.sleep(0)
                 # The receiver sets the pace; what waits would only fill the memory.
-                while self._dispatcher.backlog() > BACKLOG:
+                while self._dispatcher.count_ready() > BACKLOG:
                     await asyncio.sleep(0.02)
-        if self._world.journal:
-            self._world.journal.flush()
+        if self._store.state_file:
+            self._store.state_file.flush()
         burst.done = True
 
-    def _deeds(self, burst: Burst, directory: Directory) -> Iterator[Callable[[], object]]:
+    def _build_operations(self, burst: Burst, directory: Directory) -> Iterator[Callable[[], object]]:
         """One deed an event; updates and deletions run through those there are, and end with them."""
         if burst.event == "dsync.user.created":
             for _ in itertools.count():
-                yield partial(directories.add_user, self._world, directory)
+                yield partial(directories.create_user, self._store, directory)
         elif burst.event == "dsync.group.created":
             for number in itertools.count(1):
-                yield partial(directories.add_group, self._world, directory, f"Group {number}")
+                yield partial(directories.create_group, self._store, directory, f"Group {number}")
         else:
-            for user in self._world.users:
+            for user in self._store.users:
                 if user.directory_id != directory.id:
                     continue
                 if burst.event == "dsync.user.deleted":
-                    yield partial(directories.delete_user, self._world, user)
+                    yield partial(directories.delete_user, self._store, user)
                 else:
                     moved = f"{user.job_title} (moved)"
-                    yield partial(directories.update_user, self._world, user, job_title=moved)
+                    yield partial(directories.update_user, self._store, user, job_title=moved)
 
-    def running(self) -> int:
+    def count_running(self) -> int:
         return sum(not burst.done for burst in self.all)
 
-    async def forget(self) -> None:
+    async def clear(self) -> None:
         await self.stop()
         self.all.clear()
 

@@ -20,8 +20,8 @@ class Sandbox:
     api_key: str = "sk_test_sandbox"
     webhook_secret: str = "whsec_sandbox"
 
-    def order(self, method: str, path: str, values: dict[str, Any] | None = None) -> Any:
-        """One call of the control API, answered as plain data. Raises SandboxError on a refusal."""
+    def request(self, method: str, path: str, values: dict[str, Any] | None = None) -> Any:
+        """One call of the control API, answered as plain data. Raises SandboxError on a error."""
         request = urllib.request.Request(  # noqa: S310  (an http address of this machine)
             f"{self.url}/_sandbox/{path}",
             method=method,
@@ -36,12 +36,12 @@ class Sandbox:
                 raise SandboxError(f"{method} {path}: {error.code} {error.read().decode()}") from error
 
     def reset(self) -> None:
-        self.order("POST", "reset", {})
+        self.request("POST", "reset", {})
 
     # Looking
 
     def state(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.order("GET", "state")
+        found: dict[str, Any] = self.request("GET", "state")
         return found
 
     def organizations(self) -> list[dict[str, Any]]:
@@ -58,56 +58,58 @@ class Sandbox:
 
     def events(self, event: str | None = None, **narrowed: str) -> list[dict[str, Any]]:
         query = urlencode(narrowed | ({"event": event} if event else {}))
-        found: list[dict[str, Any]] = self.order("GET", f"events?{query}")["data"]
+        found: list[dict[str, Any]] = self.request("GET", f"events?{query}")["data"]
         return found
 
     def deliveries(self, **narrowed: str) -> list[dict[str, Any]]:
         """Oldest first, with `state` and `attempts`; `state=` and `event=` narrow."""
-        found: list[dict[str, Any]] = self.order("GET", f"deliveries?{urlencode(narrowed)}")["data"]
+        found: list[dict[str, Any]] = self.request("GET", f"deliveries?{urlencode(narrowed)}")["data"]
         return found
 
     def mails(self) -> list[dict[str, str]]:
-        found: list[dict[str, str]] = self.order("GET", "mails")["data"]
+        found: list[dict[str, str]] = self.request("GET", "mails")["data"]
         return found
 
     # Webhooks
 
     def set_webhook(self, url: str | None, secret: str | None = None) -> None:
         """Post every event to `url`, signed with `secret` (`webhook_secret`); None posts nowhere."""
-        self.order("PUT", "webhook", {"url": url, "secret": secret or self.webhook_secret} if url else {})
+        self.request("PUT", "webhook", {"url": url, "secret": secret or self.webhook_secret} if url else {})
 
     def settle(self, seconds: float = 10) -> None:
         """Wait until nothing is left to deliver and no burst runs. Raises SandboxError after `seconds`."""
-        self.order("POST", "settle", {"seconds": seconds})
+        self.request("POST", "settle", {"seconds": seconds})
 
     def resend(self, delivery_id: str) -> dict[str, Any]:
-        sent: dict[str, Any] = self.order("POST", f"deliveries/{delivery_id}/resend", {})
+        sent: dict[str, Any] = self.request("POST", f"deliveries/{delivery_id}/resend", {})
         return sent
 
-    def emit(self, event: str, data: dict[str, Any], organization_id: str | None = None) -> dict[str, Any]:
+    def emit_event(
+        self, event: str, data: dict[str, Any], organization_id: str | None = None
+    ) -> dict[str, Any]:
         values = {"event": event, "data": data, "organization_id": organization_id}
-        emitted: dict[str, Any] = self.order("POST", "events", values)
+        emitted: dict[str, Any] = self.request("POST", "events", values)
         return emitted
 
     # Faults, switches, clock
 
     def fault(self, kind: str, **values: Any) -> dict[str, Any]:
         """Order one, e.g. ``fault("status", status=429, path="/portal/*")`` or ``fault("duplicate")``."""
-        ordered: dict[str, Any] = self.order("POST", "faults", {"kind": kind, **values})
+        ordered: dict[str, Any] = self.request("POST", "faults", {"kind": kind, **values})
         return ordered
 
     def clear_faults(self) -> None:
-        self.order("DELETE", "faults")
+        self.request("DELETE", "faults")
 
     def switch(self, **values: Any) -> dict[str, Any]:
-        switched: dict[str, Any] = self.order("PATCH", "switches", values)
+        switched: dict[str, Any] = self.request("PATCH", "switches", values)
         return switched
 
     def freeze(self, at: str | None = None) -> None:
-        self.order("PATCH", "clock", {"freeze": at or True})
+        self.request("PATCH", "clock", {"freeze": at or True})
 
     def advance(self, seconds: float) -> None:
-        self.order("PATCH", "clock", {"advance": seconds})
+        self.request("PATCH", "clock", {"advance": seconds})
 
     # Making things happen without a click
 
@@ -118,12 +120,12 @@ class Sandbox:
         state: str = "active",
     ) -> dict[str, Any]:
         values = {"organization_id": organization_id, "type": type, "state": state}
-        made: dict[str, Any] = self.order("POST", "connections", values)
+        made: dict[str, Any] = self.request("POST", "connections", values)
         return made
 
     def change_connection(self, connection_id: str, deed: str, **values: Any) -> dict[str, Any]:
         """`activate`, `deactivate`, `delete`, `renew_certificate`, `expire_certificate` (`days=`)."""
-        changed: dict[str, Any] = self.order("POST", f"connections/{connection_id}/{deed}", values)
+        changed: dict[str, Any] = self.request("POST", f"connections/{connection_id}/{deed}", values)
         return changed
 
     def activate_directory(
@@ -134,36 +136,36 @@ class Sandbox:
         users: int = 0,
     ) -> dict[str, Any]:
         values = {"organization_id": organization_id, "type": type, "state": state, "users": users}
-        made: dict[str, Any] = self.order("POST", "directories", values)
+        made: dict[str, Any] = self.request("POST", "directories", values)
         return made
 
     def change_directory(self, directory_id: str, deed: str) -> dict[str, Any]:
         """`activate`, `unlink`, `refuse` (invalid credentials), `delete`."""
-        changed: dict[str, Any] = self.order("POST", f"directories/{directory_id}/{deed}", {})
+        changed: dict[str, Any] = self.request("POST", f"directories/{directory_id}/{deed}", {})
         return changed
 
     def verify_domain(self, organization_id: str, domain: str) -> dict[str, Any]:
         values = {"organization_id": organization_id, "domain": domain}
-        verified: dict[str, Any] = self.order("POST", "domains/verify", values)
+        verified: dict[str, Any] = self.request("POST", "domains/verify", values)
         return verified
 
     def fail_domain(self, organization_id: str, domain: str) -> dict[str, Any]:
         values = {"organization_id": organization_id, "domain": domain}
-        failed: dict[str, Any] = self.order("POST", "domains/fail", values)
+        failed: dict[str, Any] = self.request("POST", "domains/fail", values)
         return failed
 
     def expire_links(self, organization_id: str | None = None) -> None:
-        self.order("POST", "links/expire", {"organization_id": organization_id} if organization_id else {})
+        self.request("POST", "links/expire", {"organization_id": organization_id} if organization_id else {})
 
     def revoke_links(self, organization_id: str | None = None) -> None:
-        self.order("POST", "links/revoke", {"organization_id": organization_id} if organization_id else {})
+        self.request("POST", "links/revoke", {"organization_id": organization_id} if organization_id else {})
 
     def burst(self, directory_id: str, count: int, event: str = "dsync.user.created") -> dict[str, Any]:
         values = {"directory_id": directory_id, "count": count, "event": event}
-        started: dict[str, Any] = self.order("POST", "bursts", values)
+        started: dict[str, Any] = self.request("POST", "bursts", values)
         return started
 
-    def whole_life(self, name: str = "Lifetime Inc.") -> str:
+    def run_lifecycle(self, name: str = "Lifetime Inc.") -> str:
         """An organization from creation to deletion; its id."""
-        organization_id: str = self.order("POST", "lives", {"name": name})["organization_id"]
+        organization_id: str = self.request("POST", "lives", {"name": name})["organization_id"]
         return organization_id

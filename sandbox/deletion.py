@@ -3,41 +3,41 @@
 from aiohttp import web
 
 from sandbox import connections, directories, domains
-from sandbox.app_keys import routes, world_of
+from sandbox.app_keys import get_store, routes
 from sandbox.models import Organization
-from sandbox.organizations import as_json
-from sandbox.store import World
+from sandbox.organizations import serialize_organization
+from sandbox.store import Store
 
 
-def delete_organization(world: World, organization: Organization, *, source: str = "api") -> None:
+def delete_organization(store: Store, organization: Organization, *, source: str = "api") -> None:
     """Everything of the organization's goes; a switch decides whether its children's ends are told."""
-    last_seen = as_json(world, organization)
-    silent = not world.switches.cascade_deletions
+    last_seen = serialize_organization(store, organization)
+    silent = not store.switches.cascade_deletions
     owned = organization.id
-    for connection in world.connections.where(organization_id=owned):
-        connections.delete(world, connection, source=source, silent=silent)
-    for directory in world.directories.where(organization_id=owned):
-        directories.delete(world, directory, source=source, silent=silent)
-    for domain in domains.of(world, owned):
+    for connection in store.connections.filter(organization_id=owned):
+        connections.delete_connection(store, connection, source=source, silent=silent)
+    for directory in store.directories.filter(organization_id=owned):
+        directories.delete_directory(store, directory, source=source, silent=silent)
+    for domain in domains.list_domains(store, owned):
         if silent:
-            world.domains.drop(domain.id)
+            store.domains.delete(domain.id)
         else:
-            domains.drop(world, domain, source=source)
-    for link in world.links.where(organization_id=owned):
-        world.links.put(world.changed(link, revoked=True))
-    for contact in world.contacts.where(organization_id=owned):
-        world.contacts.drop(contact.id)
-    for destination in world.destinations.where(organization_id=owned):
-        world.destinations.drop(destination.id)
-    world.organizations.drop(owned)
-    world.emit("organization.deleted", last_seen, organization_id=owned, source=source)
+            domains.delete_domain(store, domain, source=source)
+    for link in store.links.filter(organization_id=owned):
+        store.links.put(store.with_changes(link, revoked=True))
+    for contact in store.contacts.filter(organization_id=owned):
+        store.contacts.delete(contact.id)
+    for destination in store.destinations.filter(organization_id=owned):
+        store.destinations.delete(destination.id)
+    store.organizations.delete(owned)
+    store.emit_event("organization.deleted", last_seen, organization_id=owned, source=source)
 
 
 @routes.delete("/organizations/{id}")
-async def delete_view(request: web.Request) -> web.Response:
-    world = world_of(request)
-    organization = world.organizations.get(request.match_info["id"])
+async def delete_organization_view(request: web.Request) -> web.Response:
+    store = get_store(request)
+    organization = store.organizations.get(request.match_info["id"])
     # The published schema knows no 404 here: deleting what is gone is accepted again.
     if organization is not None:
-        delete_organization(world, organization)
+        delete_organization(store, organization)
     return web.Response(status=202)

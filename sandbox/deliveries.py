@@ -16,26 +16,26 @@ import aiohttp
 from sandbox import signature
 from sandbox.faults import Fault, Faults
 from sandbox.models import Delivery, Event, WebhookEndpoint
-from sandbox.store import World
+from sandbox.store import Store
 
 log = logging.getLogger("sandbox.deliveries")
 
-ANSWER_KEPT = 2000
-REORDER_WAITS = 5.0
-BETWEEN_REORDERED_MS = 50
+RESPONSE_BYTES_KEPT = 2000
+REORDER_TIMEOUT = 5.0
+REORDERED_INTERVAL_MS = 50
 
 
-def body_of(event: Event, *, with_context: bool) -> bytes:
+def encode_event(event: Event, *, with_context: bool) -> bytes:
     """The bytes as posted: compact JSON, characters beyond ASCII as they are."""
-    shown = event.as_json() if with_context else event.as_webhook()
+    shown = event.to_json() if with_context else event.to_webhook_json()
     return json.dumps(shown, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 class Dispatcher:
-    """Takes events from the world and sees to it that every endpoint hears of them."""
+    """Takes events from the store and sees to it that every endpoint hears of them."""
 
-    def __init__(self, world: World, faults: Faults) -> None:
-        self.world = world
+    def __init__(self, store: Store, faults: Faults) -> None:
+        self.store = store
         self.faults = faults
         self._finished: deque[str] = deque()
         self._ready: deque[str] = deque()
@@ -45,34 +45,34 @@ class Dispatcher:
         self._numbers = count()
         self._wake = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
-        world.on_event(self.schedule)
-        world.clock.on_change(self._wake.set)
+        store.add_event_listener(self.schedule_deliveries)
+        store.clock.add_listener(self._wake.set)
 
     # Scheduling
 
-    def schedule(self, event: Event) -> None:
-        for endpoint in self.world.endpoints:
-            if endpoint.wants(event.event):
-                self._schedule_for(event, endpoint)
+    def schedule_deliveries(self, event: Event) -> None:
+        for endpoint in self.store.endpoints:
+            if endpoint.subscribes_to(event.event):
+                self._schedule_delivery(event, endpoint)
         self._wake.set()
 
-    def _schedule_for(self, event: Event, endpoint: WebhookEndpoint) -> None:
-        faults = self.faults.for_scheduling(event.event)
+    def _schedule_delivery(self, event: Event, endpoint: WebhookEndpoint) -> None:
+        faults = self.faults.take_scheduling_faults(event.event)
         kinds = tuple(fault.kind for fault in faults)
         wait = sum(fault.values["seconds"] for fault in faults if fault.kind == "delay")
         copies = 1 + sum(int(fault.values["copies"]) for fault in faults if fault.kind == "duplicate")
         if "drop" in kinds:
-            self._finish(self._new(event, endpoint, kinds, state="dropped"))
+            self._finish_delivery(self._create_delivery(event, endpoint, kinds, state="dropped"))
             return
         for _ in range(copies):
-            delivery = self._new(event, endpoint, kinds, wait=wait)
+            delivery = self._create_delivery(event, endpoint, kinds, wait=wait)
             reorder = next((fault for fault in faults if fault.kind == "reorder"), None)
             if reorder:
-                self._hold(reorder, delivery)
+                self._hold_for_reorder(reorder, delivery)
             else:
-                self._queue(delivery)
+                self._enqueue_delivery(delivery)
 
-    def _new(
+    def _create_delivery(
         self,
         event: Event,
         endpoint: WebhookEndpoint,
@@ -81,52 +81,52 @@ class Dispatcher:
         wait: float = 0,
         state: str = "pending",
     ) -> Delivery:
-        return self.world.deliveries.put(
+        return self.store.deliveries.put(
             Delivery(
-                id=self.world.ids.new("delivery"),
+                id=self.store.ids.new_id("delivery"),
                 event_id=event.id,
                 event=event.event,
                 endpoint_id=endpoint.id,
                 url=endpoint.endpoint_url,
                 state=state,
-                due_ms=self.world.clock.now_ms() + round(wait * 1000),
+                due_ms=self.store.clock.now_ms() + round(wait * 1000),
                 faults=faults,
-                **self.world.born(),
+                **self.store.new_timestamps(),
             )
         )
 
-    def _queue(self, delivery: Delivery) -> None:
-        if delivery.due_ms <= self.world.clock.now_ms():
+    def _enqueue_delivery(self, delivery: Delivery) -> None:
+        if delivery.due_ms <= self.store.clock.now_ms():
             self._ready.append(delivery.id)
         else:
             heapq.heappush(self._waiting, (delivery.due_ms, next(self._numbers), delivery.id))
         self._wake.set()
 
-    def _hold(self, fault: Fault, delivery: Delivery) -> None:
+    def _hold_for_reorder(self, fault: Fault, delivery: Delivery) -> None:
         """Keep it back until `size` are together, then let them go last first, a moment apart."""
         held = self._held.setdefault(fault.id, [])
         held.append(delivery.id)
         if len(held) >= int(fault.values["size"]):
-            self._release(fault.id)
+            self._release_held(fault.id)
         elif len(held) == 1:
             # A partner that never comes must not hold it for ever.
-            asyncio.get_running_loop().call_later(REORDER_WAITS, self._release, fault.id)
+            asyncio.get_running_loop().call_later(REORDER_TIMEOUT, self._release_held, fault.id)
 
-    def _release(self, fault_id: str) -> None:
-        now = self.world.clock.now_ms()
+    def _release_held(self, fault_id: str) -> None:
+        now = self.store.clock.now_ms()
         for place, delivery_id in enumerate(reversed(self._held.pop(fault_id, []))):
-            delivery = self.world.deliveries.get(delivery_id)
+            delivery = self.store.deliveries.get(delivery_id)
             if delivery is not None:
-                self._queue(replace(delivery, due_ms=now + place * BETWEEN_REORDERED_MS))
+                self._enqueue_delivery(replace(delivery, due_ms=now + place * REORDERED_INTERVAL_MS))
 
-    def resend(self, delivery: Delivery) -> Delivery | None:
+    def resend_delivery(self, delivery: Delivery) -> Delivery | None:
         """A new delivery of the same event to the same endpoint; None if either is gone."""
-        event = self.world.events.get(delivery.event_id)
-        endpoint = self.world.endpoints.get(delivery.endpoint_id)
+        event = self.store.events.get(delivery.event_id)
+        endpoint = self.store.endpoints.get(delivery.endpoint_id)
         if event is None or endpoint is None:
             return None
-        again = self._new(event, endpoint, ("resent",))
-        self._queue(again)
+        again = self._create_delivery(event, endpoint, ("resent",))
+        self._enqueue_delivery(again)
         return again
 
     # Running
@@ -137,9 +137,9 @@ class Dispatcher:
             connector=aiohttp.TCPConnector(force_close=True, limit=0),
             auto_decompress=True,
         )
-        for delivery in self.world.deliveries:
+        for delivery in self.store.deliveries:
             if delivery.state == "pending":
-                self._queue(delivery)
+                self._enqueue_delivery(delivery)
             else:
                 self._finished.append(delivery.id)
         self._runner = asyncio.create_task(self._run())
@@ -154,57 +154,57 @@ class Dispatcher:
     async def _run(self) -> None:
         while True:
             self._wake.clear()
-            now = self.world.clock.now_ms()
+            now = self.store.clock.now_ms()
             while self._waiting and self._waiting[0][0] <= now:
                 self._ready.append(heapq.heappop(self._waiting)[2])
-            while self._ready and len(self._active) < max(1, int(self.world.switches.concurrency)):
-                task = asyncio.create_task(self._attempt(self._ready.popleft()))
+            while self._ready and len(self._active) < max(1, int(self.store.switches.concurrency)):
+                task = asyncio.create_task(self._attempt_delivery(self._ready.popleft()))
                 self._active.add(task)
-                task.add_done_callback(self._attempted)
+                task.add_done_callback(self._on_attempt_done)
             pause = None
-            if self._waiting and not self.world.clock.frozen:
+            if self._waiting and not self.store.clock.frozen:
                 pause = max(0.0, (self._waiting[0][0] - now) / 1000)
             # Not wait_for: it loses a cancellation that comes in the same moment as the waking.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
 
-    def _attempted(self, task: asyncio.Task[None]) -> None:
+    def _on_attempt_done(self, task: asyncio.Task[None]) -> None:
         self._active.discard(task)
         self._wake.set()
         if not task.cancelled() and task.exception() is not None:
             log.error("A delivery broke off", exc_info=task.exception())
 
-    async def _attempt(self, delivery_id: str) -> None:
-        delivery = self.world.deliveries.get(delivery_id)
+    async def _attempt_delivery(self, delivery_id: str) -> None:
+        delivery = self.store.deliveries.get(delivery_id)
         if delivery is None:
             return
-        event = self.world.events.get(delivery.event_id)
-        endpoint = self.world.endpoints.get(delivery.endpoint_id)
+        event = self.store.events.get(delivery.event_id)
+        endpoint = self.store.endpoints.get(delivery.endpoint_id)
         if event is None or endpoint is None:
-            self._settle(replace(delivery, state="failed"))
+            self._finish_and_flush(replace(delivery, state="failed"))
             return
-        faults = self.faults.for_sending(event.event)
-        body, headers = self._compose(event, endpoint, faults, first=delivery.attempts[:1])
-        attempt = await self._post(delivery.url, body, headers)
+        faults = self.faults.take_sending_faults(event.event)
+        body, headers = self._build_request(event, endpoint, faults, first=delivery.attempts[:1])
+        attempt = await self._post_request(delivery.url, body, headers)
         attempt["request"] = {"headers": headers, "body": body.decode(errors="replace")}
         delivered = attempt["status"] is not None and 200 <= attempt["status"] < 300
 
-        tried = self.world.changed(
+        tried = self.store.with_changes(
             delivery,
             attempts=(*delivery.attempts, attempt),
             faults=(*delivery.faults, *(fault.kind for fault in faults)),
         )
-        delays = self.world.switches.retry_delays
+        delays = self.store.switches.retry_delays
         if delivered:
-            self._settle(replace(tried, state="delivered"))
+            self._finish_and_flush(replace(tried, state="delivered"))
         elif len(delivery.attempts) < len(delays):
-            due = self.world.clock.now_ms() + round(delays[len(delivery.attempts)] * 1000)
-            self._queue(self.world.deliveries.put(replace(tried, due_ms=due)))
+            due = self.store.clock.now_ms() + round(delays[len(delivery.attempts)] * 1000)
+            self._enqueue_delivery(self.store.deliveries.put(replace(tried, due_ms=due)))
         else:
-            self._settle(replace(tried, state="failed"))
+            self._finish_and_flush(replace(tried, state="failed"))
 
-    def _compose(
+    def _build_request(
         self,
         event: Event,
         endpoint: WebhookEndpoint,
@@ -212,19 +212,19 @@ class Dispatcher:
         *,
         first: tuple[dict[str, Any], ...],
     ) -> tuple[bytes, dict[str, str]]:
-        body = body_of(event, with_context=self.world.switches.envelope_context)
+        body = encode_event(event, with_context=self.store.switches.envelope_context)
         ordered = {fault.kind: fault for fault in faults}
-        t = self.world.clock.now_ms()
-        if first and not self.world.switches.resign_retries:
+        t = self.store.clock.now_ms()
+        if first and not self.store.switches.resign_retries:
             t = first[0]["t"]
         if "old_timestamp" in ordered:
             t -= round(ordered["old_timestamp"].values["seconds"] * 1000)
         if "seconds" in ordered:
             t //= 1000
         secret = f"not-{endpoint.secret}" if "wrong_secret" in ordered else endpoint.secret
-        signed = signature.header(body, secret=secret, t=t)
+        signed = signature.build_header(body, secret=secret, t=t)
         if "two_signatures" in ordered:
-            other = signature.digest(body, secret=f"rotated-{endpoint.secret}", t=t)
+            other = signature.compute_signature(body, secret=f"rotated-{endpoint.secret}", t=t)
             signed = signed.replace("v1=", f"v1={other}, v1=")
         if "no_space" in ordered:
             signed = signed.replace(", ", ",")
@@ -238,24 +238,24 @@ class Dispatcher:
             signature.HEADER: signed,
         }
 
-    async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+    async def _post_request(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
         if self._session is None:
             raise RuntimeError("the dispatcher has not been started")
         began = time.perf_counter()
         attempt: dict[str, Any] = {
-            "at": self.world.clock.now(),
-            "t": self.world.clock.now_ms(),
+            "at": self.store.clock.now(),
+            "t": self.store.clock.now_ms(),
             "status": None,
             "answer": "",
             "error": None,
         }
-        timeout = aiohttp.ClientTimeout(total=self.world.switches.webhook_timeout)
+        timeout = aiohttp.ClientTimeout(total=self.store.switches.webhook_timeout)
         try:
             async with self._session.post(
                 url, data=body, headers=headers, timeout=timeout, allow_redirects=False
             ) as answer:
                 attempt["status"] = answer.status
-                attempt["answer"] = (await answer.content.read(ANSWER_KEPT)).decode(errors="replace")
+                attempt["answer"] = (await answer.content.read(RESPONSE_BYTES_KEPT)).decode(errors="replace")
         except TimeoutError:
             attempt["status"], attempt["error"] = None, "no answer in time"
         except (aiohttp.ClientError, ValueError) as error:
@@ -263,27 +263,27 @@ class Dispatcher:
         attempt["milliseconds"] = round((time.perf_counter() - began) * 1000, 1)
         return attempt
 
-    def _settle(self, delivery: Delivery) -> None:
-        self._finish(self.world.deliveries.put(delivery))
-        if self.world.journal:
-            self.world.journal.flush()
+    def _finish_and_flush(self, delivery: Delivery) -> None:
+        self._finish_delivery(self.store.deliveries.put(delivery))
+        if self.store.state_file:
+            self.store.state_file.flush()
 
-    def _finish(self, delivery: Delivery) -> None:
+    def _finish_delivery(self, delivery: Delivery) -> None:
         self._finished.append(delivery.id)
-        while len(self._finished) > self.world.switches.delivery_log:
-            self.world.deliveries.drop(self._finished.popleft())
+        while len(self._finished) > self.store.switches.delivery_log:
+            self.store.deliveries.delete(self._finished.popleft())
 
     # Looking
 
-    def pending(self) -> int:
+    def count_pending(self) -> int:
         held = sum(len(ids) for ids in self._held.values())
         return len(self._ready) + len(self._waiting) + len(self._active) + held
 
-    def backlog(self) -> int:
+    def count_ready(self) -> int:
         """What could be posted at once; a burst waits while this is long."""
         return len(self._ready)
 
-    async def forget(self) -> None:
+    async def clear(self) -> None:
         for task in self._active:
             task.cancel()
         await asyncio.gather(*self._active, return_exceptions=True)

@@ -5,33 +5,35 @@ from typing import Any
 from aiohttp import web
 
 from sandbox import directories, errors, pagination
-from sandbox.app_keys import routes, world_of
+from sandbox.app_keys import get_store, routes
 from sandbox.models import DirectoryGroup, DirectoryUser
-from sandbox.store import World
+from sandbox.store import Store
 
 
-def _need_one(request: web.Request, *names: str) -> None:
+def _require_one_of(request: web.Request, *names: str) -> None:
     if not any(name in request.query for name in names):
-        raise errors.invalid(names[0], "required", f"One of {' or '.join(names)} is required.")
+        raise errors.invalid_parameter(names[0], "required", f"One of {' or '.join(names)} is required.")
 
 
-def _user_with_groups(world: World, user: DirectoryUser) -> dict[str, Any]:
-    return user.as_json() | {"groups": [group.as_json() for group in directories.groups_of(world, user)]}
+def _serialize_user(store: Store, user: DirectoryUser) -> dict[str, Any]:
+    return user.to_json() | {
+        "groups": [group.to_json() for group in directories.list_user_groups(store, user)]
+    }
 
 
 @routes.get("/directory_users")
-async def users_view(request: web.Request) -> web.Response:
-    world = world_of(request)
+async def list_users_view(request: web.Request) -> web.Response:
+    store = get_store(request)
     query = request.query
-    _need_one(request, "directory", "group")
+    _require_one_of(request, "directory", "group")
     for name in ("idp_id", "email"):
         if name in query and "directory" not in query:
-            raise errors.invalid("directory", "required", f"{name} requires directory.")
+            raise errors.invalid_parameter("directory", "required", f"{name} requires directory.")
     if "directory" in query:
-        directories.find(world, query["directory"])
+        directories.get_directory(store, query["directory"])
     members = None
     if "group" in query:
-        members = set(_find_group(world, query["group"]).user_ids)
+        members = set(_get_group(store, query["group"]).user_ids)
 
     def keep(row: DirectoryUser) -> bool:
         return (
@@ -41,33 +43,33 @@ async def users_view(request: web.Request) -> web.Response:
             and ("email" not in query or row.email == query["email"])
         )
 
-    return pagination.page(request, world.users, keep=keep, show=lambda row: _user_with_groups(world, row))
+    return pagination.paginate(request, store.users, keep=keep, show=lambda row: _serialize_user(store, row))
 
 
 @routes.get("/directory_users/{id}")
-async def user_view(request: web.Request) -> web.Response:
-    world = world_of(request)
-    user = world.users.get(request.match_info["id"])
+async def get_user_view(request: web.Request) -> web.Response:
+    store = get_store(request)
+    user = store.users.get(request.match_info["id"])
     if user is None:
         raise errors.not_found("Directory user", request.match_info["id"])
-    return web.json_response(_user_with_groups(world, user))
+    return web.json_response(_serialize_user(store, user))
 
 
-def _find_group(world: World, group_id: str) -> DirectoryGroup:
-    group = world.groups.get(group_id)
+def _get_group(store: Store, group_id: str) -> DirectoryGroup:
+    group = store.groups.get(group_id)
     if group is None:
         raise errors.not_found("Directory group", group_id)
     return group
 
 
 @routes.get("/directory_groups")
-async def groups_view(request: web.Request) -> web.Response:
-    world = world_of(request)
+async def list_groups_view(request: web.Request) -> web.Response:
+    store = get_store(request)
     query = request.query
-    _need_one(request, "directory", "user")
+    _require_one_of(request, "directory", "user")
     if "directory" in query:
-        directories.find(world, query["directory"])
-    if "user" in query and world.users.get(query["user"]) is None:
+        directories.get_directory(store, query["directory"])
+    if "user" in query and store.users.get(query["user"]) is None:
         raise errors.not_found("Directory user", query["user"])
 
     def keep(row: DirectoryGroup) -> bool:
@@ -75,9 +77,9 @@ async def groups_view(request: web.Request) -> web.Response:
             "user" not in query or query["user"] in row.user_ids
         )
 
-    return pagination.page(request, world.groups, keep=keep, show=DirectoryGroup.as_json)
+    return pagination.paginate(request, store.groups, keep=keep, show=DirectoryGroup.to_json)
 
 
 @routes.get("/directory_groups/{id}")
-async def group_view(request: web.Request) -> web.Response:
-    return web.json_response(_find_group(world_of(request), request.match_info["id"]).as_json())
+async def get_group_view(request: web.Request) -> web.Response:
+    return web.json_response(_get_group(get_store(request), request.match_info["id"]).to_json())

@@ -5,12 +5,12 @@ from typing import Any, ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Model:
     id: str
     created_at: str
     updated_at: str
 
-    def as_row(self) -> dict[str, Any]:
+    def to_row(self) -> dict[str, Any]:
         """The record as it is written to the state file."""
         return asdict(self)
 
@@ -22,7 +22,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Organization(Record):
+class Organization(Model):
     name: str
     external_id: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Organization(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OrganizationDomain(Record):
+class OrganizationDomain(Model):
     organization_id: str
     domain: str
     state: str
@@ -39,7 +39,7 @@ class OrganizationDomain(Record):
     verification_prefix: str
     verification_token: str
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "object": "organization_domain",
             "id": self.id,
@@ -55,7 +55,7 @@ class OrganizationDomain(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connection(Record):
+class Connection(Model):
     """States: requires_type, draft, validating, active, inactive, deleting."""
 
     organization_id: str
@@ -68,7 +68,7 @@ class Connection(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Directory(Record):
+class Directory(Model):
     """States as the API says them: linked, unlinked, validating, invalid_credentials, deleting."""
 
     organization_id: str
@@ -80,7 +80,7 @@ class Directory(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DirectoryUser(Record):
+class DirectoryUser(Model):
     directory_id: str
     organization_id: str
     idp_id: str
@@ -90,7 +90,7 @@ class DirectoryUser(Record):
     job_title: str = "Software Engineer"
     state: str = "active"
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "object": "directory_user",
             "id": self.id,
@@ -113,14 +113,14 @@ class DirectoryUser(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DirectoryGroup(Record):
+class DirectoryGroup(Model):
     directory_id: str
     organization_id: str
     idp_id: str
     name: str
     user_ids: tuple[str, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "object": "directory_group",
             "id": self.id,
@@ -135,11 +135,11 @@ class DirectoryGroup(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ItContact(Record):
+class ItContact(Model):
     organization_id: str
     email: str
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "object": "it_contact",
             "id": self.id,
@@ -150,15 +150,15 @@ class ItContact(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookEndpoint(Record):
+class WebhookEndpoint(Model):
     endpoint_url: str
     secret: str
     events: tuple[str, ...]
     status: str = "enabled"
 
-    EVERYTHING: ClassVar[str] = "*"
+    ALL_EVENTS: ClassVar[str] = "*"
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "object": "webhook_endpoint",
             "id": self.id,
@@ -170,12 +170,12 @@ class WebhookEndpoint(Record):
             "updated_at": self.updated_at,
         }
 
-    def wants(self, event: str) -> bool:
-        return self.status == "enabled" and (self.EVERYTHING in self.events or event in self.events)
+    def subscribes_to(self, event: str) -> bool:
+        return self.status == "enabled" and (self.ALL_EVENTS in self.events or event in self.events)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PortalLink(Record):
+class PortalLink(Model):
     """`secret` opens the portal until `expires_at`; `contact_id` is set for the 30-day links sent by mail."""
 
     secret: str
@@ -191,7 +191,7 @@ class PortalLink(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PortalSession(Record):
+class PortalSession(Model):
     """What a link opens: a visit carried on by its own `token`, so that the link's secret is used once."""
 
     token: str
@@ -200,7 +200,7 @@ class PortalSession(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Destination(Record):
+class Destination(Model):
     """A log stream or a customer's own key: where something of the organization's is kept."""
 
     organization_id: str
@@ -210,7 +210,7 @@ class Destination(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mail(Record):
+class Mail(Model):
     """What WorkOS would have mailed to an IT contact."""
 
     to: str
@@ -219,7 +219,7 @@ class Mail(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event(Record):
+class Event(Model):
     """`data` is the payload, or the user that the payload is made of: 100,000 of those are kept cheaply."""
 
     event: str
@@ -228,9 +228,9 @@ class Event(Record):
     source: str
 
     def payload(self) -> dict[str, Any]:
-        return self.data.as_json() if isinstance(self.data, DirectoryUser) else self.data
+        return self.data.to_json() if isinstance(self.data, DirectoryUser) else self.data
 
-    def as_row(self) -> dict[str, Any]:
+    def to_row(self) -> dict[str, Any]:
         row = asdict(self)
         if isinstance(self.data, DirectoryUser):
             row["user"] = row.pop("data")
@@ -241,17 +241,17 @@ class Event(Record):
         user = row.pop("user", None)
         return cls(**(row if user is None else row | {"data": DirectoryUser.from_row(user)}))
 
-    def as_webhook(self) -> dict[str, Any]:
+    def to_webhook_json(self) -> dict[str, Any]:
         # Real webhooks leave out `object` and `context`; the Events API has both.
         return {"id": self.id, "event": self.event, "data": self.payload(), "created_at": self.created_at}
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         actor = {"id": f"sandbox_{self.source}", "source": self.source, "name": "Sandbox"}
-        return {"object": "event", **self.as_webhook(), "context": {"actor": actor}}
+        return {"object": "event", **self.to_webhook_json(), "context": {"actor": actor}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery(Record):
+class Delivery(Model):
     """One event on its way to one endpoint. `state`: pending, delivered, failed, dropped.
 
     `due_ms` is when it may be posted next. Each attempt is a plain dict: at, request (headers, body),
@@ -267,5 +267,5 @@ class Delivery(Record):
     faults: tuple[str, ...] = ()
     attempts: tuple[dict[str, Any], ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return asdict(self)

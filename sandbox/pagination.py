@@ -7,38 +7,42 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from sandbox import errors
-from sandbox.models import Record
+from sandbox.models import Model
 from sandbox.store import Table
 
-R = TypeVar("R", bound=Record)
+ModelT = TypeVar("ModelT", bound=Model)
 
 
-def limit(request: web.Request) -> int:
+def parse_limit(request: web.Request) -> int:
     value = request.query.get("limit", "10")
     if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 100:
-        raise errors.invalid("limit", "invalid", "limit must be an integer between 1 and 100.")
+        raise errors.invalid_parameter("limit", "invalid", "limit must be an integer between 1 and 100.")
     return int(value)
 
 
-def page(
-    request: web.Request, table: Table[R], *, keep: Callable[[R], bool], show: Callable[[R], dict[str, Any]]
+def paginate(
+    request: web.Request,
+    table: Table[ModelT],
+    *,
+    keep: Callable[[ModelT], bool],
+    show: Callable[[ModelT], dict[str, Any]],
 ) -> web.Response:
     """One page of the records that `keep` lets through. Raises 422 on a bad limit, order or cursor."""
-    size = limit(request)
+    size = parse_limit(request)
     order = request.query.get("order", "desc")
     if order not in {"asc", "desc", "normal"}:
-        raise errors.invalid("order", "invalid", "order must be one of normal, desc, asc.")
+        raise errors.invalid_parameter("order", "invalid", "order must be one of normal, desc, asc.")
     after, before = request.query.get("after"), request.query.get("before")
     if order == "normal":
         after, before = before, after
 
     newest_first = order != "asc"
     if before is not None:
-        rows = list(islice(_beyond(table, before, "before", not newest_first, keep), size + 1))
+        rows = list(islice(_iterate_rows(table, before, "before", not newest_first, keep), size + 1))
         more_before, more_after = len(rows) > size, True
         rows = rows[:size][::-1]
     else:
-        rows = list(islice(_beyond(table, after, "after", newest_first, keep), size + 1))
+        rows = list(islice(_iterate_rows(table, after, "after", newest_first, keep), size + 1))
         more_before, more_after = after is not None, len(rows) > size
         rows = rows[:size]
 
@@ -55,9 +59,9 @@ def page(
     )
 
 
-def _beyond(
-    table: Table[R], cursor: str | None, name: str, backwards: bool, keep: Callable[[R], bool]
-) -> Iterator[R]:
+def _iterate_rows(
+    table: Table[ModelT], cursor: str | None, name: str, backwards: bool, keep: Callable[[ModelT], bool]
+) -> Iterator[ModelT]:
     if cursor is not None and table.get(cursor) is None:
-        raise errors.invalid(name, "invalid", f"{name} is not the id of an object in this list.")
-    return filter(keep, table.walk(beyond=cursor, backwards=backwards))
+        raise errors.invalid_parameter(name, "invalid", f"{name} is not the id of an object in this list.")
+    return filter(keep, table.iterate(after=cursor, backwards=backwards))

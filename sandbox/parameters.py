@@ -12,7 +12,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
 
-async def body(request: web.Request) -> dict[str, Any]:
+async def parse_body(request: web.Request) -> dict[str, Any]:
     try:
         read = json.loads(await request.read() or b"{}")
     except ValueError as error:
@@ -22,39 +22,39 @@ async def body(request: web.Request) -> dict[str, Any]:
     return read
 
 
-def text(values: dict[str, Any], name: str) -> str:
+def require_text(values: dict[str, Any], name: str) -> str:
     value = values.get(name)
     if value is None:
-        raise errors.invalid(name, "required", f"{name} is required.")
+        raise errors.invalid_parameter(name, "required", f"{name} is required.")
     if not isinstance(value, str) or not value.strip():
-        raise errors.invalid(name, "invalid", f"{name} must be a non-empty string.")
+        raise errors.invalid_parameter(name, "invalid", f"{name} must be a non-empty string.")
     return value
 
 
-def optional_text(values: dict[str, Any], name: str) -> str | None:
-    return None if values.get(name) is None else text(values, name)
+def parse_optional_text(values: dict[str, Any], name: str) -> str | None:
+    return None if values.get(name) is None else require_text(values, name)
 
 
-def texts(values: dict[str, Any], name: str) -> list[str]:
+def require_text_list(values: dict[str, Any], name: str) -> list[str]:
     value = values.get(name)
     if value is None:
-        raise errors.invalid(name, "required", f"{name} is required.")
+        raise errors.invalid_parameter(name, "required", f"{name} is required.")
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise errors.invalid(name, "invalid", f"{name} must be a list of strings.")
+        raise errors.invalid_parameter(name, "invalid", f"{name} must be a list of strings.")
     return cast("list[str]", value)
 
 
-def flag(values: dict[str, Any], name: str, *, default: bool) -> bool:
+def parse_boolean(values: dict[str, Any], name: str, *, default: bool) -> bool:
     value = values.get(name, default)
     if not isinstance(value, bool):
-        raise errors.invalid(name, "invalid", f"{name} must be a boolean.")
+        raise errors.invalid_parameter(name, "invalid", f"{name} must be a boolean.")
     return value
 
 
-def email(values: dict[str, Any], name: str) -> str:
-    value = text(values, name).strip()
+def require_email(values: dict[str, Any], name: str) -> str:
+    value = require_text(values, name).strip()
     if not _EMAIL.fullmatch(value):
-        raise errors.invalid(name, "invalid", f"{name} must be an email address.")
+        raise errors.invalid_parameter(name, "invalid", f"{name} must be an email address.")
     return value
 
 
@@ -62,22 +62,24 @@ def is_domain(value: str) -> bool:
     return _DOMAIN.fullmatch(value) is not None
 
 
-def domain(value: object, field: str) -> str:
+def parse_domain(value: object, field: str) -> str:
     if not isinstance(value, str) or not is_domain(value.strip().lower()):
-        raise errors.invalid(field, "invalid", f"{value!r} is not a valid domain.")
+        raise errors.invalid_parameter(field, "invalid", f"{value!r} is not a valid domain.")
     return value.strip().lower()
 
 
-def external_id(values: dict[str, Any]) -> str | None:
+def parse_external_id(values: dict[str, Any]) -> str | None:
     value = values.get("external_id")
     if value is None:
         return None
     if not isinstance(value, str) or not value or not value.isascii() or len(value) > 128:
-        raise errors.invalid("external_id", "invalid", "external_id must be 1 to 128 ASCII characters.")
+        raise errors.invalid_parameter(
+            "external_id", "invalid", "external_id must be 1 to 128 ASCII characters."
+        )
     return value
 
 
-def metadata(values: dict[str, Any], name: str = "metadata") -> dict[str, str]:
+def parse_metadata(values: dict[str, Any], name: str = "metadata") -> dict[str, str]:
     """Raises 400 ``invalid_metadata``: at most 50 keys of 40 characters with values of 600."""
     value = values.get(name)
     if value is None:
@@ -94,23 +96,23 @@ def metadata(values: dict[str, Any], name: str = "metadata") -> dict[str, str]:
     return cast("dict[str, str]", value)
 
 
-def number(values: dict[str, Any], name: str, *, default: float) -> float:
+def parse_number(values: dict[str, Any], name: str, *, default: float) -> float:
     value = values.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise errors.invalid(name, "invalid", f"{name} must be a number.")
+        raise errors.invalid_parameter(name, "invalid", f"{name} must be a number.")
     return float(value)
 
 
-def whole(values: dict[str, Any], name: str, *, default: int) -> int:
-    value = number(values, name, default=default)
+def parse_integer(values: dict[str, Any], name: str, *, default: int) -> int:
+    value = parse_number(values, name, default=default)
     if value != int(value):
-        raise errors.invalid(name, "invalid", f"{name} must be a whole number.")
+        raise errors.invalid_parameter(name, "invalid", f"{name} must be a whole number.")
     return int(value)
 
 
-def counted(request: web.Request, name: str, *, default: int) -> int:
+def parse_query_integer(request: web.Request, name: str, *, default: int) -> int:
     """A number of the query string."""
     value = request.query.get(name, str(default))
     if not value.isascii() or not value.isdigit():
-        raise errors.invalid(name, "invalid", f"{name} must be a whole number.")
+        raise errors.invalid_parameter(name, "invalid", f"{name} must be a whole number.")
     return int(value)

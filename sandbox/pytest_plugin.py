@@ -1,4 +1,4 @@
-"""A pytest fixture: `sandbox`, a running stand-in for WorkOS that is empty at the start of each test.
+"""A pytest fixture: `sandbox`, a run_sandbox stand-in for WorkOS that is empty at the start of each test.
 
 Switch it on with ``pytest_plugins = ["sandbox.pytest_plugin"]`` in the root conftest.
 """
@@ -17,11 +17,11 @@ import pytest
 from sandbox.client import Sandbox
 
 # In order and without long waits; a test that wants the world's manners switches them.
-QUICK = ("concurrency=1", "retry_delays=[0.05, 0.1, 0.2]", "webhook_timeout=5")
+FAST_SWITCHES = ("concurrency=1", "retry_delays=[0.05, 0.1, 0.2]", "webhook_timeout=5")
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[Sandbox]:
+def run_sandbox(*arguments: str) -> Iterator[Sandbox]:
     """A sandbox of its own on a free port, ended afterwards. Raises RuntimeError if it does not start."""
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(  # noqa: S603  (this interpreter, our own module)
@@ -63,8 +63,8 @@ def _address(process: "subprocess.Popen[str]", said: IO[str]) -> str:
 @pytest.fixture(scope="session")
 def sandbox_process() -> Iterator[Sandbox]:
     """One process a test session, and one a worker where tests run side by side."""
-    switches = [part for item in QUICK for part in ("--switch", item)]
-    with running(*switches) as sandbox:
+    switches = [part for item in FAST_SWITCHES for part in ("--switch", item)]
+    with run_sandbox(*switches) as sandbox:
         yield sandbox
 
 

@@ -15,22 +15,22 @@ _environment = Environment(
 )
 
 
-def page(
+def render_page(
     template: str,
     *,
     status: int = 200,
-    leads_to: str | None = None,
+    redirects_to: str | None = None,
     referrer: str = "no-referrer",
     **context: Any,
 ) -> web.Response:
-    """Render `template`. `leads_to` is an address that a form of the page may end at by redirect.
+    """Render `template`. `redirects_to` is an address that a form of the page may end at by redirect.
 
     `referrer` is for pages without a token in their address: told nothing, a form's POST has no origin.
     """
     # Browsers hold a redirect after a form to `form-action`, so the way out must be named.
     form_action = "'self'"
-    if leads_to:
-        parts = urlsplit(leads_to)
+    if redirects_to:
+        parts = urlsplit(redirects_to)
         form_action += f" {parts.scheme}://{parts.netloc}"
     return web.Response(
         text=_environment.get_template(template).render(**context),

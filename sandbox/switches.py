@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, fields
 from typing import Any, get_args, get_origin
 
-SAYS = {
+DESCRIPTIONS = {
     "single_use_links": "A Portal Link opens once only.",
     "resign_retries": "A retry carries a new time and signature; else those of the first attempt.",
     "unknown_organization_status": "What a link for an unknown organization is answered: 404 or 400.",
@@ -24,7 +24,7 @@ SAYS = {
 
 @dataclass(slots=True)
 class Switches:
-    """What each is for is said in SAYS."""
+    """What each is for is said in DESCRIPTIONS."""
 
     single_use_links: bool = False
     resign_retries: bool = True
@@ -42,26 +42,26 @@ class Switches:
     concurrency: int = 10
     delivery_log: int = 2000
 
-    def change(self, values: dict[str, Any]) -> None:
+    def update(self, values: dict[str, Any]) -> None:
         """Raises ValueError on an unknown name or a value of another type; then nothing is changed."""
         types = {item.name: item.type for item in fields(self)}
         checked = {}
         for name, value in values.items():
             if name not in types:
                 raise ValueError(f"no switch is called {name!r}; there are {', '.join(types)}")
-            checked[name] = _checked(name, types[name], value)
+            checked[name] = _validate_value(name, types[name], value)
         for name, value in checked.items():
             setattr(self, name, value)
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
-def _checked(name: str, kind: Any, value: Any) -> Any:
+def _validate_value(name: str, kind: Any, value: Any) -> Any:
     if get_origin(kind) is list:
         if not isinstance(value, list):
             raise ValueError(f"{name} is a list")
-        return [_checked(name, get_args(kind)[0], item) for item in value]
+        return [_validate_value(name, get_args(kind)[0], item) for item in value]
     if kind is bool:
         if not isinstance(value, bool):
             raise ValueError(f"{name} is true or false")

@@ -14,10 +14,10 @@ from sandbox import (
     scenarios,
     webhook_endpoints,
 )
-from sandbox.app_keys import DISPATCHER, FAULTS, world_of
-from sandbox.clock import milliseconds
+from sandbox.app_keys import DISPATCHER, FAULTS, get_store
+from sandbox.clock import parse_timestamp
 from sandbox.control.faults import end_links
-from sandbox.control.runtime import BURSTS, empty, routes
+from sandbox.control.runtime import BURSTS, reset_sandbox, routes
 from sandbox.dashboard.pages import faults_page, switches_page
 from sandbox.deletion import delete_organization
 
@@ -42,57 +42,63 @@ def _number(text: str) -> float:
 
 @routes.post("/_sandbox/room/reset")
 async def reset(request: web.Request) -> web.Response:
-    await empty(request.app)
+    await reset_sandbox(request.app)
     raise _back()
 
 
 @routes.post("/_sandbox/room/organizations")
 async def add_organization(request: web.Request) -> web.Response:
     name = (await _form(request)).get("name") or "Acme"
-    row = organizations.create(world_of(request), {"name": name}, source="dashboard")
+    row = organizations.create_organization(get_store(request), {"name": name}, source="dashboard")
     raise _back(f"room/organizations/{row.id}")
 
 
 @routes.post("/_sandbox/room/organizations/{id}/portal")
 async def open_portal(request: web.Request) -> web.Response:
     """A link as the host app would have minted it, opened at once."""
-    world = world_of(request)
-    row = organizations.find(world, request.match_info["id"])
+    store = get_store(request)
+    row = organizations.get_organization(store, request.match_info["id"])
     intent = (await _form(request)).get("intent", "")
     intents = (intent,) if intent in portal_links.INTENTS else portal_links.INTENTS
-    back = f"{world.public_url}/_sandbox/room/organizations/{row.id}"
-    link = portal_links.create(world, row.id, intents, return_url=back, success_url=back)
+    back = f"{store.public_url}/_sandbox/room/organizations/{row.id}"
+    link = portal_links.create_link(store, row.id, intents, return_url=back, success_url=back)
     raise web.HTTPSeeOther(f"/portal/launch?secret={link.secret}", headers={"Referrer-Policy": "no-referrer"})
 
 
 @routes.post("/_sandbox/room/organizations/{id}/do")
 async def act(request: web.Request) -> web.Response:
     """One deed on an organization or on what is its own: `deed`, and the `subject`'s id."""
-    world = world_of(request)
-    row = organizations.find(world, request.match_info["id"])
+    store = get_store(request)
+    row = organizations.get_organization(store, request.match_info["id"])
     form = await _form(request)
     subject = form.get("subject", "")
     match form.get("deed"):
         case "connect":
-            scenarios.connect(world, row, "OktaSAML")
+            scenarios.set_up_connection(store, row, "OktaSAML")
         case "sync":
-            scenarios.sync(world, row, "okta scim v2.0", users=3)
+            scenarios.set_up_directory(store, row, "okta scim v2.0", users=3)
         case "activate":
-            connections.activate(world, connections.find(world, subject), source="dashboard")
+            connections.activate_connection(
+                store, connections.get_connection(store, subject), source="dashboard"
+            )
         case "deactivate":
-            connections.deactivate(world, connections.find(world, subject))
+            connections.deactivate_connection(store, connections.get_connection(store, subject))
         case "expire_certificate":
-            connections.certificate_nears_its_end(world, connections.find(world, subject), days=14)
+            connections.expire_certificate(store, connections.get_connection(store, subject), days=14)
         case "delete_connection":
-            connections.delete(world, connections.find(world, subject), source="dashboard")
+            connections.delete_connection(
+                store, connections.get_connection(store, subject), source="dashboard"
+            )
         case "delete_directory":
-            directories.delete(world, directories.find(world, subject), source="dashboard")
+            directories.delete_directory(store, directories.get_directory(store, subject), source="dashboard")
         case "unlink":
-            directories.set_state(world, directories.find(world, subject), "unlinked")
+            directories.set_directory_state(store, directories.get_directory(store, subject), "unlinked")
         case "relink":
-            directories.activate(world, directories.find(world, subject), source="dashboard")
+            directories.activate_directory(
+                store, directories.get_directory(store, subject), source="dashboard"
+            )
         case "delete":
-            delete_organization(world, row, source="dashboard")
+            delete_organization(store, row, source="dashboard")
             raise _back()
         case deed:
             raise errors.not_found("Deed", str(deed))
@@ -101,8 +107,8 @@ async def act(request: web.Request) -> web.Response:
 
 @routes.post("/_sandbox/room/deliveries/{id}/resend")
 async def resend(request: web.Request) -> web.Response:
-    delivery = world_of(request).deliveries.get(request.match_info["id"])
-    again = request.app[DISPATCHER].resend(delivery) if delivery else None
+    delivery = get_store(request).deliveries.get(request.match_info["id"])
+    again = request.app[DISPATCHER].resend_delivery(delivery) if delivery else None
     if again is None:
         raise errors.not_found("Delivery", request.match_info["id"])
     raise _back(f"room/deliveries/{again.id}")
@@ -111,10 +117,10 @@ async def resend(request: web.Request) -> web.Response:
 @routes.post("/_sandbox/room/webhook")
 async def set_webhook(request: web.Request) -> web.Response:
     """Add an endpoint for every event; its secret is shown on the page."""
-    world = world_of(request)
+    store = get_store(request)
     form = await _form(request)
-    url = webhook_endpoints.read_url({"endpoint_url": form.get("url", "")})
-    webhook_endpoints.create(world, url, secret=form.get("secret") or None)
+    url = webhook_endpoints.parse_endpoint_url({"endpoint_url": form.get("url", "")})
+    webhook_endpoints.create_endpoint(store, url, secret=form.get("secret") or None)
     raise _back("room/deliveries")
 
 
@@ -122,7 +128,7 @@ async def set_webhook(request: web.Request) -> web.Response:
 async def order_fault(request: web.Request) -> web.Response:
     form = await _form(request)
     try:
-        request.app[FAULTS].order(world_of(request).ids.new("fault"), _ordered(form))
+        request.app[FAULTS].add(get_store(request).ids.new_id("fault"), _ordered(form))
     except ValueError as error:
         return faults_page(request, str(error))
     raise _back("room/faults")
@@ -158,7 +164,7 @@ async def cancel_fault(request: web.Request) -> web.Response:
 @routes.post("/_sandbox/room/links")
 async def end_all_links(request: web.Request) -> web.Response:
     deed = (await _form(request)).get("deed", "")
-    end_links(world_of(request), "revoke" if deed == "revoke" else "expire", None)
+    end_links(get_store(request), "revoke" if deed == "revoke" else "expire", None)
     raise _back("room/faults")
 
 
@@ -166,7 +172,7 @@ async def end_all_links(request: web.Request) -> web.Response:
 async def start_burst(request: web.Request) -> web.Response:
     form = await _form(request)
     try:
-        directory = directories.find(world_of(request), form.get("directory_id", ""))
+        directory = directories.get_directory(get_store(request), form.get("directory_id", ""))
         request.app[BURSTS].start(directory, form.get("event", ""), int(_number(form.get("count", ""))))
     except ValueError as error:
         return faults_page(request, str(error))
@@ -175,25 +181,25 @@ async def start_burst(request: web.Request) -> web.Response:
 
 @routes.post("/_sandbox/room/lives")
 async def whole_life(request: web.Request) -> web.Response:
-    scenarios.whole(world_of(request), "Lifetime Inc.")
+    scenarios.run_lifecycle(get_store(request), "Lifetime Inc.")
     raise _back("room/deliveries")
 
 
 @routes.post("/_sandbox/room/switches")
 async def set_switches(request: web.Request) -> web.Response:
     """Every switch has a field; a box that is not ticked is sent as nothing."""
-    world = world_of(request)
+    store = get_store(request)
     form = await _form(request)
     values: dict[str, Any] = {}
     try:
-        for name, value in world.switches.as_json().items():
+        for name, value in store.switches.to_json().items():
             if isinstance(value, bool):
                 values[name] = name in form
             elif name in form:
                 values[name] = (
                     json.loads(f"[{form[name]}]") if isinstance(value, list) else _number(form[name])
                 )
-        world.switches.change(values)
+        store.switches.update(values)
     except ValueError as error:
         return switches_page(request, str(error))
     raise _back("room/switches")
@@ -201,12 +207,12 @@ async def set_switches(request: web.Request) -> web.Response:
 
 @routes.post("/_sandbox/room/clock")
 async def set_clock(request: web.Request) -> web.Response:
-    clock = world_of(request).clock
+    clock = get_store(request).clock
     form = await _form(request)
     try:
         match form.get("deed"):
             case "freeze":
-                clock.freeze(milliseconds(form["at"]) if form.get("at") else None)
+                clock.freeze(parse_timestamp(form["at"]) if form.get("at") else None)
             case "run":
                 clock.reset()
             case _:

@@ -4,17 +4,17 @@ from itertools import islice
 
 from aiohttp import web
 
-from sandbox.portal.sessions import Visit, routes, visiting
+from sandbox.portal.sessions import OpenSession, require_session, routes
 
 SHOWN = 50
 
 
 @routes.get("/portal/{token}/audit_logs")
-@visiting("audit_logs")
-async def overview(_request: web.Request, visit: Visit) -> web.StreamResponse:
+@require_session("audit_logs")
+async def overview(_request: web.Request, session: OpenSession) -> web.StreamResponse:
     owned = (
         event
-        for event in visit.world.events.walk(backwards=True)
-        if event.organization_id == visit.organization.id
+        for event in session.store.events.iterate(backwards=True)
+        if event.organization_id == session.organization.id
     )
-    return visit.page("audit_logs.html", intent="audit_logs", rows=list(islice(owned, SHOWN)))
+    return session.render_page("audit_logs.html", intent="audit_logs", rows=list(islice(owned, SHOWN)))

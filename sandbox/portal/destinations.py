@@ -7,7 +7,7 @@ from aiohttp import web
 
 from sandbox.models import Destination
 from sandbox.portal.providers import Field
-from sandbox.portal.sessions import Visit, answers, routes, visiting
+from sandbox.portal.sessions import OpenSession, parse_form, require_session, routes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +58,21 @@ KINDS = {
 
 
 def _page(
-    visit: Visit, kind: Kind, *, given: dict[str, str] | None = None, wrong: dict[str, str] | None = None
+    session: OpenSession,
+    kind: Kind,
+    *,
+    given: dict[str, str] | None = None,
+    wrong: dict[str, str] | None = None,
 ) -> web.Response:
     names = dict(kind.providers)
     rows = [
         (row, names.get(row.provider, row.provider))
-        for row in visit.world.destinations.where(organization_id=visit.organization.id, kind=kind.intent)
+        for row in session.store.destinations.filter(
+            organization_id=session.organization.id, kind=kind.intent
+        )
     ]
     values = {field.name: field.example for field in kind.fields} | {"provider": ""} | (given or {})
-    return visit.page(
+    return session.render_page(
         "destinations.html",
         intent=kind.intent,
         kind=kind,
@@ -90,62 +96,62 @@ def _wrong(kind: Kind, given: dict[str, str]) -> dict[str, str]:
     return wrong
 
 
-async def _save(request: web.Request, visit: Visit, kind: Kind) -> web.StreamResponse:
-    given = await answers(request)
+async def _save(request: web.Request, session: OpenSession, kind: Kind) -> web.StreamResponse:
+    given = await parse_form(request)
     wrong = _wrong(kind, given)
     if wrong:
-        return _page(visit, kind, given=given, wrong=wrong)
-    visit.world.destinations.put(
+        return _page(session, kind, given=given, wrong=wrong)
+    session.store.destinations.put(
         Destination(
-            id=visit.world.ids.new("log_stream" if kind.intent == "log_streams" else "key"),
-            organization_id=visit.organization.id,
+            id=session.store.ids.new_id("log_stream" if kind.intent == "log_streams" else "key"),
+            organization_id=session.organization.id,
             kind=kind.intent,
             provider=given["provider"],
             details={field.name: given[field.name] for field in kind.fields},
-            **visit.world.born(),
+            **session.store.new_timestamps(),
         )
     )
-    raise visit.to(kind.intent)
+    raise session.redirect_to(kind.intent)
 
 
-def _remove(request: web.Request, visit: Visit, kind: Kind) -> web.HTTPSeeOther:
-    found = visit.world.destinations.get(request.match_info["id"])
-    if found is not None and found.organization_id == visit.organization.id and found.kind == kind.intent:
-        visit.world.destinations.drop(found.id)
-    return visit.to(kind.intent)
+def _remove(request: web.Request, session: OpenSession, kind: Kind) -> web.HTTPSeeOther:
+    found = session.store.destinations.get(request.match_info["id"])
+    if found is not None and found.organization_id == session.organization.id and found.kind == kind.intent:
+        session.store.destinations.delete(found.id)
+    return session.redirect_to(kind.intent)
 
 
 @routes.get("/portal/{token}/log_streams")
-@visiting("log_streams")
-async def streams(_request: web.Request, visit: Visit) -> web.StreamResponse:
-    return _page(visit, KINDS["log_streams"])
+@require_session("log_streams")
+async def streams(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return _page(session, KINDS["log_streams"])
 
 
 @routes.post("/portal/{token}/log_streams")
-@visiting("log_streams")
-async def stream_entered(request: web.Request, visit: Visit) -> web.StreamResponse:
-    return await _save(request, visit, KINDS["log_streams"])
+@require_session("log_streams")
+async def stream_entered(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return await _save(request, session, KINDS["log_streams"])
 
 
 @routes.post("/portal/{token}/log_streams/{id}/remove")
-@visiting("log_streams")
-async def stream_removed(request: web.Request, visit: Visit) -> web.StreamResponse:
-    raise _remove(request, visit, KINDS["log_streams"])
+@require_session("log_streams")
+async def stream_removed(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    raise _remove(request, session, KINDS["log_streams"])
 
 
 @routes.get("/portal/{token}/bring_your_own_key")
-@visiting("bring_your_own_key")
-async def keys(_request: web.Request, visit: Visit) -> web.StreamResponse:
-    return _page(visit, KINDS["bring_your_own_key"])
+@require_session("bring_your_own_key")
+async def keys(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return _page(session, KINDS["bring_your_own_key"])
 
 
 @routes.post("/portal/{token}/bring_your_own_key")
-@visiting("bring_your_own_key")
-async def key_entered(request: web.Request, visit: Visit) -> web.StreamResponse:
-    return await _save(request, visit, KINDS["bring_your_own_key"])
+@require_session("bring_your_own_key")
+async def key_entered(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return await _save(request, session, KINDS["bring_your_own_key"])
 
 
 @routes.post("/portal/{token}/bring_your_own_key/{id}/remove")
-@visiting("bring_your_own_key")
-async def key_removed(request: web.Request, visit: Visit) -> web.StreamResponse:
-    raise _remove(request, visit, KINDS["bring_your_own_key"])
+@require_session("bring_your_own_key")
+async def key_removed(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    raise _remove(request, session, KINDS["bring_your_own_key"])

@@ -4,63 +4,72 @@ from aiohttp import web
 
 from sandbox import domains, parameters
 from sandbox.models import OrganizationDomain
-from sandbox.portal.sessions import Visit, answers, routes, visiting
+from sandbox.portal.sessions import OpenSession, parse_form, require_session, routes
 
 INTENT = "domain_verification"
-SAYS = {"pending": "Waiting for the record", "verified": "Verified", "failed": "Failed"}
+STATE_LABELS = {"pending": "Waiting for the record", "verified": "Verified", "failed": "Failed"}
 
 
-def _mine(request: web.Request, visit: Visit) -> OrganizationDomain:
-    found = visit.world.domains.get(request.match_info["id"])
-    if found is None or found.organization_id != visit.organization.id:
-        raise visit.to(INTENT)
+def _get_own_domain(request: web.Request, session: OpenSession) -> OrganizationDomain:
+    found = session.store.domains.get(request.match_info["id"])
+    if found is None or found.organization_id != session.organization.id:
+        raise session.redirect_to(INTENT)
     return found
 
 
-def _overview(visit: Visit, *, error: str | None = None, given: str = "") -> web.Response:
-    rows = [(row, SAYS.get(row.state, row.state)) for row in domains.of(visit.world, visit.organization.id)]
-    return visit.page(
+def _overview(session: OpenSession, *, error: str | None = None, given: str = "") -> web.Response:
+    rows = [
+        (row, STATE_LABELS.get(row.state, row.state))
+        for row in domains.list_domains(session.store, session.organization.id)
+    ]
+    return session.render_page(
         "domains.html", intent=INTENT, rows=rows, error=error, given=given, status=422 if error else 200
     )
 
 
 @routes.get("/portal/{token}/domain_verification")
-@visiting(INTENT)
-async def overview(_request: web.Request, visit: Visit) -> web.StreamResponse:
-    return _overview(visit)
+@require_session(INTENT)
+async def overview(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return _overview(session)
 
 
 @routes.post("/portal/{token}/domain_verification")
-@visiting(INTENT)
-async def added(request: web.Request, visit: Visit) -> web.StreamResponse:
-    given = (await answers(request)).get("domain", "").lower()
+@require_session(INTENT)
+async def added(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    given = (await parse_form(request)).get("domain", "").lower()
     if not parameters.is_domain(given):
-        return _overview(visit, error="Enter a domain such as example.com.", given=given)
-    held = next((row for row in domains.of(visit.world, visit.organization.id) if row.domain == given), None)
+        return _overview(session, error="Enter a domain such as example.com.", given=given)
+    held = next(
+        (row for row in domains.list_domains(session.store, session.organization.id) if row.domain == given),
+        None,
+    )
     if held is None:
-        if domains.taken(visit.world, given, besides=visit.organization.id):
-            return _overview(visit, error=f"{given} is used by another organization.", given=given)
-        held = domains.add(visit.world, visit.organization.id, given)
-        domains.tell_added(visit.world, held, source="admin_portal")
-    raise visit.to(f"{INTENT}/{held.id}")
+        if domains.is_domain_taken(session.store, given, besides=session.organization.id):
+            return _overview(session, error=f"{given} is used by another organization.", given=given)
+        held = domains.add_domain(session.store, session.organization.id, given)
+        domains.emit_domain_created(session.store, held, source="admin_portal")
+    raise session.redirect_to(f"{INTENT}/{held.id}")
 
 
 @routes.get("/portal/{token}/domain_verification/{id}")
-@visiting(INTENT)
-async def domain_page(request: web.Request, visit: Visit) -> web.StreamResponse:
-    return visit.page(
-        "domain.html", intent=INTENT, item=_mine(request, visit), missing="missing" in request.query
+@require_session(INTENT)
+async def domain_page(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return session.render_page(
+        "domain.html",
+        intent=INTENT,
+        item=_get_own_domain(request, session),
+        missing="missing" in request.query,
     )
 
 
 @routes.post("/portal/{token}/domain_verification/{id}/check")
-@visiting(INTENT)
-async def checked(request: web.Request, visit: Visit) -> web.StreamResponse:
+@require_session(INTENT)
+async def checked(request: web.Request, session: OpenSession) -> web.StreamResponse:
     """The form says what the sandbox's DNS should hold; the look itself is the one the API takes."""
-    item = _mine(request, visit)
-    if (await answers(request)).get("outcome") == "failure":
-        visit.world.published_dns.discard(item.domain)
-        raise visit.to(f"{INTENT}/{item.id}?missing=1")
-    visit.world.published_dns.add(item.domain)
-    domains.check(visit.world, item, source="admin_portal")
-    raise visit.to(f"{INTENT}/{item.id}")
+    item = _get_own_domain(request, session)
+    if (await parse_form(request)).get("outcome") == "failure":
+        session.store.published_dns.discard(item.domain)
+        raise session.redirect_to(f"{INTENT}/{item.id}?missing=1")
+    session.store.published_dns.add(item.domain)
+    domains.verify_domain(session.store, item, source="admin_portal")
+    raise session.redirect_to(f"{INTENT}/{item.id}")

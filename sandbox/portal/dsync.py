@@ -5,9 +5,9 @@ from aiohttp import web
 from sandbox import directories
 from sandbox.models import Directory
 from sandbox.portal.providers import DIRECTORY_PROVIDERS, directory_provider
-from sandbox.portal.sessions import Visit, answers, routes, visiting
+from sandbox.portal.sessions import OpenSession, parse_form, require_session, routes
 
-SAYS = {
+STATE_LABELS = {
     "validating": "Waiting for the provider",
     "linked": "Active",
     "unlinked": "Not connected",
@@ -16,30 +16,32 @@ SAYS = {
 FIRST_USERS = 3
 
 
-def _mine(request: web.Request, visit: Visit) -> Directory:
-    found = visit.world.directories.get(request.match_info["id"])
-    if found is None or found.organization_id != visit.organization.id:
-        raise visit.to("dsync")
+def _get_own_directory(request: web.Request, session: OpenSession) -> Directory:
+    found = session.store.directories.get(request.match_info["id"])
+    if found is None or found.organization_id != session.organization.id:
+        raise session.redirect_to("dsync")
     return found
 
 
 @routes.get("/portal/{token}/dsync")
-@visiting("dsync")
-async def choose(request: web.Request, visit: Visit) -> web.StreamResponse:
-    rows = visit.world.directories.where(organization_id=visit.organization.id)
+@require_session("dsync")
+async def choose(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    rows = session.store.directories.filter(organization_id=session.organization.id)
     if rows and "add" not in request.query:
-        shown = [(row, directory_provider(row.type), SAYS.get(row.state, row.state)) for row in rows]
-        return visit.page("dsync_list.html", intent="dsync", rows=shown)
-    return visit.page("choose.html", intent="dsync", providers=DIRECTORY_PROVIDERS, error=None, step=1)
+        shown = [(row, directory_provider(row.type), STATE_LABELS.get(row.state, row.state)) for row in rows]
+        return session.render_page("dsync_list.html", intent="dsync", rows=shown)
+    return session.render_page(
+        "choose.html", intent="dsync", providers=DIRECTORY_PROVIDERS, error=None, step=1
+    )
 
 
 @routes.post("/portal/{token}/dsync")
-@visiting("dsync")
-async def chosen(request: web.Request, visit: Visit) -> web.StreamResponse:
-    wanted = (await answers(request)).get("provider")
+@require_session("dsync")
+async def chosen(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    wanted = (await parse_form(request)).get("provider")
     provider = next((item for item in DIRECTORY_PROVIDERS if item.type == wanted), None)
     if provider is None:
-        return visit.page(
+        return session.render_page(
             "choose.html",
             intent="dsync",
             providers=DIRECTORY_PROVIDERS,
@@ -47,19 +49,19 @@ async def chosen(request: web.Request, visit: Visit) -> web.StreamResponse:
             step=1,
             status=422,
         )
-    name = f"{visit.organization.name} {provider.name}"
-    directory = directories.prepare(visit.world, visit.organization.id, provider.type, name)
-    raise visit.to(f"dsync/{directory.id}")
+    name = f"{session.organization.name} {provider.name}"
+    directory = directories.create_directory(session.store, session.organization.id, provider.type, name)
+    raise session.redirect_to(f"dsync/{directory.id}")
 
 
 @routes.get("/portal/{token}/dsync/{id}")
-@visiting("dsync")
-async def directory_page(request: web.Request, visit: Visit) -> web.StreamResponse:
-    directory = _mine(request, visit)
+@require_session("dsync")
+async def directory_page(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    directory = _get_own_directory(request, session)
     provider = directory_provider(directory.type)
-    endpoint = f"{visit.world.public_url}/scim/v2.0/{directory.external_key}"
+    endpoint = f"{session.store.public_url}/scim/v2.0/{directory.external_key}"
     linked = directory.state == "linked"
-    return visit.page(
+    return session.render_page(
         "dsync_active.html" if linked else "dsync_details.html",
         intent="dsync",
         directory=directory,
@@ -67,36 +69,38 @@ async def directory_page(request: web.Request, visit: Visit) -> web.StreamRespon
         endpoint=endpoint,
         by_token=provider.type != "gsuite directory",
         failed=directory.state == "invalid_credentials",
-        users=len(visit.world.users.where(directory_id=directory.id)),
-        groups=len(visit.world.groups.where(directory_id=directory.id)),
+        users=len(session.store.users.filter(directory_id=directory.id)),
+        groups=len(session.store.groups.filter(directory_id=directory.id)),
         step=3 if linked else 2,
     )
 
 
 @routes.post("/portal/{token}/dsync/{id}/test")
-@visiting("dsync")
-async def tested(request: web.Request, visit: Visit) -> web.StreamResponse:
-    directory = _mine(request, visit)
-    if (await answers(request)).get("outcome") == "failure":
-        directories.set_state(visit.world, directory, "invalid_credentials")
-        raise visit.to(f"dsync/{directory.id}")
+@require_session("dsync")
+async def tested(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    directory = _get_own_directory(request, session)
+    if (await parse_form(request)).get("outcome") == "failure":
+        directories.set_directory_state(session.store, directory, "invalid_credentials")
+        raise session.redirect_to(f"dsync/{directory.id}")
     if directory.state != "linked":
-        linked = directories.activate(visit.world, directory)
-        first_sync(visit, linked)
-    raise visit.to(f"dsync/{directory.id}")
+        linked = directories.activate_directory(session.store, directory)
+        first_sync(session, linked)
+    raise session.redirect_to(f"dsync/{directory.id}")
 
 
-def first_sync(visit: Visit, directory: Directory) -> None:
+def first_sync(session: OpenSession, directory: Directory) -> None:
     """What a provider sends at once: a group and a few people in it."""
-    if visit.world.users.where(directory_id=directory.id):
+    if session.store.users.filter(directory_id=directory.id):
         return
-    group = directories.add_group(visit.world, directory, "Everyone")
+    group = directories.create_group(session.store, directory, "Everyone")
     for _ in range(FIRST_USERS):
-        group = directories.add_to_group(visit.world, group, directories.add_user(visit.world, directory))
+        group = directories.add_group_member(
+            session.store, group, directories.create_user(session.store, directory)
+        )
 
 
 @routes.post("/portal/{token}/dsync/{id}/remove")
-@visiting("dsync")
-async def removed(request: web.Request, visit: Visit) -> web.StreamResponse:
-    directories.delete(visit.world, _mine(request, visit), source="admin_portal")
-    raise visit.to("dsync")
+@require_session("dsync")
+async def removed(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    directories.delete_directory(session.store, _get_own_directory(request, session), source="admin_portal")
+    raise session.redirect_to("dsync")

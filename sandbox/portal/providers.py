@@ -40,11 +40,11 @@ class Field:
 class Provider:
     type: str
     name: str
-    says: str
+    description: str
     steps: tuple[tuple[str, str], ...]
     fields: tuple[Field, ...] = ()
 
-    def guided(self) -> list[tuple[str, str]]:
+    def setup_steps(self) -> list[tuple[str, str]]:
         return [(title, text.format(name=self.name)) for title, text in self.steps]
 
 
@@ -58,15 +58,15 @@ def _metadata_url(example: str) -> Field:
     )
 
 
-def _saml(type_: str, name: str, says: str, example: str) -> Provider:
-    return Provider(type_, name, says, SAML_STEPS, (_metadata_url(example),))
+def _saml(type_: str, name: str, description: str, example: str) -> Provider:
+    return Provider(type_, name, description, SAML_STEPS, (_metadata_url(example),))
 
 
-def _oidc(type_: str, name: str, says: str, issuer: str) -> Provider:
+def _oidc(type_: str, name: str, description: str, issuer: str) -> Provider:
     return Provider(
         type_,
         name,
-        says,
+        description,
         OIDC_STEPS,
         (
             Field("client_id", "Client ID", "0oa1example2client3id", "From the application you registered."),

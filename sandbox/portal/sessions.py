@@ -1,4 +1,4 @@
-"""A visit: opened by a Portal Link, carried on by a token of its own, over when the link is revoked."""
+"""A session: opened by a Portal Link, carried on by a token of its own, over when the link is revoked."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -8,10 +8,10 @@ from typing import Any
 from aiohttp import web
 
 from sandbox import rendering
-from sandbox.app_keys import world_of
-from sandbox.clock import iso
+from sandbox.app_keys import get_store
+from sandbox.clock import format_timestamp
 from sandbox.models import Organization, PortalLink, PortalSession
-from sandbox.store import World
+from sandbox.store import Store
 
 routes = web.RouteTableDef()
 
@@ -24,7 +24,7 @@ INTENT_NAMES = {
     "log_streams": "Log streams",
     "bring_your_own_key": "Bring your own key",
 }
-INTENT_SAYS = {
+INTENT_DESCRIPTIONS = {
     "sso": "Let your people sign in with your identity provider.",
     "dsync": "Keep users and groups in step with your directory.",
     "domain_verification": "Prove that your organization owns its domains.",
@@ -33,16 +33,16 @@ INTENT_SAYS = {
     "log_streams": "Send your audit logs to your own monitoring.",
     "bring_your_own_key": "Encrypt your data with a key that you hold.",
 }
-CLOSED = {
+CLOSED_PAGES = {
     "unknown": (404, "This link is not valid", "The address is incomplete, or it was never a set-up link."),
     "expired": (410, "This link has expired", "Set-up links open for a few minutes only."),
     "used": (410, "This link has been used", "Each set-up link opens once."),
     "revoked": (403, "This link has been revoked", "Whoever sent it to you has taken it back."),
-    "over": (410, "Your visit has ended", "You were away for a while. Whatever you saved is kept."),
+    "over": (410, "Your session has ended", "You were away for a while. Whatever you saved is kept."),
 }
 
 
-class Closed(Exception):
+class PortalClosed(Exception):
     def __init__(self, reason: str, link: PortalLink | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -50,10 +50,10 @@ class Closed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """Who came in, and by which link. `path` is the start of every address of this visit."""
+class OpenSession:
+    """Who came in, and by which link. `path` is the start of every address of this session."""
 
-    world: World
+    store: Store
     token: str
     link: PortalLink
     organization: Organization
@@ -62,62 +62,62 @@ class Visit:
     def path(self) -> str:
         return f"/portal/{self.token}"
 
-    def page(
+    def render_page(
         self, template: str, *, intent: str | None = None, status: int = 200, **context: Any
     ) -> web.Response:
-        return rendering.page(
+        return rendering.render_page(
             f"portal/{template}",
             status=status,
-            leads_to=self.link.success_url,
-            visit=self,
+            redirects_to=self.link.success_url,
+            session=self,
             intent=intent,
             intent_names=INTENT_NAMES,
             **context,
         )
 
-    def to(self, place: str) -> web.HTTPSeeOther:
+    def redirect_to(self, place: str) -> web.HTTPSeeOther:
         return web.HTTPSeeOther(f"{self.path}/{place}", headers={"Referrer-Policy": "no-referrer"})
 
 
-Page = Callable[[web.Request, Visit], Awaitable[web.StreamResponse]]
+Page = Callable[[web.Request, OpenSession], Awaitable[web.StreamResponse]]
 
 
-def visiting(
+def require_session(
     intent: str | None = None,
 ) -> Callable[[Page], Callable[[web.Request], Awaitable[web.StreamResponse]]]:
-    """A page of a visit; with `intent`, only of a visit whose link names it."""
+    """A page of a session; with `intent`, only of a session whose link names it."""
 
     def wrap(page: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def enter(request: web.Request) -> web.StreamResponse:
             try:
-                visit = _find(world_of(request), request.match_info["token"])
-            except Closed as closed:
-                return closed_page(closed)
-            if intent is not None and intent not in visit.link.intents:
-                return visit.page("wrong_intent.html", status=404)
-            return await page(request, visit)
+                session = _find(get_store(request), request.match_info["token"])
+            except PortalClosed as closed:
+                return render_closed_page(closed)
+            if intent is not None and intent not in session.link.intents:
+                return session.render_page("wrong_intent.html", status=404)
+            return await page(request, session)
 
         return enter
 
     return wrap
 
 
-def _find(world: World, token: str) -> Visit:
-    session = next((row for row in world.sessions if secrets.compare_digest(row.token, token)), None)
+def _find(store: Store, token: str) -> OpenSession:
+    session = next((row for row in store.sessions if secrets.compare_digest(row.token, token)), None)
     if session is None:
-        raise Closed("unknown")
-    link = world.links.get(session.link_id)
-    organization = world.organizations.get(link.organization_id) if link else None
+        raise PortalClosed("unknown")
+    link = store.links.get(session.link_id)
+    organization = store.organizations.get(link.organization_id) if link else None
     if link is None or organization is None or link.revoked:
-        raise Closed("revoked", link)
-    if session.expires_at <= world.clock.now():
-        raise Closed("over", link)
-    return Visit(world, token, link, organization)
+        raise PortalClosed("revoked", link)
+    if session.expires_at <= store.clock.now():
+        raise PortalClosed("over", link)
+    return OpenSession(store, token, link, organization)
 
 
-def closed_page(closed: Closed) -> web.Response:
-    status, title, says = CLOSED[closed.reason]
-    return rendering.page(
+def render_closed_page(closed: PortalClosed) -> web.Response:
+    status, title, says = CLOSED_PAGES[closed.reason]
+    return rendering.render_page(
         "portal/closed.html",
         status=status,
         title=title,
@@ -126,35 +126,35 @@ def closed_page(closed: Closed) -> web.Response:
     )
 
 
-def _open(world: World, secret: str) -> PortalLink:
+def _open(store: Store, secret: str) -> PortalLink:
     link = next(
-        (row for row in world.links if secrets.compare_digest(row.secret.encode(), secret.encode())), None
+        (row for row in store.links if secrets.compare_digest(row.secret.encode(), secret.encode())), None
     )
     if link is None:
-        raise Closed("unknown")
-    if link.revoked or world.organizations.get(link.organization_id) is None:
-        raise Closed("revoked", link)
-    if link.expires_at <= world.clock.now():
-        raise Closed("expired", link)
-    if link.opened and world.switches.single_use_links:
-        raise Closed("used", link)
-    return world.links.put(world.changed(link, opened=link.opened + 1))
+        raise PortalClosed("unknown")
+    if link.revoked or store.organizations.get(link.organization_id) is None:
+        raise PortalClosed("revoked", link)
+    if link.expires_at <= store.clock.now():
+        raise PortalClosed("expired", link)
+    if link.opened and store.switches.single_use_links:
+        raise PortalClosed("used", link)
+    return store.links.put(store.with_changes(link, opened=link.opened + 1))
 
 
 @routes.get("/portal/launch")
 async def launch(request: web.Request) -> web.StreamResponse:
-    world = world_of(request)
+    store = get_store(request)
     try:
-        link = _open(world, request.query.get("secret", ""))
-    except Closed as closed:
-        return closed_page(closed)
-    session = world.sessions.put(
+        link = _open(store, request.query.get("secret", ""))
+    except PortalClosed as closed:
+        return render_closed_page(closed)
+    session = store.sessions.put(
         PortalSession(
-            id=world.ids.new("portal_session"),
+            id=store.ids.new_id("portal_session"),
             token=secrets.token_urlsafe(32),
             link_id=link.id,
-            expires_at=iso(world.clock.now_ms() + world.switches.session_seconds * 1000),
-            **world.born(),
+            expires_at=format_timestamp(store.clock.now_ms() + store.switches.session_seconds * 1000),
+            **store.new_timestamps(),
         )
     )
     place = link.intents[0] if len(link.intents) == 1 else ""
@@ -165,30 +165,30 @@ async def launch(request: web.Request) -> web.StreamResponse:
 
 
 @routes.get("/portal/{token}/")
-@visiting()
-async def menu(_request: web.Request, visit: Visit) -> web.StreamResponse:
-    return visit.page("menu.html", intent_says=INTENT_SAYS)
+@require_session()
+async def menu(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return session.render_page("menu.html", intent_descriptions=INTENT_DESCRIPTIONS)
 
 
 @routes.get("/portal/{token}/done")
-@visiting()
-async def done(_request: web.Request, visit: Visit) -> web.StreamResponse:
-    return visit.page("done.html")
+@require_session()
+async def done(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return session.render_page("done.html")
 
 
 @routes.post("/portal/{token}/finish")
-@visiting()
-async def finish(_request: web.Request, visit: Visit) -> web.StreamResponse:
-    if visit.link.success_url:
-        raise web.HTTPSeeOther(visit.link.success_url, headers={"Referrer-Policy": "no-referrer"})
-    raise visit.to("done")
+@require_session()
+async def finish(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+    if session.link.success_url:
+        raise web.HTTPSeeOther(session.link.success_url, headers={"Referrer-Policy": "no-referrer"})
+    raise session.redirect_to("done")
 
 
 async def unknown_page(_request: web.Request) -> web.StreamResponse:
     """An address that no page of the portal has; also one that only takes a form, asked for by a reload."""
-    return closed_page(Closed("unknown"))
+    return render_closed_page(PortalClosed("unknown"))
 
 
-async def answers(request: web.Request) -> dict[str, str]:
+async def parse_form(request: web.Request) -> dict[str, str]:
     """What the form said, trimmed."""
     return {name: value.strip() for name, value in (await request.post()).items() if isinstance(value, str)}

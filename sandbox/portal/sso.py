@@ -7,9 +7,9 @@ from aiohttp import web
 from sandbox import connections
 from sandbox.models import Connection
 from sandbox.portal.providers import CONNECTION_PROVIDERS, Field, connection_provider
-from sandbox.portal.sessions import Visit, answers, routes, visiting
+from sandbox.portal.sessions import OpenSession, parse_form, require_session, routes
 
-SAYS = {
+STATE_LABELS = {
     "draft": "Started",
     "validating": "Waiting for a test sign-in",
     "active": "Active",
@@ -17,32 +17,35 @@ SAYS = {
 }
 
 
-def _mine(request: web.Request, visit: Visit) -> Connection:
-    found = visit.world.connections.get(request.match_info["id"])
-    if found is None or found.organization_id != visit.organization.id:
-        raise visit.to("sso")
+def _get_own_connection(request: web.Request, session: OpenSession) -> Connection:
+    found = session.store.connections.get(request.match_info["id"])
+    if found is None or found.organization_id != session.organization.id:
+        raise session.redirect_to("sso")
     return found
 
 
 @routes.get("/portal/{token}/sso")
-@visiting("sso")
-async def choose(request: web.Request, visit: Visit) -> web.StreamResponse:
-    rows = visit.world.connections.where(organization_id=visit.organization.id)
+@require_session("sso")
+async def choose(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    rows = session.store.connections.filter(organization_id=session.organization.id)
     if rows and "add" not in request.query:
         shown = [
-            (row, connection_provider(row.connection_type), SAYS.get(row.state, row.state)) for row in rows
+            (row, connection_provider(row.connection_type), STATE_LABELS.get(row.state, row.state))
+            for row in rows
         ]
-        return visit.page("sso_list.html", intent="sso", rows=shown)
-    return visit.page("choose.html", intent="sso", providers=CONNECTION_PROVIDERS, error=None, step=1)
+        return session.render_page("sso_list.html", intent="sso", rows=shown)
+    return session.render_page(
+        "choose.html", intent="sso", providers=CONNECTION_PROVIDERS, error=None, step=1
+    )
 
 
 @routes.post("/portal/{token}/sso")
-@visiting("sso")
-async def chosen(request: web.Request, visit: Visit) -> web.StreamResponse:
-    wanted = (await answers(request)).get("provider")
+@require_session("sso")
+async def chosen(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    wanted = (await parse_form(request)).get("provider")
     provider = next((item for item in CONNECTION_PROVIDERS if item.type == wanted), None)
     if provider is None:
-        return visit.page(
+        return session.render_page(
             "choose.html",
             intent="sso",
             providers=CONNECTION_PROVIDERS,
@@ -50,20 +53,20 @@ async def chosen(request: web.Request, visit: Visit) -> web.StreamResponse:
             step=1,
             status=422,
         )
-    name = f"{visit.organization.name} {provider.name}"
-    connection = connections.draft(visit.world, visit.organization.id, provider.type, name)
-    raise visit.to(f"sso/{connection.id}")
+    name = f"{session.organization.name} {provider.name}"
+    connection = connections.create_connection(session.store, session.organization.id, provider.type, name)
+    raise session.redirect_to(f"sso/{connection.id}")
 
 
 @routes.get("/portal/{token}/sso/{id}")
-@visiting("sso")
-async def connection_page(request: web.Request, visit: Visit) -> web.StreamResponse:
-    connection = _mine(request, visit)
+@require_session("sso")
+async def connection_page(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    connection = _get_own_connection(request, session)
     if connection.state in {"draft", "requires_type"} or "edit" in request.query:
-        return _details(visit, connection)
+        return _details(session, connection)
     failed = "failed" in request.query
     template = "sso_active.html" if connection.state == "active" else "sso_test.html"
-    return visit.page(
+    return session.render_page(
         template,
         intent="sso",
         connection=connection,
@@ -74,13 +77,13 @@ async def connection_page(request: web.Request, visit: Visit) -> web.StreamRespo
 
 
 def _details(
-    visit: Visit,
+    session: OpenSession,
     connection: Connection,
     given: dict[str, str] | None = None,
     wrong: dict[str, str] | None = None,
 ) -> web.Response:
     provider = connection_provider(connection.connection_type)
-    base = visit.world.public_url
+    base = session.store.public_url
     if provider.type.endswith(("OIDC", "Oidc")):
         ours = [("Redirect address", f"{base}/sso/oidc/{connection.external_key}/callback")]
     else:
@@ -89,7 +92,7 @@ def _details(
             ("SP entity ID", f"{base}/sso/saml/{connection.external_key}"),
         ]
     values = {field.name: field.example for field in provider.fields} | connection.details | (given or {})
-    return visit.page(
+    return session.render_page(
         "sso_details.html",
         intent="sso",
         connection=connection,
@@ -111,10 +114,10 @@ def _wrong_with(field: Field, value: str) -> str | None:
 
 
 @routes.post("/portal/{token}/sso/{id}/details")
-@visiting("sso")
-async def details_entered(request: web.Request, visit: Visit) -> web.StreamResponse:
-    connection = _mine(request, visit)
-    given = await answers(request)
+@require_session("sso")
+async def details_entered(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    connection = _get_own_connection(request, session)
+    given = await parse_form(request)
     fields = connection_provider(connection.connection_type).fields
     details = {field.name: given.get(field.name, "") for field in fields}
     wrong = {
@@ -123,23 +126,23 @@ async def details_entered(request: web.Request, visit: Visit) -> web.StreamRespo
         if (problem := _wrong_with(field, details[field.name])) is not None
     }
     if wrong:
-        return _details(visit, connection, details, wrong)
-    connections.enter_details(visit.world, connection, details)
-    raise visit.to(f"sso/{connection.id}")
+        return _details(session, connection, details, wrong)
+    connections.save_connection_details(session.store, connection, details)
+    raise session.redirect_to(f"sso/{connection.id}")
 
 
 @routes.post("/portal/{token}/sso/{id}/test")
-@visiting("sso")
-async def tested(request: web.Request, visit: Visit) -> web.StreamResponse:
-    connection = _mine(request, visit)
-    if (await answers(request)).get("outcome") == "failure":
-        raise visit.to(f"sso/{connection.id}?failed=1")
-    connections.activate(visit.world, connection)
-    raise visit.to(f"sso/{connection.id}")
+@require_session("sso")
+async def tested(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    connection = _get_own_connection(request, session)
+    if (await parse_form(request)).get("outcome") == "failure":
+        raise session.redirect_to(f"sso/{connection.id}?failed=1")
+    connections.activate_connection(session.store, connection)
+    raise session.redirect_to(f"sso/{connection.id}")
 
 
 @routes.post("/portal/{token}/sso/{id}/remove")
-@visiting("sso")
-async def removed(request: web.Request, visit: Visit) -> web.StreamResponse:
-    connections.delete(visit.world, _mine(request, visit), source="admin_portal")
-    raise visit.to("sso")
+@require_session("sso")
+async def removed(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    connections.delete_connection(session.store, _get_own_connection(request, session), source="admin_portal")
+    raise session.redirect_to("sso")

@@ -63,7 +63,7 @@ test("organization domains", async () => {
   await ask("GET", "/organization_domains/org_domain_1", 404);
   await ask("POST", `/organization_domains/${item.id}/verify`, 201);
   await ask("POST", "/organization_domains/org_domain_1/verify", 404);
-  await sandbox.order("POST", "domains/verify", { organization_id: acme.id, domain: "acme.org" });
+  await sandbox.request("POST", "domains/verify", { organization_id: acme.id, domain: "acme.org" });
   await ask("POST", `/organization_domains/${item.id}/verify`, 400);
   await ask("GET", `/organizations/${acme.id}`, 200);
   await ask("DELETE", `/organization_domains/${item.id}`, 204);
@@ -76,10 +76,10 @@ test("portal links", async () => {
     await ask("POST", "/portal/generate_link", 201, { organization: acme.id, intent });
   }
   await ask("POST", "/portal/generate_link", 404, { organization: NOBODY, intent: "sso" });
-  await sandbox.order("PATCH", "switches", { unknown_organization_status: 400 });
+  await sandbox.request("PATCH", "switches", { unknown_organization_status: 400 });
   await ask("POST", "/portal/generate_link", 400, { organization: NOBODY, intent: "sso" });
   await ask("POST", "/portal/generate_link", 422, { organization: acme.id, intent: "coffee" });
-  await sandbox.order("POST", "faults", { kind: "status", status: 403 });
+  await sandbox.request("POST", "faults", { kind: "status", status: 403 });
   await ask("POST", "/portal/generate_link", 403, { organization: acme.id, intent: "sso" });
 });
 
@@ -87,7 +87,7 @@ test("connections", async () => {
   const acme = await ask("POST", "/organizations", 201, { name: "Acme", domain_data: [{ domain: "acme.dev", state: "verified" }] });
   const made = [];
   for (const state of ["draft", "validating", "active", "inactive"]) {
-    made.push(await sandbox.order("POST", "connections", { organization_id: acme.id, state }));
+    made.push(await sandbox.request("POST", "connections", { organization_id: acme.id, state }));
   }
   await ask("GET", `/connections?organization_id=${acme.id}&limit=2`, 200);
   await ask("GET", "/connections?domain=acme.dev&connection_type=OktaSAML", 200);
@@ -99,15 +99,15 @@ test("connections", async () => {
 });
 
 test("directories, their users and their groups", async () => {
-  await sandbox.order("POST", "seed", {
+  await sandbox.request("POST", "seed", {
     organizations: [{ name: "Zenith", domains: ["zenith.com"], directories: [{ type: "okta scim v2.0", users: 3, groups: ["Ops"] }] }],
   });
-  const { directories } = await sandbox.order("GET", "state");
+  const { directories } = await sandbox.request("GET", "state");
   const [directory] = directories;
   await ask("GET", `/directories?organization_id=${directory.organization_id}`, 200);
   await ask("GET", "/directories?limit=x", 422);
   for (const deed of ["unlink", "refuse", "activate"]) {
-    await sandbox.order("POST", `directories/${directory.id}/${deed}`);
+    await sandbox.request("POST", `directories/${directory.id}/${deed}`);
     await ask("GET", `/directories/${directory.id}`, 200);
   }
   const users = await ask("GET", `/directory_users?directory=${directory.id}&limit=2`, 200);
@@ -125,8 +125,8 @@ test("directories, their users and their groups", async () => {
 });
 
 test("events of a whole life", async () => {
-  const { organization_id } = await sandbox.order("POST", "lives");
-  const told = await sandbox.order("GET", `events?organization_id=${organization_id}`);
+  const { organization_id } = await sandbox.request("POST", "lives");
+  const told = await sandbox.request("GET", `events?organization_id=${organization_id}`);
   const kinds = [...new Set(told.data.map((event) => event.event))];
   const page = await ask("GET", `/events?events=${kinds.join(",")}&organization_id=${organization_id}&limit=100`, 200);
   assert.equal(page.data.length, told.data.length);
@@ -154,8 +154,8 @@ test("webhook endpoints", async () => {
 });
 
 test("too many requests", async () => {
-  await sandbox.order("PATCH", "switches", { requests_per_minute: 0 });
+  await sandbox.request("PATCH", "switches", { requests_per_minute: 0 });
   await ask("GET", "/organizations", 429);
   await ask("GET", "/directory_users?directory=directory_1", 429);
-  await sandbox.order("PATCH", "switches", { requests_per_minute: 6000 });
+  await sandbox.request("PATCH", "switches", { requests_per_minute: 6000 });
 });

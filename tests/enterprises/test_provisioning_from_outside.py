@@ -49,7 +49,7 @@ def all_is_well(workos_sandbox: Sandbox) -> None:
 
 
 def fault_is_used(workos_sandbox: Sandbox) -> bool:
-    return not workos_sandbox.order("GET", "faults")["data"]
+    return not workos_sandbox.request("GET", "faults")["data"]
 
 
 @pytest.mark.parametrize("request_", [LOOK_UP, CREATE], ids=["the look-up", "the creation"])

@@ -105,7 +105,7 @@ def test_one_whose_process_is_killed_while_workos_is_asked(
         "launching.launch(Membership.objects.get(), Intent.SSO, nonce=uuid.uuid4(), reference='0b9d4a36',"
         " client_address='192.0.2.7', now=timezone.now())",
     )
-    until(lambda: not workos_sandbox.order("GET", "faults")["data"])
+    until(lambda: not workos_sandbox.request("GET", "faults")["data"])
     process.kill()
     process.communicate()
 

@@ -21,7 +21,7 @@ def test_posts_every_event_once(sandbox: Sandbox, workos: WorkOSClient, receiver
     ids = [json.loads(body)["id"] for body in receiver.bodies()]
     assert len(ids) == len(set(ids)) == 600
     assert sandbox.state()["counts"]["users"] == 600
-    [burst] = sandbox.order("GET", "bursts")["data"]
+    [burst] = sandbox.request("GET", "bursts")["data"]
     assert burst["done"] is True
 
 
@@ -55,7 +55,7 @@ def test_waits_for_its_receiver_and_leaves_the_api_awake(
     workos.organizations.list_organizations()
 
     assert time.monotonic() - began < 1
-    [burst] = sandbox.order("GET", "bursts")["data"]
+    [burst] = sandbox.request("GET", "bursts")["data"]
     assert 0 < burst["made"] < 50_000
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.__main__ import main
-from sandbox.pytest_plugin import running
+from sandbox.pytest_plugin import run_sandbox
 from tests.sandbox.conftest import client_of
 
 
@@ -55,7 +55,7 @@ def test_says_which_port_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_listens_on_loopback_alone_unless_told_otherwise() -> None:
-    with running() as sandbox:
+    with run_sandbox() as sandbox:
         port = int(sandbox.url.rsplit(":", 1)[1])
         table = Path("/proc/net/tcp").read_text()
 
@@ -93,7 +93,7 @@ def test_does_not_start_on_what_it_cannot_read(arguments: tuple[str, ...], said:
 
 
 def test_keeps_secrets_of_links_out_of_what_it_prints() -> None:
-    with running() as quiet:
+    with run_sandbox() as quiet:
         assert quiet.url
     process = start("--port", "0")
     assert process.stdout is not None
@@ -116,7 +116,7 @@ def test_keeps_secrets_of_links_out_of_what_it_prints() -> None:
 
 
 def test_ends_at_once_though_an_answer_hangs_and_a_retry_waits() -> None:
-    with running("--webhook-url", "http://127.0.0.1:9/") as sandbox:
+    with run_sandbox("--webhook-url", "http://127.0.0.1:9/") as sandbox:
         client = client_of(sandbox)
         client.organizations.create_organization(name="Acme")
         client.close()
@@ -127,7 +127,7 @@ def test_ends_at_once_though_an_answer_hangs_and_a_retry_waits() -> None:
         hanging.sendall(
             b"GET /organizations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + key + b"\r\n\r\n"
         )
-        while sandbox.order("GET", "faults")["data"]:
+        while sandbox.request("GET", "faults")["data"]:
             time.sleep(0.01)
         began = time.monotonic()
 

@@ -64,7 +64,7 @@ def test_takes_orders_for_faults(sandbox: Sandbox, workos: WorkOSClient, page: P
     page.get_by_role("button", name="Order it").nth(1).click()
     sound(page)
 
-    delay, status = sandbox.order("GET", "faults")["data"]
+    delay, status = sandbox.request("GET", "faults")["data"]
     assert (delay["kind"], delay["event"], delay["seconds"], delay["times"]) == (
         "delay",
         "organization.*",
@@ -78,7 +78,7 @@ def test_takes_orders_for_faults(sandbox: Sandbox, workos: WorkOSClient, page: P
         1,
     )
     page.get_by_role("button", name="Cancel all").click()
-    assert sandbox.order("GET", "faults")["data"] == []
+    assert sandbox.request("GET", "faults")["data"] == []
 
 
 def test_says_what_is_wrong_with_an_order(sandbox: Sandbox, page: Page) -> None:
@@ -111,14 +111,14 @@ def test_turns_switches_and_sets_the_clock(sandbox: Sandbox, page: Page) -> None
     page.get_by_role("button", name="Save").click()
     page.get_by_role("button", name="Freeze it").click()
 
-    switches = sandbox.order("GET", "switches")
+    switches = sandbox.request("GET", "switches")
     assert switches["single_use_links"] is True
     assert switches["retry_delays"] == [1, 2.5]
-    assert sandbox.order("GET", "health")["frozen"] is True
-    before = sandbox.order("GET", "health")["now"]
+    assert sandbox.request("GET", "health")["frozen"] is True
+    before = sandbox.request("GET", "health")["now"]
     page.get_by_label("Seconds to go forward").fill("60")
     page.get_by_role("button", name="Go forward").click()
-    assert sandbox.order("GET", "health")["now"] > before
+    assert sandbox.request("GET", "health")["now"] > before
 
 
 def test_shows_the_mail_of_it_contacts(sandbox: Sandbox, workos: WorkOSClient, page: Page) -> None:

@@ -143,7 +143,7 @@ def test_touches_only_the_events_it_names(sandbox: Sandbox, workos: WorkOSClient
     sandbox.settle()
 
     assert names(receiver) == ["One"]
-    assert len(sandbox.order("GET", "faults")["data"]) == 1
+    assert len(sandbox.request("GET", "faults")["data"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_touches_only_the_events_it_names(sandbox: Sandbox, workos: WorkOSClient
 )
 def test_is_not_ordered_when_it_makes_no_sense(sandbox: Sandbox, values: dict[str, object]) -> None:
     with pytest.raises(SandboxError, match="400"):
-        sandbox.order("POST", "faults", values)
+        sandbox.request("POST", "faults", values)
 
 
 def test_keeps_its_first_signature_when_retries_are_not_signed_again(

@@ -76,8 +76,8 @@ def test_tells_what_changed_about_a_person(sandbox: Sandbox, workos: WorkOSClien
     [user] = workos.directory_sync.list_users(directory=made["id"]).data
     people = f"directories/{made['id']}/people"
 
-    sandbox.order("POST", f"{people}/update", {"user_id": user.id, "job_title": "Director"})
-    sandbox.order("POST", f"{people}/remove", {"user_id": user.id})
+    sandbox.request("POST", f"{people}/update", {"user_id": user.id, "job_title": "Director"})
+    sandbox.request("POST", f"{people}/remove", {"user_id": user.id})
 
     [updated] = sandbox.events("dsync.user.updated")
     assert updated["data"]["previous_attributes"] == {"job_title": "Software Engineer"}
@@ -89,7 +89,7 @@ def test_tells_what_changed_about_a_person(sandbox: Sandbox, workos: WorkOSClien
 
 
 def test_shows_groups_and_their_members(sandbox: Sandbox, workos: WorkOSClient, acme: Any) -> None:
-    sandbox.order(
+    sandbox.request(
         "POST",
         "seed",
         {

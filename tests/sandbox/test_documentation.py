@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.__main__ import parse
+from sandbox.__main__ import parse_arguments
 from sandbox.control import routes
-from sandbox.faults import ON_ANSWER, ON_DELIVERY
-from sandbox.switches import SAYS, Switches
+from sandbox.faults import DELIVERY_FAULTS, RESPONSE_FAULTS
+from sandbox.switches import DESCRIPTIONS, Switches
 
 HANDBOOK = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
 
@@ -19,24 +19,24 @@ def test_tells_of_every_switch_with_its_default() -> None:
     for first, second, one, other in paired:
         told |= {first: one, second: other}
 
-    switches = Switches().as_json()
+    switches = Switches().to_json()
     shown = {
         name: f"{value:g}" if isinstance(value, float) else str(value) for name, value in switches.items()
     }
     shown |= {name: str(value).lower() for name, value in switches.items() if isinstance(value, bool)}
     shown["retry_delays"] = str([int(value) for value in Switches().retry_delays])
     assert {name: told.get(name) for name in shown} == shown
-    assert set(SAYS) == set(switches)
+    assert set(DESCRIPTIONS) == set(switches)
 
 
-@pytest.mark.parametrize("kind", [*ON_DELIVERY, *ON_ANSWER])
+@pytest.mark.parametrize("kind", [*DELIVERY_FAULTS, *RESPONSE_FAULTS])
 def test_tells_of_every_fault(kind: str) -> None:
     assert f"`{kind}`" in HANDBOOK
 
 
 def test_tells_of_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        parse(["--help"])
+        parse_arguments(["--help"])
     flags = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--help"}
 
     assert {flag for flag in flags if f"`{flag}" not in HANDBOOK} == set()

@@ -100,7 +100,7 @@ def test_refuses_a_cursor_that_is_no_event(workos: WorkOSClient) -> None:
 
 
 def test_tells_a_whole_life_in_events_that_the_sdk_reads(sandbox: Sandbox, workos: WorkOSClient) -> None:
-    organization_id = sandbox.whole_life()
+    organization_id = sandbox.run_lifecycle()
 
     told = sandbox.events(organization_id=organization_id)
     kinds = {event["event"] for event in told}
@@ -136,7 +136,7 @@ def test_tells_a_whole_life_in_events_that_the_sdk_reads(sandbox: Sandbox, worko
 
 
 def test_gives_ids_and_times_in_workos_form_and_in_order(sandbox: Sandbox, workos: WorkOSClient) -> None:
-    sandbox.whole_life()
+    sandbox.run_lifecycle()
 
     told = sandbox.events()
 

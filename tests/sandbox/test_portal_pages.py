@@ -133,7 +133,7 @@ def test_sets_up_directory_sync(
 
 
 def public(sandbox: Sandbox) -> str:
-    address: str = sandbox.order("GET", "health")["public_url"]
+    address: str = sandbox.request("GET", "health")["public_url"]
     return address
 
 

@@ -8,7 +8,7 @@ import pytest
 from workos import WorkOSClient
 
 from sandbox.client import Sandbox, SandboxError
-from sandbox.pytest_plugin import running
+from sandbox.pytest_plugin import run_sandbox
 from tests.sandbox.conftest import Receiver, client_of
 
 SEED = """
@@ -40,12 +40,12 @@ def test_is_empty_again_after_a_reset(sandbox: Sandbox, workos: WorkOSClient) ->
 
     assert sandbox.organizations() == []
     assert sandbox.events() == []
-    assert sandbox.order("GET", "faults")["data"] == []
-    assert sandbox.order("GET", "health")["frozen"] is False
+    assert sandbox.request("GET", "faults")["data"] == []
+    assert sandbox.request("GET", "health")["frozen"] is False
 
 
 def test_begins_with_the_seed_and_comes_back_to_it(seed: Path) -> None:
-    with running("--seed", str(seed)) as sandbox:
+    with run_sandbox("--seed", str(seed)) as sandbox:
         client = client_of(sandbox)
         client.organizations.delete_organization("org_01EHWNCE74X7JSDV0X3SZ3KJNY")
         sandbox.reset()
@@ -56,20 +56,20 @@ def test_begins_with_the_seed_and_comes_back_to_it(seed: Path) -> None:
         assert acme.id == "org_01EHWNCE74X7JSDV0X3SZ3KJNY"
         assert [row["state"] for row in sandbox.connections()] == ["active"]
         assert sandbox.state()["counts"]["users"] == 3
-        assert sandbox.order("GET", "switches")["link_seconds"] == 60
+        assert sandbox.request("GET", "switches")["link_seconds"] == 60
 
 
 def test_takes_a_seed_in_json_while_it_runs(sandbox: Sandbox) -> None:
-    sandbox.order("POST", "seed", {"organizations": [{"name": "Acme"}]})
+    sandbox.request("POST", "seed", {"organizations": [{"name": "Acme"}]})
 
     assert [row["name"] for row in sandbox.organizations()] == ["Acme"]
     with pytest.raises(SandboxError, match="colour"):
-        sandbox.order("POST", "seed", {"organizations": [{"name": "Zenith", "colour": "red"}]})
+        sandbox.request("POST", "seed", {"organizations": [{"name": "Zenith", "colour": "red"}]})
 
 
 def test_outlives_the_process_in_a_file(tmp_path: Path, receiver: Receiver) -> None:
     file = str(tmp_path / "state.sqlite")
-    with running(
+    with run_sandbox(
         "--state", file, "--webhook-url", "http://127.0.0.1:9/", "--switch", "retry_delays=[600]"
     ) as first:
         client = client_of(first)
@@ -79,7 +79,7 @@ def test_outlives_the_process_in_a_file(tmp_path: Path, receiver: Receiver) -> N
         client.close()
         before = shown(first)
 
-    with running("--state", file) as second:
+    with run_sandbox("--state", file) as second:
         after = shown(second)
         left = second.deliveries(state="pending")
 
@@ -97,14 +97,14 @@ def test_delivers_after_a_restart_what_was_not_taken_before(tmp_path: Path, rece
     file = str(tmp_path / "state.sqlite")
     receiver.answers = [500]
     arguments = ("--state", file, "--webhook-url", receiver.url, "--switch", "retry_delays=[1]")
-    with running(*arguments) as first:
+    with run_sandbox(*arguments) as first:
         client = client_of(first)
         client.organizations.create_organization(name="Acme")
         client.close()
         while not receiver.posted:
             first.state()
 
-    with running(*arguments) as second:
+    with run_sandbox(*arguments) as second:
         second.settle()
 
     first_body, second_body = receiver.bodies()
@@ -115,7 +115,7 @@ def test_is_the_same_again_with_a_seed_for_chance_and_a_frozen_clock(seed: Path)
     arguments = ("--random-seed", "7", "--freeze", "2026-01-15T12:00:00Z", "--seed", str(seed))
     runs = []
     for _ in range(2):
-        with running(*arguments) as sandbox:
+        with run_sandbox(*arguments) as sandbox:
             runs.append(shown(sandbox))
             sandbox.reset()
             runs.append(shown(sandbox))
@@ -125,7 +125,7 @@ def test_is_the_same_again_with_a_seed_for_chance_and_a_frozen_clock(seed: Path)
 
 
 def test_is_not_shared_by_two_that_run_at_once(sandbox: Sandbox) -> None:
-    with running() as other:
+    with run_sandbox() as other:
         client = client_of(other)
         client.organizations.create_organization(name="Acme")
         client.close()
@@ -137,9 +137,9 @@ def test_is_not_shared_by_two_that_run_at_once(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("values", [{"nonsense": 1}, {"single_use_links": "yes"}, {"link_seconds": -1}])
 def test_has_only_switches_that_make_sense(sandbox: Sandbox, values: dict[str, Any]) -> None:
-    before = sandbox.order("GET", "switches")
+    before = sandbox.request("GET", "switches")
 
     with pytest.raises(SandboxError, match="400"):
         sandbox.switch(**values)
 
-    assert sandbox.order("GET", "switches") == before
+    assert sandbox.request("GET", "switches") == before
