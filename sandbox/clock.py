@@ -1,4 +1,4 @@
-"""Time as the sandbox tells it: the machine's, shifted, or frozen for a test."""
+"""The sandbox's clock: the machine's time, shifted, or frozen for a test."""
 
 import time
 from collections.abc import Callable
@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 
 def format_timestamp(milliseconds: int) -> str:
-    """The form of every WorkOS timestamp: ``2026-01-15T12:00:00.000Z``."""
+    """Format milliseconds since 1970 as WorkOS does: ``2026-01-15T12:00:00.000Z``."""
     moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
 
 
 def parse_timestamp(text: str) -> int:
-    """Read an ISO 8601 moment; without an offset it is UTC. Raises ValueError."""
+    """Parse an ISO 8601 time into milliseconds since 1970. Without an offset it is UTC. Raises ValueError."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -20,7 +20,7 @@ def parse_timestamp(text: str) -> int:
 
 
 class Clock:
-    """The one source of time; every stamp, expiry, signature and retry follows it."""
+    """The only source of time for timestamps, expiries, signatures and retries."""
 
     def __init__(self) -> None:
         self._offset_ms = 0
@@ -52,13 +52,13 @@ class Clock:
         self._notify_listeners()
 
     def reset(self) -> None:
-        """Back to the machine's time, running."""
+        """Return to the machine's time, running."""
         self._offset_ms = 0
         self._frozen_at = None
         self._notify_listeners()
 
     def add_listener(self, listener: Callable[[], None]) -> None:
-        """A sleeper that waits for a moment of this clock must wake when the clock is set."""
+        """Call `listener` whenever the clock is set: a wait for a time of this clock must then be renewed."""
         self._listeners.append(listener)
 
     def _notify_listeners(self) -> None:

@@ -1,4 +1,4 @@
-"""Webhooks on their way: posted, retried with backoff, at least once, several at a time."""
+"""Delivery of webhooks: at least once, several at the same time, retried with backoff."""
 
 import asyncio
 import contextlib
@@ -20,19 +20,19 @@ from sandbox.store import Store
 
 log = logging.getLogger("sandbox.deliveries")
 
-RESPONSE_BYTES_KEPT = 2000
-REORDER_TIMEOUT = 5.0
+MAX_LOGGED_RESPONSE_BYTES = 2000
+REORDER_TIMEOUT_SECONDS = 5.0
 REORDERED_INTERVAL_MS = 50
 
 
 def encode_event(event: Event, *, with_context: bool) -> bytes:
-    """The bytes as posted: compact JSON, characters beyond ASCII as they are."""
+    """The body of the webhook: compact JSON, with characters beyond ASCII unescaped."""
     shown = event.to_json() if with_context else event.to_webhook_json()
     return json.dumps(shown, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 class Dispatcher:
-    """Takes events from the store and sees to it that every endpoint hears of them."""
+    """Delivers each event of the store to every endpoint that subscribes to it."""
 
     def __init__(self, store: Store, faults: Faults) -> None:
         self.store = store
@@ -47,8 +47,6 @@ class Dispatcher:
         self._session: aiohttp.ClientSession | None = None
         store.add_event_listener(self.schedule_deliveries)
         store.clock.add_listener(self._wake.set)
-
-    # Scheduling
 
     def schedule_deliveries(self, event: Event) -> None:
         for endpoint in self.store.endpoints:
@@ -103,37 +101,35 @@ class Dispatcher:
         self._wake.set()
 
     def _hold_for_reorder(self, fault: Fault, delivery: Delivery) -> None:
-        """Keep it back until `size` are together, then let them go last first, a moment apart."""
+        """Hold the delivery until there are `size`, then release them in reverse order."""
         held = self._held.setdefault(fault.id, [])
         held.append(delivery.id)
         if len(held) >= int(fault.values["size"]):
             self._release_held(fault.id)
         elif len(held) == 1:
-            # A partner that never comes must not hold it for ever.
-            asyncio.get_running_loop().call_later(REORDER_TIMEOUT, self._release_held, fault.id)
+            # If no other delivery follows, release this one after a while.
+            asyncio.get_running_loop().call_later(REORDER_TIMEOUT_SECONDS, self._release_held, fault.id)
 
     def _release_held(self, fault_id: str) -> None:
         now = self.store.clock.now_ms()
-        for place, delivery_id in enumerate(reversed(self._held.pop(fault_id, []))):
+        for position, delivery_id in enumerate(reversed(self._held.pop(fault_id, []))):
             delivery = self.store.deliveries.get(delivery_id)
             if delivery is not None:
-                self._enqueue_delivery(replace(delivery, due_ms=now + place * REORDERED_INTERVAL_MS))
+                self._enqueue_delivery(replace(delivery, due_ms=now + position * REORDERED_INTERVAL_MS))
 
     def resend_delivery(self, delivery: Delivery) -> Delivery | None:
-        """A new delivery of the same event to the same endpoint; None if either is gone."""
+        """Create a new delivery of the same event to the same endpoint. None if either was deleted."""
         event = self.store.events.get(delivery.event_id)
         endpoint = self.store.endpoints.get(delivery.endpoint_id)
         if event is None or endpoint is None:
             return None
-        again = self._create_delivery(event, endpoint, ("resent",))
-        self._enqueue_delivery(again)
-        return again
-
-    # Running
+        resent = self._create_delivery(event, endpoint, ("resent",))
+        self._enqueue_delivery(resent)
+        return resent
 
     async def start(self) -> None:
         self._session = aiohttp.ClientSession(
-            # A kept-alive connection that the receiver closes meanwhile would look like a failed delivery.
+            # If the receiver closed a kept-alive connection, the next delivery would fail.
             connector=aiohttp.TCPConnector(force_close=True, limit=0),
             auto_decompress=True,
         )
@@ -164,7 +160,7 @@ class Dispatcher:
             pause = None
             if self._waiting and not self.store.clock.frozen:
                 pause = max(0.0, (self._waiting[0][0] - now) / 1000)
-            # Not wait_for: it loses a cancellation that comes in the same moment as the waking.
+            # Not wait_for: it loses a cancellation that arrives at the same time as the event.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
@@ -173,7 +169,7 @@ class Dispatcher:
         self._active.discard(task)
         self._wake.set()
         if not task.cancelled() and task.exception() is not None:
-            log.error("A delivery broke off", exc_info=task.exception())
+            log.error("A delivery failed with an internal error", exc_info=task.exception())
 
     async def _attempt_delivery(self, delivery_id: str) -> None:
         delivery = self.store.deliveries.get(delivery_id)
@@ -190,19 +186,19 @@ class Dispatcher:
         attempt["request"] = {"headers": headers, "body": body.decode(errors="replace")}
         delivered = attempt["status"] is not None and 200 <= attempt["status"] < 300
 
-        tried = self.store.with_changes(
+        attempted = self.store.with_changes(
             delivery,
             attempts=(*delivery.attempts, attempt),
             faults=(*delivery.faults, *(fault.kind for fault in faults)),
         )
         delays = self.store.switches.retry_delays
         if delivered:
-            self._finish_and_flush(replace(tried, state="delivered"))
+            self._finish_and_flush(replace(attempted, state="delivered"))
         elif len(delivery.attempts) < len(delays):
             due = self.store.clock.now_ms() + round(delays[len(delivery.attempts)] * 1000)
-            self._enqueue_delivery(self.store.deliveries.put(replace(tried, due_ms=due)))
+            self._enqueue_delivery(self.store.deliveries.put(replace(attempted, due_ms=due)))
         else:
-            self._finish_and_flush(replace(tried, state="failed"))
+            self._finish_and_flush(replace(attempted, state="failed"))
 
     def _build_request(
         self,
@@ -212,26 +208,27 @@ class Dispatcher:
         *,
         first: tuple[dict[str, Any], ...],
     ) -> tuple[bytes, dict[str, str]]:
+        """The body and the headers to send. `first` holds the first attempt, if this is a retry."""
         body = encode_event(event, with_context=self.store.switches.envelope_context)
-        ordered = {fault.kind: fault for fault in faults}
+        active = {fault.kind: fault for fault in faults}
         t = self.store.clock.now_ms()
         if first and not self.store.switches.resign_retries:
             t = first[0]["t"]
-        if "old_timestamp" in ordered:
-            t -= round(ordered["old_timestamp"].values["seconds"] * 1000)
-        if "seconds" in ordered:
+        if "old_timestamp" in active:
+            t -= round(active["old_timestamp"].values["seconds"] * 1000)
+        if "seconds" in active:
             t //= 1000
-        secret = f"not-{endpoint.secret}" if "wrong_secret" in ordered else endpoint.secret
+        secret = f"not-{endpoint.secret}" if "wrong_secret" in active else endpoint.secret
         signed = signature.build_header(body, secret=secret, t=t)
-        if "two_signatures" in ordered:
+        if "two_signatures" in active:
             other = signature.compute_signature(body, secret=f"rotated-{endpoint.secret}", t=t)
             signed = signed.replace("v1=", f"v1={other}, v1=")
-        if "no_space" in ordered:
+        if "no_space" in active:
             signed = signed.replace(", ", ",")
-        if "change_byte" in ordered:
-            # The last letter of the event's own id: still JSON, no longer what was signed.
-            place = body.index(event.id.encode()) + len(event.id) - 1
-            body = body[:place] + (b"0" if body[place : place + 1] != b"0" else b"1") + body[place + 1 :]
+        if "change_byte" in active:
+            # Change the last letter of the event's id: the body stays JSON, the signature is invalid.
+            index = body.index(event.id.encode()) + len(event.id) - 1
+            body = body[:index] + (b"0" if body[index : index + 1] != b"0" else b"1") + body[index + 1 :]
         return body, {
             "Content-Type": "application/json",
             "User-Agent": "WorkOS Webhooks (sandbox)",
@@ -239,9 +236,10 @@ class Dispatcher:
         }
 
     async def _post_request(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+        """Post the webhook. Returns the attempt for the delivery log, without the request."""
         if self._session is None:
             raise RuntimeError("the dispatcher has not been started")
-        began = time.perf_counter()
+        started = time.perf_counter()
         attempt: dict[str, Any] = {
             "at": self.store.clock.now(),
             "t": self.store.clock.now_ms(),
@@ -253,14 +251,16 @@ class Dispatcher:
         try:
             async with self._session.post(
                 url, data=body, headers=headers, timeout=timeout, allow_redirects=False
-            ) as answer:
-                attempt["status"] = answer.status
-                attempt["answer"] = (await answer.content.read(RESPONSE_BYTES_KEPT)).decode(errors="replace")
+            ) as response:
+                attempt["status"] = response.status
+                attempt["answer"] = (await response.content.read(MAX_LOGGED_RESPONSE_BYTES)).decode(
+                    errors="replace"
+                )
         except TimeoutError:
             attempt["status"], attempt["error"] = None, "no answer in time"
         except (aiohttp.ClientError, ValueError) as error:
             attempt["status"], attempt["error"] = None, f"{type(error).__name__}: {error}"
-        attempt["milliseconds"] = round((time.perf_counter() - began) * 1000, 1)
+        attempt["milliseconds"] = round((time.perf_counter() - started) * 1000, 1)
         return attempt
 
     def _finish_and_flush(self, delivery: Delivery) -> None:
@@ -273,17 +273,17 @@ class Dispatcher:
         while len(self._finished) > self.store.switches.delivery_log:
             self.store.deliveries.delete(self._finished.popleft())
 
-    # Looking
-
     def count_pending(self) -> int:
+        """How many deliveries are not finished: due, waiting, held by a fault, or being sent."""
         held = sum(len(ids) for ids in self._held.values())
         return len(self._ready) + len(self._waiting) + len(self._active) + held
 
     def count_ready(self) -> int:
-        """What could be posted at once; a burst waits while this is long."""
+        """How many deliveries are due and not started. A burst waits while there are many."""
         return len(self._ready)
 
     async def clear(self) -> None:
+        """Abort what is being sent and drop all deliveries."""
         for task in self._active:
             task.cancel()
         await asyncio.gather(*self._active, return_exceptions=True)

@@ -1,10 +1,10 @@
-"""WorkOS's refusals: status, body and headers as its API answers them."""
+"""Errors of WorkOS's API, with the status, body and headers that it answers."""
 
 from typing import Any
 
 
 class ApiError(Exception):
-    """Raised anywhere below a request; the application turns it into its JSON answer."""
+    """Raised while a request is handled. A middleware turns it into the JSON response."""
 
     def __init__(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         super().__init__(f"{status} {body}")
@@ -36,7 +36,7 @@ def conflict(message: str, code: str | None = None) -> ApiError:
 
 
 def invalid_parameter(field: str, code: str, message: str) -> ApiError:
-    """422: what was sent cannot be processed, with the field that is to blame."""
+    """422 with the field that is invalid."""
     return ApiError(
         422,
         {
@@ -48,6 +48,6 @@ def invalid_parameter(field: str, code: str, message: str) -> ApiError:
 
 
 def rate_limited(retry_after: int, path: str) -> ApiError:
-    # The published schema has a bare text for this one list.
+    # The published schema has a plain string for this one list.
     body: Any = "Ratelimited" if path == "/directory_users" else {"message": "Rate limit exceeded."}
     return ApiError(429, body, {"Retry-After": str(retry_after)})

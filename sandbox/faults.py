@@ -1,27 +1,27 @@
-"""Faults to order: what can go wrong on the way to a receiver, and what the API can answer instead."""
+"""Faults that a test can inject: into the delivery of a webhook, and into a response of the API."""
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
 DELIVERY_FAULTS = {
-    "duplicate": "Post it once more (`copies` more times)",
-    "delay": "Post it `seconds` later",
-    "reorder": "Hold `size` deliveries and post the last one first",
-    "drop": "Never post it",
+    "duplicate": "Deliver it again (`copies` more times)",
+    "delay": "Deliver it `seconds` later",
+    "reorder": "Hold `size` deliveries and send the last one first",
+    "drop": "Never deliver it",
     "change_byte": "Change one byte of the body after signing",
-    "wrong_secret": "Sign with another secret",
+    "wrong_secret": "Sign with a wrong secret",
     "old_timestamp": "Sign with a time `seconds` ago",
     "seconds": "Sign with a time in seconds instead of milliseconds",
-    "two_signatures": "Send two v1, as while a secret is being rotated; ours is the second",
-    "no_space": "Leave out the space after the comma of the header",
+    "two_signatures": "Send two v1 signatures, as during a secret rotation; the valid one is the second",
+    "no_space": "Omit the space after the comma in the header",
 }
 RESPONSE_FAULTS = {
     "status": "Answer `status` (401, 403, 409, 422, 429, 500 …)",
-    "hang": "Do it, and answer `seconds` later",
-    "cut": "Cut the connection without an answer; with `after` 1, when the deed is done already",
+    "hang": "Process the request, and answer `seconds` later",
+    "cut": "Close the connection without a response; with `after` 1, process the request first",
     "empty": "Answer an empty 200",
-    "link": "Answer 201 with `link`, which leads to no portal",
+    "link": "Answer 201 with `link` as the Portal Link",
 }
 DEFAULTS: dict[str, dict[str, float | str]] = {
     "duplicate": {"copies": 1},
@@ -39,7 +39,7 @@ STATUSES = range(400, 600)
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """`times` left, None for ever. `event`, `method` and `path` are patterns with ``*``."""
+    """A fault, to apply `times` more; None: always. `event`, `method`, `path` are patterns with ``*``."""
 
     id: str
     kind: str
@@ -50,45 +50,49 @@ class Fault:
     values: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        where = (
+        patterns = (
             {"event": self.event}
             if self.kind in DELIVERY_FAULTS
             else {"method": self.method, "path": self.path}
         )
-        return {"id": self.id, "kind": self.kind, "times": self.times, **where, **self.values}
+        return {"id": self.id, "kind": self.kind, "times": self.times, **patterns, **self.values}
 
 
 class Faults:
-    """Those ordered and not yet used up, oldest first."""
+    """The active faults, oldest first. A fault is removed when it has been applied `times`."""
 
     def __init__(self) -> None:
         self.active: list[Fault] = []
 
     def add(self, fault_id: str, values: dict[str, Any]) -> Fault:
-        """Raises ValueError, in words for the one who ordered it."""
+        """Add the fault that `values` describes, as posted to the control API.
+
+        Raises ValueError with a message for the caller.
+        """
         values = dict(values)
         kind = values.pop("kind", None)
         if kind not in DELIVERY_FAULTS and kind not in RESPONSE_FAULTS:
             raise ValueError(f"kind is one of {', '.join([*DELIVERY_FAULTS, *RESPONSE_FAULTS])}")
         times = values.pop("times", 1)
         if times is not None and (not isinstance(times, int) or isinstance(times, bool) or times < 1):
-            raise ValueError("times is a number from 1, or null for ever")
+            raise ValueError("times is a number from 1, or null for always")
         patterns = {}
         for name in ("event",) if kind in DELIVERY_FAULTS else ("method", "path"):
             patterns[name] = values.pop(name, "*")
             if not isinstance(patterns[name], str):
-                raise ValueError(f"{name} is a text")  # noqa: TRY004  (one kind of error for the caller)
-        chosen = _validate_values(kind, values)
-        if kind == "status" and chosen["status"] not in STATUSES:
+                raise ValueError(f"{name} is a string")  # noqa: TRY004  (one kind of error for the caller)
+        parsed = _validate_values(kind, values)
+        if kind == "status" and parsed["status"] not in STATUSES:
             raise ValueError("status is from 400 to 599")
         if kind == "reorder" and times is not None:
-            # One reordering takes `size` deliveries, and each of them uses the fault once.
-            times *= int(chosen["size"])
-        fault = Fault(id=fault_id, kind=kind, times=times, values=chosen, **patterns)
+            # One reordering holds `size` deliveries, and each of them uses the fault once.
+            times *= int(parsed["size"])
+        fault = Fault(id=fault_id, kind=kind, times=times, values=parsed, **patterns)
         self.active.append(fault)
         return fault
 
     def cancel(self, fault_id: str) -> bool:
+        """Returns whether there was such a fault."""
         before = len(self.active)
         self.active = [fault for fault in self.active if fault.id != fault_id]
         return len(self.active) < before
@@ -97,11 +101,13 @@ class Faults:
         self.active.clear()
 
     def take_scheduling_faults(self, event: str) -> list[Fault]:
+        """The faults to apply when a delivery of this event type is created."""
         return self._take_matching(
             lambda fault: fault.kind in SCHEDULING_FAULTS and fnmatchcase(event, fault.event)
         )
 
     def take_sending_faults(self, event: str) -> list[Fault]:
+        """The faults to apply to one attempt to deliver this event type."""
         return self._take_matching(
             lambda fault: (
                 fault.kind in DELIVERY_FAULTS
@@ -111,18 +117,19 @@ class Faults:
         )
 
     def take_response_fault(self, method: str, path: str) -> Fault | None:
+        """The oldest fault for a response to this request."""
         taken = self._take_matching(
             lambda fault: (
                 fault.kind in RESPONSE_FAULTS
                 and fnmatchcase(method, fault.method.upper())
                 and fnmatchcase(path, fault.path)
             ),
-            most=1,
+            limit=1,
         )
         return taken[0] if taken else None
 
-    def _take_matching(self, matches: Any, most: int | None = None) -> list[Fault]:
-        taken = [fault for fault in self.active if matches(fault)][:most]
+    def _take_matching(self, matches: Any, limit: int | None = None) -> list[Fault]:
+        taken = [fault for fault in self.active if matches(fault)][:limit]
         for fault in taken:
             if fault.times is not None:
                 fault.times -= 1
@@ -131,15 +138,15 @@ class Faults:
 
 
 def _validate_values(kind: str, values: dict[str, Any]) -> dict[str, Any]:
-    """The values that the kind has, as ordered or by default."""
-    chosen: dict[str, Any] = dict(DEFAULTS.get(kind, {}))
+    """The values of this kind of fault, with defaults for those not given. Raises ValueError."""
+    parsed: dict[str, Any] = dict(DEFAULTS.get(kind, {}))
     for name, value in values.items():
-        if name not in chosen:
-            raise ValueError(f"{kind} has no {name}; it has {', '.join(chosen) or 'no values'}")
-        if isinstance(chosen[name], str):
+        if name not in parsed:
+            raise ValueError(f"{kind} has no {name}; it has {', '.join(parsed) or 'no values'}")
+        if isinstance(parsed[name], str):
             if not isinstance(value, str):
-                raise ValueError(f"{name} is a text")  # noqa: TRY004  (one kind of error for the caller)
+                raise ValueError(f"{name} is a string")  # noqa: TRY004  (one kind of error for the caller)
         elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise ValueError(f"{name} is a number, zero or more")
-        chosen[name] = value
-    return chosen
+        parsed[name] = value
+    return parsed

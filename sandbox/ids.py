@@ -1,4 +1,4 @@
-"""IdGenerator in WorkOS's form: a prefix and a ULID, each later than the one before."""
+"""Ids in WorkOS's format: a prefix and a ULID."""
 
 import random
 
@@ -11,9 +11,9 @@ ULID_LENGTH = 26
 
 
 class IdGenerator:
-    """Hands out ids that sort in the order they were made, within one millisecond too.
+    """Generates ids that sort in the order of their creation, even within one millisecond.
 
-    A seed makes two runs with a frozen clock give the same ids.
+    With a `seed` and a frozen clock, every run generates the same ids.
     """
 
     def __init__(self, clock: Clock, seed: int | None = None) -> None:
@@ -27,14 +27,14 @@ class IdGenerator:
 
     def new_id(self, prefix: str) -> str:
         value = (self._clock.now_ms() << _RANDOM_BITS) | self._random.getrandbits(_RANDOM_BITS)
-        # A clock set back, or many ids in one millisecond, must not break the order.
+        # Keep the order if the clock was set back, or for a second id in the same millisecond.
         if value <= self._last:
             value = self._last + 1
         self._last = value
         return f"{prefix}_{ULID.from_int(value)}"
 
     def random_key(self, length: int) -> str:
-        """Letters and digits, for the keys and tokens that are not ids."""
+        """Random letters and digits, for keys and tokens."""
         return "".join(
             self._random.choices("abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789", k=length)
         )

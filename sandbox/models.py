@@ -1,4 +1,7 @@
-"""What the sandbox remembers. A record is never changed, only replaced: an event keeps what it spoke of."""
+"""The objects that the store holds.
+
+They are immutable, and a change replaces the object, so an event's data stays what it was.
+"""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Self
@@ -11,12 +14,12 @@ class Model:
     updated_at: str
 
     def to_row(self) -> dict[str, Any]:
-        """The record as it is written to the state file."""
+        """The object as JSON for the state file."""
         return asdict(self)
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Self:
-        """The record as it was written; JSON has no tuples."""
+        """Build the object from the state file's JSON, which has lists for tuples."""
         tuples = {name: tuple(value) for name, value in row.items() if isinstance(value, list)}
         return cls(**(row | tuples))
 
@@ -69,7 +72,7 @@ class Connection(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directory(Model):
-    """States as the API says them: linked, unlinked, validating, invalid_credentials, deleting."""
+    """States in the API: linked, unlinked, validating, invalid_credentials, deleting."""
 
     organization_id: str
     type: str
@@ -176,7 +179,7 @@ class WebhookEndpoint(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortalLink(Model):
-    """`secret` opens the portal until `expires_at`; `contact_id` is set for the 30-day links sent by mail."""
+    """A link to the Admin Portal. `contact_id` is set on setup links, the 30-day links sent by mail."""
 
     secret: str
     organization_id: str
@@ -192,7 +195,7 @@ class PortalLink(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortalSession(Model):
-    """What a link opens: a visit carried on by its own `token`, so that the link's secret is used once."""
+    """One use of a link. Its own `token` is in the URLs, so the link's secret is in the first URL only."""
 
     token: str
     link_id: str
@@ -201,7 +204,7 @@ class PortalSession(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination(Model):
-    """A log stream or a customer's own key: where something of the organization's is kept."""
+    """A log stream or a customer-managed key, as `kind` says."""
 
     organization_id: str
     kind: str
@@ -211,7 +214,7 @@ class Destination(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail(Model):
-    """What WorkOS would have mailed to an IT contact."""
+    """A mail that WorkOS would have sent to an IT contact."""
 
     to: str
     subject: str
@@ -220,7 +223,7 @@ class Mail(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event(Model):
-    """`data` is the payload, or the user that the payload is made of: 100,000 of those are kept cheaply."""
+    """An event. `data` is the payload, or a user to build it from, which needs less memory in a burst."""
 
     event: str
     data: dict[str, Any] | DirectoryUser
@@ -242,7 +245,7 @@ class Event(Model):
         return cls(**(row if user is None else row | {"data": DirectoryUser.from_row(user)}))
 
     def to_webhook_json(self) -> dict[str, Any]:
-        # Real webhooks leave out `object` and `context`; the Events API has both.
+        # WorkOS's webhooks have no `object` and no `context`; its Events API has both.
         return {"id": self.id, "event": self.event, "data": self.payload(), "created_at": self.created_at}
 
     def to_json(self) -> dict[str, Any]:
@@ -252,10 +255,10 @@ class Event(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery(Model):
-    """One event on its way to one endpoint. `state`: pending, delivered, failed, dropped.
+    """One event for one endpoint. `state`: pending, delivered, failed, dropped.
 
-    `due_ms` is when it may be posted next. Each attempt is a plain dict: at, request (headers, body),
-    status, answer, milliseconds, error.
+    `due_ms` is the time of the next attempt, in milliseconds since 1970. Each attempt is a dict: at, t,
+    request (headers, body), status, answer, milliseconds, error.
     """
 
     event_id: str

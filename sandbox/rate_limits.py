@@ -1,4 +1,4 @@
-"""Rate limits: so many requests, and so many deletions of organizations, a key and minute."""
+"""Rate limits per API key and minute: of requests, and of organization deletions."""
 
 from collections import Counter
 
@@ -9,7 +9,7 @@ _MINUTE_MS = 60_000
 
 
 class RateLimiter:
-    """Counts by the minute of the sandbox's clock."""
+    """Counts requests per minute of the sandbox's clock."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -20,7 +20,7 @@ class RateLimiter:
         self._counts: Counter[tuple[str, str]] = Counter()
 
     def count_request(self, key: str, method: str, path: str) -> None:
-        """Raises 429 with `Retry-After` when the key has had its share of this minute."""
+        """Count one request. Raises 429 with `Retry-After` when the key is over a limit."""
         now = self._store.clock.now_ms()
         if now // _MINUTE_MS != self._minute:
             self._minute = now // _MINUTE_MS
@@ -29,8 +29,8 @@ class RateLimiter:
         if method == "DELETE" and path.startswith("/organizations/") and path.count("/") == 2:
             self._count(key, "deletions", self._store.switches.deletions_per_minute, path)
 
-    def _count(self, key: str, what: str, allowed: int, path: str) -> None:
-        self._counts[key, what] += 1
-        if self._counts[key, what] > allowed:
+    def _count(self, key: str, kind: str, limit: int, path: str) -> None:
+        self._counts[key, kind] += 1
+        if self._counts[key, kind] > limit:
             left_ms = _MINUTE_MS - self._store.clock.now_ms() % _MINUTE_MS
             raise errors.rate_limited(-(-left_ms // 1000), path)

@@ -1,4 +1,4 @@
-"""Pages: templates beside this file, and the headers that every page of ours carries."""
+"""HTML pages: Jinja templates, and the security headers of every page."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,11 +23,12 @@ def render_page(
     referrer: str = "no-referrer",
     **context: Any,
 ) -> web.Response:
-    """Render `template`. `redirects_to` is an address that a form of the page may end at by redirect.
+    """Render `template`. `redirects_to` is the URL that a form of the page may redirect to.
 
-    `referrer` is for pages without a token in their address: told nothing, a form's POST has no origin.
+    `referrer` is "same-origin" for pages without a token in their URL: with "no-referrer", browsers send
+    the Origin "null" with a form.
     """
-    # Browsers hold a redirect after a form to `form-action`, so the way out must be named.
+    # Browsers apply `form-action` to redirects after a form, too.
     form_action = "'self'"
     if redirects_to:
         parts = urlsplit(redirects_to)

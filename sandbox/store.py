@@ -1,4 +1,4 @@
-"""The store as it stands: tables of records, and the file that keeps them, if there is one."""
+"""The sandbox's state: tables of objects in memory, and the state file that can keep them."""
 
 import json
 import sqlite3
@@ -32,18 +32,19 @@ ModelT = TypeVar("ModelT", bound=Model)
 
 
 class Table(Generic[ModelT]):
-    """Records by id, in the order they came; a cursor finds its place without a search."""
+    """Objects by id, in the order of their creation. A cursor is found without a search."""
 
-    def __init__(self, name: str, kind: type[ModelT], state_file: "StateFile | None" = None) -> None:
+    def __init__(self, name: str, model: type[ModelT], state_file: "StateFile | None" = None) -> None:
         self.name = name
-        self.kind = kind
+        self.model = model
         self._state_file = state_file
         self.clear()
 
     def clear(self) -> None:
         self._rows: dict[str, ModelT] = {}
+        # None stands for a deleted row, so that the positions of the others stay.
         self._order: list[str | None] = []
-        self._rank: dict[str, int] = {}
+        self._positions: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -51,45 +52,46 @@ class Table(Generic[ModelT]):
     def __iter__(self) -> Iterator[ModelT]:
         return iter(list(self._rows.values()))
 
-    def get(self, record_id: str) -> ModelT | None:
-        return self._rows.get(record_id)
+    def get(self, row_id: str) -> ModelT | None:
+        return self._rows.get(row_id)
 
-    def put(self, record: ModelT, *, known: bool = False) -> ModelT:
-        """`known`: it comes from the state file and need not be written there again."""
-        if record.id not in self._rank:
-            self._rank[record.id] = len(self._order)
-            self._order.append(record.id)
-        self._rows[record.id] = record
-        if self._state_file and not known:
-            self._state_file.wrote(self.name, record.id, record)
-        return record
+    def put(self, row: ModelT, *, saved: bool = False) -> ModelT:
+        """Add or replace a row. `saved`: it comes from the state file and is not written there again."""
+        if row.id not in self._positions:
+            self._positions[row.id] = len(self._order)
+            self._order.append(row.id)
+        self._rows[row.id] = row
+        if self._state_file and not saved:
+            self._state_file.stage(self.name, row.id, row)
+        return row
 
-    def delete(self, record_id: str) -> None:
-        del self._rows[record_id]
-        self._order[self._rank.pop(record_id)] = None
+    def delete(self, row_id: str) -> None:
+        """Raises KeyError."""
+        del self._rows[row_id]
+        self._order[self._positions.pop(row_id)] = None
         if self._state_file:
-            self._state_file.wrote(self.name, record_id, None)
+            self._state_file.stage(self.name, row_id, None)
         if len(self._order) > 64 and len(self._rows) < len(self._order) // 2:
             self._order = list(self._rows)
-            self._rank = {key: rank for rank, key in enumerate(self._order) if key is not None}
+            self._positions = {key: position for position, key in enumerate(self._order) if key is not None}
 
     def iterate(self, *, after: str | None = None, backwards: bool = False) -> Iterator[ModelT]:
-        """The records after (or, backwards, before) the one with id `after`. Raises KeyError."""
+        """The rows after the one with id `after`; backwards, those before it. Raises KeyError."""
         step = -1 if backwards else 1
-        place = (len(self._order) if backwards else -1) if after is None else self._rank[after]
-        place += step
-        while 0 <= place < len(self._order):
-            key = self._order[place]
+        position = (len(self._order) if backwards else -1) if after is None else self._positions[after]
+        position += step
+        while 0 <= position < len(self._order):
+            key = self._order[position]
             if key is not None:
                 yield self._rows[key]
-            place += step
+            position += step
 
     def filter(self, **values: Any) -> list[ModelT]:
         return [row for row in self._rows.values() if all(getattr(row, k) == v for k, v in values.items())]
 
 
 class StateFile:
-    """A state file: SQLite, one row a record, written a batch at a time."""
+    """A SQLite file with one row per object. Changes are staged, and written in one transaction."""
 
     def __init__(self, path: Path) -> None:
         self._database = sqlite3.connect(path)
@@ -99,32 +101,34 @@ class StateFile:
             " (place INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,"
             " UNIQUE (kind, id))"
         )
-        self._waiting: dict[tuple[str, str], Model | None] = {}
+        self._staged: dict[tuple[str, str], Model | None] = {}
 
-    def wrote(self, kind: str, record_id: str, record: Model | None) -> None:
-        self._waiting[kind, record_id] = record
+    def stage(self, table: str, row_id: str, row: Model | None) -> None:
+        """Stage a row to be written, or with None to be deleted."""
+        self._staged[table, row_id] = row
 
     def flush(self) -> None:
-        waiting, self._waiting = self._waiting, {}
-        if not waiting:
+        staged, self._staged = self._staged, {}
+        if not staged:
             return
         with self._database:
-            for (kind, record_id), record in waiting.items():
-                if record is None:
-                    self._database.execute("DELETE FROM record WHERE kind = ? AND id = ?", (kind, record_id))
+            for (table, row_id), row in staged.items():
+                if row is None:
+                    self._database.execute("DELETE FROM record WHERE kind = ? AND id = ?", (table, row_id))
                 else:
                     self._database.execute(
                         "INSERT INTO record (kind, id, body) VALUES (?, ?, ?)"
                         " ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
-                        (kind, record_id, json.dumps(record.to_row())),
+                        (table, row_id, json.dumps(row.to_row())),
                     )
 
     def load(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        for kind, body in self._database.execute("SELECT kind, body FROM record ORDER BY place"):
-            yield kind, json.loads(body)
+        """(table, row) in the order of their creation."""
+        for table, body in self._database.execute("SELECT kind, body FROM record ORDER BY place"):
+            yield table, json.loads(body)
 
-    def erase(self) -> None:
-        self._waiting.clear()
+    def clear(self) -> None:
+        self._staged.clear()
         with self._database:
             self._database.execute("DELETE FROM record")
 
@@ -134,7 +138,7 @@ class StateFile:
 
 
 class Store:
-    """Everything the sandbox knows. `emit` is how anything in it becomes an event."""
+    """The tables, the clock, the ids and the switches of one sandbox."""
 
     def __init__(
         self, *, public_url: str, state_path: Path | None = None, random_seed: int | None = None
@@ -145,7 +149,7 @@ class Store:
         self.switches = Switches()
         self.published_dns: set[str] = set()
         self.state_file = StateFile(state_path) if state_path else None
-        self._on_event: list[Callable[[Event], None]] = []
+        self._event_listeners: list[Callable[[Event], None]] = []
 
         self.organizations = Table("organizations", Organization, self.state_file)
         self.domains = Table("domains", OrganizationDomain, self.state_file)
@@ -170,20 +174,20 @@ class Store:
 
     def _load(self, state_file: StateFile) -> None:
         tables = self.tables
-        for kind, row in state_file.load():
-            tables[kind].put(tables[kind].kind.from_row(row), known=True)
+        for name, row in state_file.load():
+            tables[name].put(tables[name].model.from_row(row), saved=True)
 
     def new_timestamps(self) -> dict[str, Any]:
-        """The two stamps of a new record."""
+        """`created_at` and `updated_at` of a new object."""
         now = self.clock.now()
         return {"created_at": now, "updated_at": now}
 
-    def with_changes(self, record: ModelT, **values: Any) -> ModelT:
-        """The record with new values and a new `updated_at`; the caller puts it into its table."""
-        return replace(record, updated_at=self.clock.now(), **values)
+    def with_changes(self, row: ModelT, **values: Any) -> ModelT:
+        """A copy of the row with new values and a new `updated_at`. The caller puts it into its table."""
+        return replace(row, updated_at=self.clock.now(), **values)
 
     def add_event_listener(self, listener: Callable[[Event], None]) -> None:
-        self._on_event.append(listener)
+        self._event_listeners.append(listener)
 
     def emit_event(
         self,
@@ -193,6 +197,7 @@ class Store:
         organization_id: str | None = None,
         source: str = "api",
     ) -> Event:
+        """Store the event and pass it to the listeners. `source`: api, dashboard, admin_portal or system."""
         emitted = self.events.put(
             Event(
                 id=self.ids.new_id("event"),
@@ -203,16 +208,16 @@ class Store:
                 **self.new_timestamps(),
             )
         )
-        for listener in self._on_event:
+        for listener in self._event_listeners:
             listener(emitted)
         return emitted
 
     def reset(self) -> None:
-        """Everything back to the beginning: state, clock, switches, ids."""
+        """Delete everything, and reset clock, switches and ids."""
         for table in self.tables.values():
             table.clear()
         if self.state_file:
-            self.state_file.erase()
+            self.state_file.clear()
         self.published_dns.clear()
         self.switches = Switches()
         self.clock.reset()
