@@ -1,4 +1,4 @@
-"""What every view shares: the table of API routes, and the way from a request to the store."""
+"""Keys of the application's shared objects, and the route tables that the views register in."""
 
 from aiohttp import web
 
@@ -11,7 +11,10 @@ STORE = web.AppKey("store", Store)
 DISPATCHER = web.AppKey("dispatcher", Dispatcher)
 FAULTS = web.AppKey("faults", Faults)
 RATE_LIMITER = web.AppKey("rate_limiter", RateLimiter)
-routes = web.RouteTableDef()
+
+api_routes = web.RouteTableDef()
+control_routes = web.RouteTableDef()
+dashboard_routes = web.RouteTableDef()
 
 
 def get_store(request: web.Request) -> Store:

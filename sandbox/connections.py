@@ -1,4 +1,4 @@
-"""Connections: an identity provider set up by an organization, from draft to active and back."""
+"""Connections of an organization to its identity provider, and WorkOS's API for them."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,12 +7,12 @@ from typing import Any
 from aiohttp import web
 
 from sandbox import domains, errors, pagination
-from sandbox.app_keys import get_store, routes
+from sandbox.app_keys import api_routes, get_store
 from sandbox.clock import format_timestamp
 from sandbox.models import Connection
 from sandbox.store import Store
 
-CERTIFICATE_LIFE = timedelta(days=365)
+CERTIFICATE_LIFETIME = timedelta(days=365)
 
 
 def serialize_connection(store: Store, connection: Connection) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def serialize_connection(store: Store, connection: Connection) -> dict[str, Any]
 
 
 def serialize_connection_for_event(store: Store, connection: Connection, event: str) -> dict[str, Any]:
-    """As the events show it: a deletion keeps the last state and lists neither domains nor status."""
+    """The connection as `data` of an event. A deletion keeps the last state and omits domains and status."""
     shown = serialize_connection(store, connection)
     if event == "deleted":
         return {key: value for key, value in shown.items() if key not in {"domains", "status"}}
@@ -68,18 +68,22 @@ def create_connection(store: Store, organization_id: str, connection_type: str, 
 
 
 def save_connection_details(store: Store, connection: Connection, details: dict[str, str]) -> Connection:
-    """The provider's side is known; only a first sign-in is missing. No event says so, as at WorkOS."""
-    expires_at = None
-    if "SAML" in connection.connection_type:
-        expires_at = format_timestamp(store.clock.now_ms() + int(CERTIFICATE_LIFE.total_seconds() * 1000))
+    """Save the identity provider's details. A connection that is not active waits for a test sign-in.
+
+    As at WorkOS, there is no event.
+    """
     return store.connections.put(
         store.with_changes(
             connection,
             state="active" if connection.state == "active" else "validating",
             details=details,
-            certificate_expires_at=expires_at,
+            certificate_expires_at=(_new_expiry(store) if "SAML" in connection.connection_type else None),
         )
     )
+
+
+def _new_expiry(store: Store) -> str:
+    return format_timestamp(store.clock.now_ms() + int(CERTIFICATE_LIFETIME.total_seconds() * 1000))
 
 
 def _emit_connection_event(store: Store, event: str, connection: Connection, source: str) -> None:
@@ -137,32 +141,27 @@ def _emit_certificate_event(
 
 
 def expire_certificate(store: Store, connection: Connection, *, days: int) -> Connection:
-    """Set the certificate to expire in `days` (0 or less: it has) and remind of it."""
+    """Let the certificate expire in `days` (0 or less: it has expired), and emit the reminder."""
     expires_at = format_timestamp(store.clock.now_ms() + days * 86_400_000)
-    # The connection's own `updated_at` stays: a reminder is no change of the connection.
-    nearing = store.connections.put(_with_expiry(connection, expires_at))
-    _emit_certificate_event(store, "renewal_required", nearing, "system", days_until_expiry=days)
-    return nearing
+    # `replace` keeps `updated_at`: the reminder is not a change of the connection.
+    expiring = store.connections.put(replace(connection, certificate_expires_at=expires_at))
+    _emit_certificate_event(store, "renewal_required", expiring, "system", days_until_expiry=days)
+    return expiring
 
 
 def renew_certificate(store: Store, connection: Connection, *, source: str = "admin_portal") -> Connection:
-    expires_at = format_timestamp(store.clock.now_ms() + int(CERTIFICATE_LIFE.total_seconds() * 1000))
-    renewed = store.connections.put(_with_expiry(connection, expires_at))
+    renewed = store.connections.put(replace(connection, certificate_expires_at=_new_expiry(store)))
     _emit_certificate_event(store, "renewed", renewed, source, renewed_at=store.clock.now())
     return renewed
 
 
-def _with_expiry(connection: Connection, expires_at: str) -> Connection:
-    return replace(connection, certificate_expires_at=expires_at)
-
-
-@routes.get("/connections")
+@api_routes.get("/connections")
 async def list_connections_view(request: web.Request) -> web.Response:
     store = get_store(request)
     query = request.query
     search = query.get("search", "").casefold()
 
-    def keep(row: Connection) -> bool:
+    def matches(row: Connection) -> bool:
         if "organization_id" in query and row.organization_id != query["organization_id"]:
             return False
         if "connection_type" in query and row.connection_type != query["connection_type"]:
@@ -175,17 +174,17 @@ async def list_connections_view(request: web.Request) -> web.Response:
         return search in row.name.casefold()
 
     return pagination.paginate(
-        request, store.connections, keep=keep, show=lambda row: serialize_connection(store, row)
+        request, store.connections, matches=matches, serialize=lambda row: serialize_connection(store, row)
     )
 
 
-@routes.get("/connections/{id}")
+@api_routes.get("/connections/{id}")
 async def get_connection_view(request: web.Request) -> web.Response:
     store = get_store(request)
     return web.json_response(serialize_connection(store, get_connection(store, request.match_info["id"])))
 
 
-@routes.delete("/connections/{id}")
+@api_routes.delete("/connections/{id}")
 async def delete_connection_view(request: web.Request) -> web.Response:
     store = get_store(request)
     delete_connection(store, get_connection(store, request.match_info["id"]))

@@ -1,11 +1,11 @@
-"""Organization domains: who lists them, who has proved them, and the DNS record that does."""
+"""Organization domains, their verification by DNS, and WorkOS's API for them."""
 
 from typing import Any
 
 from aiohttp import web
 
 from sandbox import errors, parameters
-from sandbox.app_keys import get_store, routes
+from sandbox.app_keys import api_routes, get_store
 from sandbox.models import OrganizationDomain
 from sandbox.store import Store
 
@@ -16,6 +16,10 @@ def list_domains(store: Store, organization_id: str) -> list[OrganizationDomain]
     return store.domains.filter(organization_id=organization_id)
 
 
+def find_domain(store: Store, organization_id: str, domain: str) -> OrganizationDomain | None:
+    return next((item for item in list_domains(store, organization_id) if item.domain == domain), None)
+
+
 def get_domain(store: Store, domain_id: str) -> OrganizationDomain:
     """Raises 404."""
     found = store.domains.get(domain_id)
@@ -24,38 +28,43 @@ def get_domain(store: Store, domain_id: str) -> OrganizationDomain:
     return found
 
 
-def is_domain_taken(store: Store, domain: str, *, besides: str | None) -> bool:
-    """Whether another organization holds the domain: by proof, or by listing it, as the switch says."""
+def is_domain_taken(store: Store, domain: str, *, excluding: str | None) -> bool:
+    """Whether an organization other than `excluding` has the domain.
+
+    A pending domain counts if the switch `exclusive_pending_domains` is on.
+    """
     return any(
-        item.organization_id != besides
+        item.organization_id != excluding
         and (item.state == VERIFIED or store.switches.exclusive_pending_domains)
         for item in store.domains.filter(domain=domain)
     )
 
 
 def parse_domain_data(values: dict[str, Any]) -> list[tuple[str, str]] | None:
-    """The `domain_data` (or the older `domains`) of an organization, as (domain, state); None if absent."""
+    """Parse an organization's `domain_data` (or the older `domains`) into (domain, state).
+
+    None if absent. Raises 422.
+    """
     if values.get("domain_data") is None and values.get("domains") is None:
         return None
     if values.get("domain_data") is None:
-        return [
-            (parameters.parse_domain(item, "domains"), VERIFIED)
-            for item in parameters.require_text_list(values, "domains")
-        ]
+        names = parameters.require_text_list(values, "domains")
+        return [(parameters.parse_domain(item, "domains"), VERIFIED) for item in names]
     data = values["domain_data"]
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         raise errors.invalid_parameter("domain_data", "invalid", "domain_data must be a list of objects.")
-    wanted = {}
+    states = {}
     for item in data:
         if item.get("state") not in {"pending", VERIFIED}:
             raise errors.invalid_parameter(
                 "domain_data.state", "invalid", "state must be pending or verified."
             )
-        wanted[parameters.parse_domain(item.get("domain"), "domain_data.domain")] = item["state"]
-    return list(wanted.items())
+        states[parameters.parse_domain(item.get("domain"), "domain_data.domain")] = item["state"]
+    return list(states.items())
 
 
 def add_domain(store: Store, organization_id: str, domain: str, state: str = "pending") -> OrganizationDomain:
+    """Add a domain without an event; `emit_domain_created` emits it."""
     domain_id = store.ids.new_id("org_domain")
     return store.domains.put(
         OrganizationDomain(
@@ -83,21 +92,24 @@ def emit_domain_created(store: Store, item: OrganizationDomain, *, source: str =
         emit_domain_event(store, "verified", item, source=source)
 
 
-def replace_domains(store: Store, organization_id: str, wanted: list[tuple[str, str]]) -> None:
-    """Make the organization's domains those wanted; one that is proved does not lose its proof."""
-    held = {item.domain: item for item in list_domains(store, organization_id)}
-    for domain in held.keys() - dict(wanted).keys():
-        delete_domain(store, held[domain])
-    for domain, state in wanted:
-        if domain not in held:
+def replace_domains(store: Store, organization_id: str, domain_data: list[tuple[str, str]]) -> None:
+    """Make `domain_data` the organization's domains. A verified domain stays verified."""
+    current = {item.domain: item for item in list_domains(store, organization_id)}
+    for domain in current.keys() - dict(domain_data).keys():
+        delete_domain(store, current[domain])
+    for domain, state in domain_data:
+        if domain not in current:
             emit_domain_created(store, add_domain(store, organization_id, domain, state))
-        elif state == VERIFIED and held[domain].state != VERIFIED:
-            mark_domain_verified(store, held[domain], strategy="manual")
+        elif state == VERIFIED and current[domain].state != VERIFIED:
+            mark_domain_verified(store, current[domain], strategy="manual")
 
 
-def delete_domain(store: Store, item: OrganizationDomain, *, source: str = "api") -> None:
+def delete_domain(
+    store: Store, item: OrganizationDomain, *, source: str = "api", silent: bool = False
+) -> None:
     store.domains.delete(item.id)
-    emit_domain_event(store, "deleted", item, source=source)
+    if not silent:
+        emit_domain_event(store, "deleted", item, source=source)
 
 
 def mark_domain_verified(
@@ -106,6 +118,13 @@ def mark_domain_verified(
     verified = store.domains.put(store.with_changes(item, state=VERIFIED, verification_strategy=strategy))
     emit_domain_event(store, "verified", verified, source=source)
     return verified
+
+
+def retry_domain(store: Store, item: OrganizationDomain) -> OrganizationDomain:
+    """Set a failed domain back to pending."""
+    pending = store.domains.put(store.with_changes(item, state="pending"))
+    emit_domain_event(store, "updated", pending)
+    return pending
 
 
 def fail_domain(
@@ -123,16 +142,16 @@ def fail_domain(
 
 
 def verify_domain(store: Store, item: OrganizationDomain, *, source: str = "system") -> OrganizationDomain:
-    """Look the TXT record up in the sandbox's own DNS and act on what is there."""
+    """Look up the TXT record in the sandbox's own DNS, and verify the domain or let it fail."""
     if item.state == VERIFIED or item.domain not in store.published_dns:
         return item
-    rivals = [other for other in store.domains.filter(domain=item.domain) if other.id != item.id]
-    if any(other.state == VERIFIED for other in rivals):
+    others = [other for other in store.domains.filter(domain=item.domain) if other.id != item.id]
+    if any(other.state == VERIFIED for other in others):
         return fail_domain(store, item, "domain_verified_by_other_organization", source=source)
     return mark_domain_verified(store, item, source=source)
 
 
-@routes.post("/organization_domains")
+@api_routes.post("/organization_domains")
 async def create_domain_view(request: web.Request) -> web.Response:
     store = get_store(request)
     values = await parameters.parse_body(request)
@@ -140,34 +159,33 @@ async def create_domain_view(request: web.Request) -> web.Response:
     if organization is None:
         raise errors.not_found("Organization", values["organization_id"])
     domain = parameters.parse_domain(parameters.require_text(values, "domain"), "domain")
-    if any(item.domain == domain for item in list_domains(store, organization.id)):
+    if find_domain(store, organization.id, domain) is not None:
         raise errors.conflict("Domain already exists for this organization.", "domain_already_exists")
-    if is_domain_taken(store, domain, besides=organization.id):
-        # The published schema gives this 409 one code, whoever holds the domain.
+    if is_domain_taken(store, domain, excluding=organization.id):
+        # The published schema has one code for this 409, whichever organization has the domain.
         raise errors.conflict(f"The domain '{domain}' is already in use.", "domain_already_exists")
     item = add_domain(store, organization.id, domain)
     emit_domain_created(store, item)
     return web.json_response(item.to_json(), status=201)
 
 
-@routes.get("/organization_domains/{id}")
+@api_routes.get("/organization_domains/{id}")
 async def get_domain_view(request: web.Request) -> web.Response:
     return web.json_response(get_domain(get_store(request), request.match_info["id"]).to_json())
 
 
-@routes.post("/organization_domains/{id}/verify")
+@api_routes.post("/organization_domains/{id}/verify")
 async def verify_domain_view(request: web.Request) -> web.Response:
     store = get_store(request)
     item = get_domain(store, request.match_info["id"])
     if item.state == VERIFIED:
         raise errors.bad_request("Domain is already verified.", "domain_already_verified")
     if item.state != "pending":
-        item = store.domains.put(store.with_changes(item, state="pending"))
-        emit_domain_event(store, "updated", item)
+        item = retry_domain(store, item)
     return web.json_response(verify_domain(store, item).to_json(), status=201)
 
 
-@routes.delete("/organization_domains/{id}")
+@api_routes.delete("/organization_domains/{id}")
 async def delete_domain_view(request: web.Request) -> web.Response:
     store = get_store(request)
     delete_domain(store, get_domain(store, request.match_info["id"]))

@@ -1,11 +1,11 @@
-"""The Events API: everything that happened, oldest first, for as long as WorkOS remembers."""
+"""WorkOS's Events API: the events of the retention period, oldest first."""
 
 from collections.abc import Iterator
 
 from aiohttp import web
 
 from sandbox import errors, pagination
-from sandbox.app_keys import get_store, routes
+from sandbox.app_keys import api_routes, get_store
 from sandbox.clock import format_timestamp, parse_timestamp
 from sandbox.ids import ULID_LENGTH
 from sandbox.models import Event
@@ -14,28 +14,28 @@ from sandbox.store import Store
 _DAY_MS = 86_400_000
 
 
-@routes.get("/events")
+@api_routes.get("/events")
 async def list_events_view(request: web.Request) -> web.Response:
-    """Raises 422 without `events`, 400 for `after` with `range_start` and for times that are not UTC `Z`."""
+    """Raises 422 without `events`; 400 for `after` with `range_start`, and for times that do not end in Z."""
     store = get_store(request)
     query = request.query
     size = pagination.parse_limit(request)
-    wanted = {
+    types = {
         name.strip() for value in query.getall("events", []) for name in value.split(",") if name.strip()
     }
-    if not wanted:
+    if not types:
         raise errors.invalid_parameter("events", "required", "events is required.")
     if "after" in query and "range_start" in query:
         raise errors.bad_request("after and range_start cannot be used together.")
-    begin, end = _parse_time(query.get("range_start")), _parse_time(query.get("range_end"))
+    start, end = _parse_time(query.get("range_start")), _parse_time(query.get("range_end"))
 
     found: list[Event] = []
     for event in _iterate_events(store, query.get("after")):
-        if event.event not in wanted:
+        if event.event not in types:
             continue
         if query.get("organization_id", event.organization_id) != event.organization_id:
             continue
-        if begin is not None and event.created_at <= begin:
+        if start is not None and event.created_at <= start:
             continue
         if end is not None and event.created_at >= end:
             continue
@@ -65,10 +65,11 @@ def _parse_time(text: str | None) -> str | None:
 
 
 def _iterate_events(store: Store, cursor: str | None) -> Iterator[Event]:
+    """The events after the cursor that are within the retention period. Raises 400 for a malformed cursor."""
     oldest = format_timestamp(store.clock.now_ms() - store.switches.retention_days * _DAY_MS)
     rows: Iterator[Event]
     if cursor is not None and store.events.get(cursor) is None:
-        # A cursor outlives its event: ids sort by time, so what came later is still known.
+        # The event of this cursor is gone. Ids sort by time, so they tell which events came later.
         if not cursor.startswith("event_") or len(cursor) != len("event_") + ULID_LENGTH:
             raise errors.bad_request(f"'{cursor}' is not the id of an event.")
         rows = (event for event in store.events.iterate() if event.id > cursor)

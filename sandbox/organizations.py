@@ -1,11 +1,11 @@
-"""Organizations: created, found, changed and deleted as WorkOS does it, and told in events."""
+"""Organizations and WorkOS's API for them."""
 
 from typing import Any
 
 from aiohttp import web
 
-from sandbox import domains, errors, pagination, parameters
-from sandbox.app_keys import get_store, routes
+from sandbox import connections, directories, domains, errors, pagination, parameters
+from sandbox.app_keys import api_routes, get_store
 from sandbox.models import Organization
 from sandbox.store import Store
 
@@ -40,13 +40,16 @@ def find_by_external_id(store: Store, external_id: str) -> Organization | None:
 
 
 def create_organization(store: Store, values: dict[str, Any], *, source: str = "api") -> Organization:
-    """Raises 422, 400 ``external_id_already_used`` or ``invalid_metadata``, 409 for a taken domain."""
+    """Create an organization from the parameters of WorkOS's API.
+
+    Raises 422, 400 ``external_id_already_used`` or ``invalid_metadata``, and 409 for a taken domain.
+    """
     name = parameters.require_text(values, "name")
     external_id = parameters.parse_external_id(values)
     metadata = parameters.parse_metadata(values)
     allow = parameters.parse_boolean(values, "allow_profiles_outside_organization", default=False)
-    wanted = domains.parse_domain_data(values) or []
-    _reject_taken_values(store, external_id, wanted, besides=None)
+    domain_data = domains.parse_domain_data(values) or []
+    _reject_taken_values(store, external_id, domain_data, excluding=None)
 
     organization = store.organizations.put(
         Organization(
@@ -58,7 +61,7 @@ def create_organization(store: Store, values: dict[str, Any], *, source: str = "
             **store.new_timestamps(),
         )
     )
-    added = [domains.add_domain(store, organization.id, domain, state) for domain, state in wanted]
+    added = [domains.add_domain(store, organization.id, domain, state) for domain, state in domain_data]
     store.emit_event(
         "organization.created",
         serialize_organization(store, organization),
@@ -71,7 +74,10 @@ def create_organization(store: Store, values: dict[str, Any], *, source: str = "
 
 
 def update_organization(store: Store, organization: Organization, values: dict[str, Any]) -> Organization:
-    """Fields that are absent stay; `domain_data` replaces the list. Raises as `create` does."""
+    """Change the fields that `values` has. `domain_data` replaces all domains.
+
+    Raises the same errors as `create_organization`.
+    """
     changes: dict[str, Any] = {}
     if "name" in values:
         changes["name"] = parameters.require_text(values, "name")
@@ -85,33 +91,58 @@ def update_organization(store: Store, organization: Organization, values: dict[s
         changes["allow_profiles_outside_organization"] = parameters.parse_boolean(
             values, "allow_profiles_outside_organization", default=False
         )
-    wanted = domains.parse_domain_data(values)
-    _reject_taken_values(store, changes.get("external_id"), wanted or [], besides=organization.id)
+    domain_data = domains.parse_domain_data(values)
+    _reject_taken_values(store, changes.get("external_id"), domain_data or [], excluding=organization.id)
 
     changed = store.organizations.put(store.with_changes(organization, **changes))
-    if wanted is not None:
-        domains.replace_domains(store, organization.id, wanted)
+    if domain_data is not None:
+        domains.replace_domains(store, organization.id, domain_data)
     store.emit_event(
         "organization.updated", serialize_organization(store, changed), organization_id=changed.id
     )
     return changed
 
 
+def delete_organization(store: Store, organization: Organization, *, source: str = "api") -> None:
+    """Delete an organization and all that belongs to it.
+
+    The switch `cascade_deletions` decides whether its connections, directories and domains emit events.
+    """
+    snapshot = serialize_organization(store, organization)
+    silent = not store.switches.cascade_deletions
+    organization_id = organization.id
+    for connection in store.connections.filter(organization_id=organization_id):
+        connections.delete_connection(store, connection, source=source, silent=silent)
+    for directory in store.directories.filter(organization_id=organization_id):
+        directories.delete_directory(store, directory, source=source, silent=silent)
+    for domain in domains.list_domains(store, organization_id):
+        domains.delete_domain(store, domain, source=source, silent=silent)
+    for link in store.links.filter(organization_id=organization_id):
+        store.links.put(store.with_changes(link, revoked=True))
+    for contact in store.contacts.filter(organization_id=organization_id):
+        store.contacts.delete(contact.id)
+    for destination in store.destinations.filter(organization_id=organization_id):
+        store.destinations.delete(destination.id)
+    store.organizations.delete(organization_id)
+    store.emit_event("organization.deleted", snapshot, organization_id=organization_id, source=source)
+
+
 def _reject_taken_values(
-    store: Store, external_id: str | None, wanted: list[tuple[str, str]], *, besides: str | None
+    store: Store, external_id: str | None, domain_data: list[tuple[str, str]], *, excluding: str | None
 ) -> None:
+    """Raise 400 or 409 if an organization other than `excluding` has the external id or a domain."""
     if external_id is not None:
-        holder = find_by_external_id(store, external_id)
-        if holder is not None and holder.id != besides:
+        owner = find_by_external_id(store, external_id)
+        if owner is not None and owner.id != excluding:
             raise errors.bad_request(
                 f"The external_id '{external_id}' is already used.", "external_id_already_used"
             )
-    for domain, _state in wanted:
-        if domains.is_domain_taken(store, domain, besides=besides):
+    for domain, _state in domain_data:
+        if domains.is_domain_taken(store, domain, excluding=excluding):
             raise errors.conflict(f"The domain '{domain}' is already in use by another organization.")
 
 
-@routes.post("/organizations")
+@api_routes.post("/organizations")
 async def create_organization_view(request: web.Request) -> web.Response:
     store = get_store(request)
     values = await parameters.parse_body(request)
@@ -119,23 +150,26 @@ async def create_organization_view(request: web.Request) -> web.Response:
     return web.json_response(serialize_organization(store, create_organization(store, values)), status=201)
 
 
-@routes.get("/organizations")
+@api_routes.get("/organizations")
 async def list_organizations_view(request: web.Request) -> web.Response:
     store = get_store(request)
-    asked = {item.strip().lower() for item in request.query.get("domains", "").split(",") if item.strip()}
+    names = {item.strip().lower() for item in request.query.get("domains", "").split(",") if item.strip()}
     search = request.query.get("search", "").casefold()
 
-    def keep(row: Organization) -> bool:
-        if asked and not any(item.domain in asked for item in domains.list_domains(store, row.id)):
+    def matches(row: Organization) -> bool:
+        if names and not any(item.domain in names for item in domains.list_domains(store, row.id)):
             return False
         return search in row.name.casefold()
 
     return pagination.paginate(
-        request, store.organizations, keep=keep, show=lambda row: serialize_organization(store, row)
+        request,
+        store.organizations,
+        matches=matches,
+        serialize=lambda row: serialize_organization(store, row),
     )
 
 
-@routes.get("/organizations/external_id/{external_id}")
+@api_routes.get("/organizations/external_id/{external_id}")
 async def get_by_external_id_view(request: web.Request) -> web.Response:
     store = get_store(request)
     external_id = request.match_info["external_id"]
@@ -145,18 +179,26 @@ async def get_by_external_id_view(request: web.Request) -> web.Response:
     return web.json_response(serialize_organization(store, organization))
 
 
-@routes.get("/organizations/{id}")
+@api_routes.get("/organizations/{id}")
 async def get_organization_view(request: web.Request) -> web.Response:
     store = get_store(request)
-    return web.json_response(serialize_organization(store, get_organization(store, request.match_info["id"])))
+    organization = get_organization(store, request.match_info["id"])
+    return web.json_response(serialize_organization(store, organization))
 
 
-@routes.put("/organizations/{id}")
+@api_routes.put("/organizations/{id}")
 async def update_organization_view(request: web.Request) -> web.Response:
     store = get_store(request)
     organization = get_organization(store, request.match_info["id"])
-    return web.json_response(
-        serialize_organization(
-            store, update_organization(store, organization, await parameters.parse_body(request))
-        )
-    )
+    changed = update_organization(store, organization, await parameters.parse_body(request))
+    return web.json_response(serialize_organization(store, changed))
+
+
+@api_routes.delete("/organizations/{id}")
+async def delete_organization_view(request: web.Request) -> web.Response:
+    store = get_store(request)
+    organization = store.organizations.get(request.match_info["id"])
+    # The published schema has no 404 here: deleting twice is accepted.
+    if organization is not None:
+        delete_organization(store, organization)
+    return web.Response(status=202)

@@ -1,4 +1,4 @@
-"""WorkOS's lists: `limit`, `before`, `after`, `order`, and the cursors that lead on."""
+"""WorkOS's list responses: `limit`, `order`, and the cursors `before` and `after`."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -24,10 +24,10 @@ def paginate(
     request: web.Request,
     table: Table[ModelT],
     *,
-    keep: Callable[[ModelT], bool],
-    show: Callable[[ModelT], dict[str, Any]],
+    matches: Callable[[ModelT], bool],
+    serialize: Callable[[ModelT], dict[str, Any]],
 ) -> web.Response:
-    """One page of the records that `keep` lets through. Raises 422 on a bad limit, order or cursor."""
+    """Respond with a page of the rows that `matches`. Raises 422 for an invalid limit, order or cursor."""
     size = parse_limit(request)
     order = request.query.get("order", "desc")
     if order not in {"asc", "desc", "normal"}:
@@ -38,11 +38,11 @@ def paginate(
 
     newest_first = order != "asc"
     if before is not None:
-        rows = list(islice(_iterate_rows(table, before, "before", not newest_first, keep), size + 1))
+        rows = list(islice(_iterate_rows(table, before, "before", not newest_first, matches), size + 1))
         more_before, more_after = len(rows) > size, True
         rows = rows[:size][::-1]
     else:
-        rows = list(islice(_iterate_rows(table, after, "after", newest_first, keep), size + 1))
+        rows = list(islice(_iterate_rows(table, after, "after", newest_first, matches), size + 1))
         more_before, more_after = after is not None, len(rows) > size
         rows = rows[:size]
 
@@ -53,15 +53,15 @@ def paginate(
     return web.json_response(
         {
             "object": "list",
-            "data": [show(row) for row in rows],
+            "data": [serialize(row) for row in rows],
             "list_metadata": {"before": first, "after": last},
         }
     )
 
 
 def _iterate_rows(
-    table: Table[ModelT], cursor: str | None, name: str, backwards: bool, keep: Callable[[ModelT], bool]
+    table: Table[ModelT], cursor: str | None, name: str, backwards: bool, matches: Callable[[ModelT], bool]
 ) -> Iterator[ModelT]:
     if cursor is not None and table.get(cursor) is None:
         raise errors.invalid_parameter(name, "invalid", f"{name} is not the id of an object in this list.")
-    return filter(keep, table.iterate(after=cursor, backwards=backwards))
+    return filter(matches, table.iterate(after=cursor, backwards=backwards))

@@ -1,25 +1,33 @@
-"""Reading what a caller sent: each reader returns a checked value or raises the 422 that names the field."""
+"""Request parameters, parsed and validated. Functions raise 422 with the field, unless they say otherwise."""
 
 import json
 import re
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from sandbox import errors
 
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
 
 
 async def parse_body(request: web.Request) -> dict[str, Any]:
+    """The JSON object of the body; an empty body is an empty object. Raises 400."""
     try:
-        read = json.loads(await request.read() or b"{}")
+        values = json.loads(await request.read() or b"{}")
     except ValueError as error:
         raise errors.bad_request("The request body is not valid JSON.") from error
-    if not isinstance(read, dict):
+    if not isinstance(values, dict):
         raise errors.bad_request("The request body must be a JSON object.")
-    return read
+    return values
+
+
+async def parse_form(request: web.Request) -> dict[str, str]:
+    """The text fields of a submitted form, without surrounding spaces."""
+    return {name: value.strip() for name, value in (await request.post()).items() if isinstance(value, str)}
 
 
 def require_text(values: dict[str, Any], name: str) -> str:
@@ -68,6 +76,17 @@ def parse_domain(value: object, field: str) -> str:
     return value.strip().lower()
 
 
+def is_secure_url(url: str) -> bool:
+    """Whether the URL is HTTPS, or HTTP on loopback."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    if not parts.hostname:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+
+
 def parse_external_id(values: dict[str, Any]) -> str | None:
     value = values.get("external_id")
     if value is None:
@@ -84,12 +103,12 @@ def parse_metadata(values: dict[str, Any], name: str = "metadata") -> dict[str, 
     value = values.get(name)
     if value is None:
         return {}
-    sound = (
+    valid = (
         isinstance(value, dict)
         and len(value) <= 50
         and all(len(key) <= 40 and isinstance(item, str) and len(item) <= 600 for key, item in value.items())
     )
-    if not sound:
+    if not valid:
         raise errors.bad_request(
             "Metadata takes up to 50 keys of 40 characters with text values of 600.", "invalid_metadata"
         )
@@ -111,8 +130,14 @@ def parse_integer(values: dict[str, Any], name: str, *, default: int) -> int:
 
 
 def parse_query_integer(request: web.Request, name: str, *, default: int) -> int:
-    """A number of the query string."""
+    """An integer of the query string, 0 or more."""
     value = request.query.get(name, str(default))
     if not value.isascii() or not value.isdigit():
         raise errors.invalid_parameter(name, "invalid", f"{name} must be a whole number.")
     return int(value)
+
+
+def require_one_of(request: web.Request, *names: str) -> None:
+    """Require one of these parameters in the query string."""
+    if not any(name in request.query for name in names):
+        raise errors.invalid_parameter(names[0], "required", f"One of {' or '.join(names)} is required.")

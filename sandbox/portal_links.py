@@ -1,17 +1,15 @@
-"""Portal Links: five minutes to open a door for one organization, and how they are taken back."""
+"""Portal Links, and WorkOS's API to generate and revoke them. `sandbox.portal` serves what they open."""
 
 import secrets
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from sandbox import errors, organizations, parameters
-from sandbox.app_keys import get_store, routes
+from sandbox import errors, it_contacts, organizations, parameters
+from sandbox.app_keys import api_routes, get_store
 from sandbox.clock import format_timestamp
-from sandbox.models import ItContact, PortalLink
+from sandbox.models import PortalLink
 from sandbox.store import Store
-from sandbox.webhook_endpoints import LOOPBACK
 
 INTENTS = (
     "sso",
@@ -22,7 +20,7 @@ INTENTS = (
     "certificate_renewal",
     "bring_your_own_key",
 )
-IT_CONTACT_EMAILS_MAX = 20
+MAX_IT_CONTACT_EMAILS = 20
 
 
 def create_link(
@@ -36,14 +34,15 @@ def create_link(
     external_user_id: str | None = None,
     contact_id: str | None = None,
 ) -> PortalLink:
-    life = store.switches.link_seconds if seconds is None else seconds
+    """Create a link that is valid for `seconds`; without them, as long as the switch `link_seconds` says."""
+    lifetime = store.switches.link_seconds if seconds is None else seconds
     return store.links.put(
         PortalLink(
             id=store.ids.new_id("portal_link"),
             secret=secrets.token_urlsafe(32),
             organization_id=organization_id,
             intents=intents,
-            expires_at=format_timestamp(store.clock.now_ms() + round(life * 1000)),
+            expires_at=format_timestamp(store.clock.now_ms() + round(lifetime * 1000)),
             return_url=return_url,
             success_url=success_url,
             external_user_id=external_user_id,
@@ -58,7 +57,7 @@ def build_link_url(store: Store, link: PortalLink) -> str:
 
 
 def revoke_link(store: Store, link: PortalLink) -> None:
-    """The link opens nothing more, and every visit it opened is over."""
+    """Revoke the link. The sessions that it opened end with it."""
     store.links.put(store.with_changes(link, revoked=True))
 
 
@@ -66,21 +65,13 @@ def _parse_return_url(values: dict[str, Any], name: str) -> str | None:
     url = parameters.parse_optional_text(values, name)
     if url is None:
         return None
-    try:
-        parts = urlsplit(url)
-        sound = parts.hostname and (
-            parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-        )
-    except ValueError:
-        sound = False
-    if not sound:
-        raise errors.invalid_parameter(
-            name, "invalid_url", f"{name} must be an HTTPS URL (HTTP on loopback)."
-        )
+    if not parameters.is_secure_url(url):
+        message = f"{name} must be an HTTPS URL (HTTP on loopback)."
+        raise errors.invalid_parameter(name, "invalid_url", message)
     return url
 
 
-@routes.post("/portal/generate_link")
+@api_routes.post("/portal/generate_link")
 async def generate_link_view(request: web.Request) -> web.Response:
     store = get_store(request)
     values = await parameters.parse_body(request)
@@ -88,10 +79,8 @@ async def generate_link_view(request: web.Request) -> web.Response:
     intent = parameters.parse_optional_text(values, "intent")
     if intent is not None and intent not in INTENTS:
         raise errors.invalid_parameter("intent", "invalid", f"intent must be one of {', '.join(INTENTS)}.")
-    return_url, success_url = (
-        _parse_return_url(values, "return_url"),
-        _parse_return_url(values, "success_url"),
-    )
+    return_url = _parse_return_url(values, "return_url")
+    success_url = _parse_return_url(values, "success_url")
     external_user_id = parameters.parse_optional_text(values, "external_user_id")
     emails: list[str] = []
     if values.get("it_contact_emails") is not None:
@@ -99,7 +88,7 @@ async def generate_link_view(request: web.Request) -> web.Response:
             parameters.require_email({"it_contact_emails": item}, "it_contact_emails")
             for item in parameters.require_text_list(values, "it_contact_emails")
         ]
-    if len(emails) > IT_CONTACT_EMAILS_MAX:
+    if len(emails) > MAX_IT_CONTACT_EMAILS:
         raise errors.invalid_parameter(
             "it_contact_emails", "invalid", "it_contact_emails takes up to 20 addresses."
         )
@@ -112,14 +101,7 @@ async def generate_link_view(request: web.Request) -> web.Response:
     known = {contact.email for contact in store.contacts.filter(organization_id=organization_id)}
     for email in dict.fromkeys(emails):
         if email not in known:
-            store.contacts.put(
-                ItContact(
-                    id=store.ids.new_id("it_contact"),
-                    organization_id=organization_id,
-                    email=email,
-                    **store.new_timestamps(),
-                )
-            )
+            it_contacts.create_contact(store, organization_id, email)
     link = create_link(
         store,
         organization.id,
@@ -131,7 +113,7 @@ async def generate_link_view(request: web.Request) -> web.Response:
     return web.json_response({"link": build_link_url(store, link)}, status=201)
 
 
-@routes.post("/portal/revoke_link")
+@api_routes.post("/portal/revoke_link")
 async def revoke_link_view(request: web.Request) -> web.Response:
     store = get_store(request)
     values = await parameters.parse_body(request)

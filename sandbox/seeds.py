@@ -5,12 +5,11 @@ from typing import Any
 
 import yaml
 
-from sandbox import directories, errors, organizations, scenarios, webhook_endpoints
-from sandbox.models import ItContact
+from sandbox import directory_groups, errors, it_contacts, organizations, scenarios, webhook_endpoints
 from sandbox.store import Store
 
-_KNOWN = {"organizations", "webhook_endpoints", "switches"}
-_ORGANIZATION_KNOWN = {
+_SEED_KEYS = {"organizations", "webhook_endpoints", "switches"}
+_ORGANIZATION_KEYS = {
     "id",
     "name",
     "external_id",
@@ -23,7 +22,7 @@ _ORGANIZATION_KNOWN = {
 
 
 class InvalidSeed(ValueError):
-    """A seed that cannot be sown; the message says where."""
+    """The seed is malformed. The message says where."""
 
 
 def load_seed(path: Path) -> dict[str, Any]:
@@ -46,8 +45,11 @@ def parse_seed(text: str) -> dict[str, Any]:
 
 
 def apply_seed(store: Store, seed: dict[str, Any]) -> dict[str, int]:
-    """Put the seed into the store, as if it had happened: events are emitted. Returns what was made."""
-    _reject_unknown_keys(seed, _KNOWN, "the seed")
+    """Create what the seed lists, emitting the events. Returns the number of objects per table.
+
+    Raises InvalidSeed.
+    """
+    _reject_unknown_keys(seed, _SEED_KEYS, "the seed")
     try:
         store.switches.update(seed.get("switches") or {})
         for row in seed.get("webhook_endpoints") or []:
@@ -62,37 +64,30 @@ def apply_seed(store: Store, seed: dict[str, Any]) -> dict[str, int]:
     except errors.ApiError as error:
         raise InvalidSeed(str(error.body)) from error
     except (KeyError, TypeError, AttributeError) as error:
-        raise InvalidSeed(f"the seed is not of the right shape: {error!r}") from error
+        raise InvalidSeed(f"the seed has the wrong structure: {error!r}") from error
     return {name: len(table) for name, table in store.tables.items() if len(table)}
 
 
-def _reject_unknown_keys(row: dict[str, Any], known: set[str], where: str) -> None:
-    unknown = set(row) - known
+def _reject_unknown_keys(row: dict[str, Any], allowed: set[str], name: str) -> None:
+    unknown = set(row) - allowed
     if unknown:
         raise InvalidSeed(
-            f"{where} has no {', '.join(sorted(unknown))}; it may have {', '.join(sorted(known))}"
+            f"{name} has no {', '.join(sorted(unknown))}; it may have {', '.join(sorted(allowed))}"
         )
 
 
 def _create_organization(store: Store, row: dict[str, Any]) -> None:
-    _reject_unknown_keys(row, _ORGANIZATION_KNOWN, "an organization")
+    _reject_unknown_keys(row, _ORGANIZATION_KEYS, "an organization")
     domains = [
         {"domain": item, "state": "pending"} if isinstance(item, str) else item
         for item in row.get("domains") or []
     ]
-    wanted = {name: row[name] for name in ("id", "name", "external_id", "metadata") if name in row}
+    values = {name: row[name] for name in ("id", "name", "external_id", "metadata") if name in row}
     organization = organizations.create_organization(
-        store, wanted | {"domain_data": domains}, source="dashboard"
+        store, values | {"domain_data": domains}, source="dashboard"
     )
     for email in row.get("it_contacts") or []:
-        store.contacts.put(
-            ItContact(
-                id=store.ids.new_id("it_contact"),
-                organization_id=organization.id,
-                email=email,
-                **store.new_timestamps(),
-            )
-        )
+        it_contacts.create_contact(store, organization.id, email)
     for item in row.get("connections") or []:
         _reject_unknown_keys(item, {"type", "state", "name"}, "a connection")
         scenarios.set_up_connection(
@@ -109,4 +104,4 @@ def _create_organization(store: Store, row: dict[str, Any]) -> None:
             name=item.get("name"),
         )
         for name in item.get("groups") or []:
-            directories.create_group(store, directory, name)
+            directory_groups.create_group(store, directory, name)

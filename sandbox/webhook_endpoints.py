@@ -1,17 +1,14 @@
-"""Webhook endpoints: where events are posted, and with which secret they are signed."""
+"""Webhook endpoints, and WorkOS's API for them."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from sandbox import errors, pagination, parameters
-from sandbox.app_keys import get_store, routes
+from sandbox.app_keys import api_routes, get_store
 from sandbox.event_types import EVENT_TYPES
 from sandbox.models import WebhookEndpoint
 from sandbox.store import Store
-
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def create_endpoint(
@@ -33,15 +30,9 @@ def create_endpoint(
 
 
 def parse_endpoint_url(values: dict[str, Any]) -> str:
-    """Raises 422 ``invalid_url``: HTTPS, or HTTP to this machine."""
+    """Raises 422 ``invalid_url`` unless the URL is HTTPS, or HTTP on loopback."""
     url = parameters.require_text(values, "endpoint_url")
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-        sound = sound and bool(parts.hostname)
-    except ValueError:
-        sound = False
-    if not sound:
+    if not parameters.is_secure_url(url):
         raise errors.ApiError(
             422, {"code": "invalid_url", "message": "endpoint_url must be an HTTPS URL (HTTP on loopback)."}
         )
@@ -49,6 +40,7 @@ def parse_endpoint_url(values: dict[str, Any]) -> str:
 
 
 def parse_event_types(values: dict[str, Any]) -> tuple[str, ...]:
+    """Raises 422 ``unknown_event_type``."""
     events = parameters.require_text_list(values, "events")
     unknown = [name for name in events if name not in EVENT_TYPES]
     if unknown or not events:
@@ -58,8 +50,8 @@ def parse_event_types(values: dict[str, Any]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(events))
 
 
-def _reject_duplicate_url(store: Store, url: str, *, besides: str | None = None) -> None:
-    if any(row.id != besides for row in store.endpoints.filter(endpoint_url=url)):
+def _reject_duplicate_url(store: Store, url: str, *, excluding: str | None = None) -> None:
+    if any(row.id != excluding for row in store.endpoints.filter(endpoint_url=url)):
         raise errors.conflict("A Webhook Endpoint with this URL already exists.", "duplicate_endpoint")
 
 
@@ -71,7 +63,7 @@ def get_endpoint(store: Store, endpoint_id: str) -> WebhookEndpoint:
     return found
 
 
-@routes.post("/webhook_endpoints")
+@api_routes.post("/webhook_endpoints")
 async def create_endpoint_view(request: web.Request) -> web.Response:
     store = get_store(request)
     values = await parameters.parse_body(request)
@@ -80,13 +72,15 @@ async def create_endpoint_view(request: web.Request) -> web.Response:
     return web.json_response(create_endpoint(store, url, events=events).to_json(), status=201)
 
 
-@routes.get("/webhook_endpoints")
+@api_routes.get("/webhook_endpoints")
 async def list_endpoints_view(request: web.Request) -> web.Response:
     store = get_store(request)
-    return pagination.paginate(request, store.endpoints, keep=lambda _row: True, show=WebhookEndpoint.to_json)
+    return pagination.paginate(
+        request, store.endpoints, matches=lambda _row: True, serialize=WebhookEndpoint.to_json
+    )
 
 
-@routes.patch("/webhook_endpoints/{id}")
+@api_routes.patch("/webhook_endpoints/{id}")
 async def update_endpoint_view(request: web.Request) -> web.Response:
     store = get_store(request)
     endpoint = get_endpoint(store, request.match_info["id"])
@@ -94,7 +88,7 @@ async def update_endpoint_view(request: web.Request) -> web.Response:
     changes: dict[str, Any] = {}
     if "endpoint_url" in values:
         changes["endpoint_url"] = parse_endpoint_url(values)
-        _reject_duplicate_url(store, changes["endpoint_url"], besides=endpoint.id)
+        _reject_duplicate_url(store, changes["endpoint_url"], excluding=endpoint.id)
     if "events" in values:
         changes["events"] = parse_event_types(values)
     if "status" in values:
@@ -104,7 +98,7 @@ async def update_endpoint_view(request: web.Request) -> web.Response:
     return web.json_response(store.endpoints.put(store.with_changes(endpoint, **changes)).to_json())
 
 
-@routes.delete("/webhook_endpoints/{id}")
+@api_routes.delete("/webhook_endpoints/{id}")
 async def delete_endpoint_view(request: web.Request) -> web.Response:
     store = get_store(request)
     store.endpoints.delete(get_endpoint(store, request.match_info["id"]).id)

@@ -1,4 +1,4 @@
-"""The control room's forms. Each does what a call of the control API does, and shows the page again."""
+"""The dashboard's forms. Each does what the control API's call of the same name does, then redirects."""
 
 import json
 from typing import Any
@@ -8,215 +8,220 @@ from aiohttp import web
 from sandbox import (
     connections,
     directories,
-    errors,
     organizations,
+    parameters,
     portal_links,
     scenarios,
     webhook_endpoints,
 )
-from sandbox.app_keys import DISPATCHER, FAULTS, get_store
-from sandbox.clock import parse_timestamp
-from sandbox.control.faults import end_links
-from sandbox.control.runtime import BURSTS, reset_sandbox, routes
-from sandbox.dashboard.pages import faults_page, switches_page
-from sandbox.deletion import delete_organization
+from sandbox.app_keys import FAULTS, dashboard_routes, get_store
+from sandbox.bursts import BURSTS
+from sandbox.control.runtime import freeze_clock
+from sandbox.control.simulation import change_connection, change_directory, end_links
+from sandbox.control.webhooks import resend_delivery
+from sandbox.dashboard.pages import render_faults_page, render_switches_page
+from sandbox.initial_state import reset_sandbox
 
-# The one number that a kind of fault on a webhook's way has.
-NUMBER_OF = {"duplicate": "copies", "delay": "seconds", "reorder": "size", "old_timestamp": "seconds"}
+# The value of a fault that the form's field "number" is for.
+NUMBER_VALUES = {
+    "duplicate": "copies",
+    "delay": "seconds",
+    "reorder": "size",
+    "old_timestamp": "seconds",
+    "status": "status",
+    "cut": "after",
+}
 
 
-async def _form(request: web.Request) -> dict[str, str]:
-    return {name: value.strip() for name, value in (await request.post()).items() if isinstance(value, str)}
+def _redirect(path: str = "") -> web.HTTPSeeOther:
+    return web.HTTPSeeOther(f"/_sandbox/{path}")
 
 
-def _back(place: str = "") -> web.HTTPSeeOther:
-    return web.HTTPSeeOther(f"/_sandbox/{place}")
-
-
-def _number(text: str) -> float:
+def _parse_number(text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError as error:
         raise ValueError(f"{text!r} is not a number") from error
+    return int(number) if number.is_integer() else number
 
 
-@routes.post("/_sandbox/room/reset")
-async def reset(request: web.Request) -> web.Response:
+@dashboard_routes.post("/_sandbox/dashboard/reset")
+async def submit_reset(request: web.Request) -> web.Response:
     await reset_sandbox(request.app)
-    raise _back()
+    raise _redirect()
 
 
-@routes.post("/_sandbox/room/organizations")
-async def add_organization(request: web.Request) -> web.Response:
-    name = (await _form(request)).get("name") or "Acme"
-    row = organizations.create_organization(get_store(request), {"name": name}, source="dashboard")
-    raise _back(f"room/organizations/{row.id}")
+@dashboard_routes.post("/_sandbox/dashboard/organizations")
+async def submit_organization(request: web.Request) -> web.Response:
+    name = (await parameters.parse_form(request)).get("name") or "Acme"
+    organization = organizations.create_organization(get_store(request), {"name": name}, source="dashboard")
+    raise _redirect(f"dashboard/organizations/{organization.id}")
 
 
-@routes.post("/_sandbox/room/organizations/{id}/portal")
-async def open_portal(request: web.Request) -> web.Response:
-    """A link as the host app would have minted it, opened at once."""
+@dashboard_routes.post("/_sandbox/dashboard/organizations/{id}/delete")
+async def submit_organization_deletion(request: web.Request) -> web.Response:
     store = get_store(request)
-    row = organizations.get_organization(store, request.match_info["id"])
-    intent = (await _form(request)).get("intent", "")
+    organization = organizations.get_organization(store, request.match_info["id"])
+    organizations.delete_organization(store, organization, source="dashboard")
+    raise _redirect()
+
+
+@dashboard_routes.post("/_sandbox/dashboard/organizations/{id}/portal")
+async def submit_portal_launch(request: web.Request) -> web.Response:
+    """Create a Portal Link, as an application would, and redirect to it."""
+    store = get_store(request)
+    organization = organizations.get_organization(store, request.match_info["id"])
+    intent = (await parameters.parse_form(request)).get("intent", "")
     intents = (intent,) if intent in portal_links.INTENTS else portal_links.INTENTS
-    back = f"{store.public_url}/_sandbox/room/organizations/{row.id}"
-    link = portal_links.create_link(store, row.id, intents, return_url=back, success_url=back)
+    return_url = f"{store.public_url}/_sandbox/dashboard/organizations/{organization.id}"
+    link = portal_links.create_link(
+        store, organization.id, intents, return_url=return_url, success_url=return_url
+    )
     raise web.HTTPSeeOther(f"/portal/launch?secret={link.secret}", headers={"Referrer-Policy": "no-referrer"})
 
 
-@routes.post("/_sandbox/room/organizations/{id}/do")
-async def act(request: web.Request) -> web.Response:
-    """One deed on an organization or on what is its own: `deed`, and the `subject`'s id."""
+@dashboard_routes.post("/_sandbox/dashboard/organizations/{id}/connections")
+async def submit_connection(request: web.Request) -> web.Response:
+    """Create an active Okta connection."""
     store = get_store(request)
-    row = organizations.get_organization(store, request.match_info["id"])
-    form = await _form(request)
-    subject = form.get("subject", "")
-    match form.get("deed"):
-        case "connect":
-            scenarios.set_up_connection(store, row, "OktaSAML")
-        case "sync":
-            scenarios.set_up_directory(store, row, "okta scim v2.0", users=3)
-        case "activate":
-            connections.activate_connection(
-                store, connections.get_connection(store, subject), source="dashboard"
-            )
-        case "deactivate":
-            connections.deactivate_connection(store, connections.get_connection(store, subject))
-        case "expire_certificate":
-            connections.expire_certificate(store, connections.get_connection(store, subject), days=14)
-        case "delete_connection":
-            connections.delete_connection(
-                store, connections.get_connection(store, subject), source="dashboard"
-            )
-        case "delete_directory":
-            directories.delete_directory(store, directories.get_directory(store, subject), source="dashboard")
-        case "unlink":
-            directories.set_directory_state(store, directories.get_directory(store, subject), "unlinked")
-        case "relink":
-            directories.activate_directory(
-                store, directories.get_directory(store, subject), source="dashboard"
-            )
-        case "delete":
-            delete_organization(store, row, source="dashboard")
-            raise _back()
-        case deed:
-            raise errors.not_found("Deed", str(deed))
-    raise _back(f"room/organizations/{row.id}")
+    organization = organizations.get_organization(store, request.match_info["id"])
+    scenarios.set_up_connection(store, organization, "OktaSAML")
+    raise _redirect(f"dashboard/organizations/{organization.id}")
 
 
-@routes.post("/_sandbox/room/deliveries/{id}/resend")
-async def resend(request: web.Request) -> web.Response:
-    delivery = get_store(request).deliveries.get(request.match_info["id"])
-    again = request.app[DISPATCHER].resend_delivery(delivery) if delivery else None
-    if again is None:
-        raise errors.not_found("Delivery", request.match_info["id"])
-    raise _back(f"room/deliveries/{again.id}")
-
-
-@routes.post("/_sandbox/room/webhook")
-async def set_webhook(request: web.Request) -> web.Response:
-    """Add an endpoint for every event; its secret is shown on the page."""
+@dashboard_routes.post("/_sandbox/dashboard/connections/{id}/{action}")
+async def submit_connection_action(request: web.Request) -> web.Response:
     store = get_store(request)
-    form = await _form(request)
+    connection = connections.get_connection(store, request.match_info["id"])
+    days = int((await parameters.parse_form(request)).get("days", "30"))
+    change_connection(store, connection, request.match_info["action"], days=days)
+    raise _redirect(f"dashboard/organizations/{connection.organization_id}")
+
+
+@dashboard_routes.post("/_sandbox/dashboard/organizations/{id}/directories")
+async def submit_directory(request: web.Request) -> web.Response:
+    """Create a linked Okta directory with three users."""
+    store = get_store(request)
+    organization = organizations.get_organization(store, request.match_info["id"])
+    scenarios.set_up_directory(store, organization, "okta scim v2.0", users=3)
+    raise _redirect(f"dashboard/organizations/{organization.id}")
+
+
+@dashboard_routes.post("/_sandbox/dashboard/directories/{id}/{action}")
+async def submit_directory_action(request: web.Request) -> web.Response:
+    store = get_store(request)
+    directory = directories.get_directory(store, request.match_info["id"])
+    change_directory(store, directory, request.match_info["action"])
+    raise _redirect(f"dashboard/organizations/{directory.organization_id}")
+
+
+@dashboard_routes.post("/_sandbox/dashboard/deliveries/{id}/resend")
+async def submit_resend(request: web.Request) -> web.Response:
+    raise _redirect(f"dashboard/deliveries/{resend_delivery(request).id}")
+
+
+@dashboard_routes.post("/_sandbox/dashboard/webhook_endpoints")
+async def submit_webhook_endpoint(request: web.Request) -> web.Response:
+    """Add an endpoint for every event. The deliveries page shows its secret."""
+    form = await parameters.parse_form(request)
     url = webhook_endpoints.parse_endpoint_url({"endpoint_url": form.get("url", "")})
-    webhook_endpoints.create_endpoint(store, url, secret=form.get("secret") or None)
-    raise _back("room/deliveries")
+    webhook_endpoints.create_endpoint(get_store(request), url, secret=form.get("secret") or None)
+    raise _redirect("dashboard/deliveries")
 
 
-@routes.post("/_sandbox/room/faults")
-async def order_fault(request: web.Request) -> web.Response:
-    form = await _form(request)
+@dashboard_routes.post("/_sandbox/dashboard/faults")
+async def submit_fault(request: web.Request) -> web.Response:
+    form = await parameters.parse_form(request)
     try:
-        request.app[FAULTS].add(get_store(request).ids.new_id("fault"), _ordered(form))
+        request.app[FAULTS].add(get_store(request).ids.new_id("fault"), _parse_fault(form))
     except ValueError as error:
-        return faults_page(request, str(error))
-    raise _back("room/faults")
+        return render_faults_page(request, str(error))
+    raise _redirect("dashboard/faults")
 
 
-def _ordered(form: dict[str, str]) -> dict[str, Any]:
-    """The fault that a form describes. Raises ValueError."""
-    kind = form.get("kind", "")
-    values: dict[str, Any] = {"kind": kind}
-    if kind.isdigit():
-        values = {"kind": "status", "status": int(kind)}
-    elif kind == "cut_after":
-        values = {"kind": "cut", "after": 1}
-    values["times"] = None if form.get("times") == "always" else int(_number(form.get("times") or "1"))
+def _parse_fault(form: dict[str, str]) -> dict[str, Any]:
+    """The fault as the control API takes it. `kind` may include the number: "status:429".
+
+    Raises ValueError.
+    """
+    kind, _, number = form.get("kind", "").partition(":")
+    number = number or form.get("number", "")
+    times = form.get("times") or "1"
+    values: dict[str, Any] = {"kind": kind, "times": None if times == "always" else int(_parse_number(times))}
     for name in ("event", "method", "path"):
         if form.get(name):
             values[name] = form[name]
-    if form.get("number") and kind in NUMBER_OF:
-        values[NUMBER_OF[kind]] = _number(form["number"])
+    if number and kind in NUMBER_VALUES:
+        values[NUMBER_VALUES[kind]] = _parse_number(number)
     return values
 
 
-@routes.post("/_sandbox/room/faults/cancel")
-async def cancel_fault(request: web.Request) -> web.Response:
-    form = await _form(request)
-    if form.get("id"):
-        request.app[FAULTS].cancel(form["id"])
-    else:
-        request.app[FAULTS].clear()
-    raise _back("room/faults")
+@dashboard_routes.post("/_sandbox/dashboard/faults/{id}/cancel")
+async def submit_fault_cancellation(request: web.Request) -> web.Response:
+    request.app[FAULTS].cancel(request.match_info["id"])
+    raise _redirect("dashboard/faults")
 
 
-@routes.post("/_sandbox/room/links")
-async def end_all_links(request: web.Request) -> web.Response:
-    deed = (await _form(request)).get("deed", "")
-    end_links(get_store(request), "revoke" if deed == "revoke" else "expire", None)
-    raise _back("room/faults")
+@dashboard_routes.post("/_sandbox/dashboard/faults/clear")
+async def submit_faults_clearing(request: web.Request) -> web.Response:
+    request.app[FAULTS].clear()
+    raise _redirect("dashboard/faults")
 
 
-@routes.post("/_sandbox/room/bursts")
-async def start_burst(request: web.Request) -> web.Response:
-    form = await _form(request)
+@dashboard_routes.post("/_sandbox/dashboard/links/{action:expire|revoke}")
+async def submit_links_action(request: web.Request) -> web.Response:
+    end_links(get_store(request), request.match_info["action"])
+    raise _redirect("dashboard/faults")
+
+
+@dashboard_routes.post("/_sandbox/dashboard/bursts")
+async def submit_burst(request: web.Request) -> web.Response:
+    form = await parameters.parse_form(request)
     try:
         directory = directories.get_directory(get_store(request), form.get("directory_id", ""))
-        request.app[BURSTS].start(directory, form.get("event", ""), int(_number(form.get("count", ""))))
+        count = int(_parse_number(form.get("count", "")))
+        request.app[BURSTS].start(directory, form.get("event", ""), count)
     except ValueError as error:
-        return faults_page(request, str(error))
-    raise _back("room/faults")
+        return render_faults_page(request, str(error))
+    raise _redirect("dashboard/faults")
 
 
-@routes.post("/_sandbox/room/lives")
-async def whole_life(request: web.Request) -> web.Response:
-    scenarios.run_lifecycle(get_store(request), "Lifetime Inc.")
-    raise _back("room/deliveries")
+@dashboard_routes.post("/_sandbox/dashboard/lifecycles")
+async def submit_lifecycle(request: web.Request) -> web.Response:
+    scenarios.run_lifecycle(get_store(request), scenarios.LIFECYCLE_NAME)
+    raise _redirect("dashboard/deliveries")
 
 
-@routes.post("/_sandbox/room/switches")
-async def set_switches(request: web.Request) -> web.Response:
-    """Every switch has a field; a box that is not ticked is sent as nothing."""
-    store = get_store(request)
-    form = await _form(request)
+@dashboard_routes.post("/_sandbox/dashboard/switches")
+async def submit_switches(request: web.Request) -> web.Response:
+    """Save all switches. Browsers leave a box that is not checked out of the form."""
+    switches = get_store(request).switches
+    form = await parameters.parse_form(request)
     values: dict[str, Any] = {}
     try:
-        for name, value in store.switches.to_json().items():
+        for name, value in switches.to_json().items():
             if isinstance(value, bool):
                 values[name] = name in form
             elif name in form:
-                values[name] = (
-                    json.loads(f"[{form[name]}]") if isinstance(value, list) else _number(form[name])
-                )
-        store.switches.update(values)
+                is_list = isinstance(value, list)
+                values[name] = json.loads(f"[{form[name]}]") if is_list else _parse_number(form[name])
+        switches.update(values)
     except ValueError as error:
-        return switches_page(request, str(error))
-    raise _back("room/switches")
+        return render_switches_page(request, str(error))
+    raise _redirect("dashboard/switches")
 
 
-@routes.post("/_sandbox/room/clock")
-async def set_clock(request: web.Request) -> web.Response:
+@dashboard_routes.post("/_sandbox/dashboard/clock")
+async def submit_clock(request: web.Request) -> web.Response:
+    """Freeze (`freeze`: true or a time), reset (`freeze`: false) or advance the clock by `seconds`."""
     clock = get_store(request).clock
-    form = await _form(request)
+    form = await parameters.parse_form(request)
+    freeze = form.get("freeze")
     try:
-        match form.get("deed"):
-            case "freeze":
-                clock.freeze(parse_timestamp(form["at"]) if form.get("at") else None)
-            case "run":
-                clock.reset()
-            case _:
-                clock.advance(_number(form.get("seconds", "")))
+        if freeze is None:
+            clock.advance(_parse_number(form.get("seconds", "")))
+        else:
+            freeze_clock(clock, {"true": True, "false": False}.get(freeze, freeze))
     except ValueError as error:
-        return switches_page(request, str(error))
-    raise _back("room/switches")
+        return render_switches_page(request, str(error))
+    raise _redirect("dashboard/switches")

@@ -1,4 +1,4 @@
-"""Audit logs: what happened in the organization, newest first."""
+"""Audit logs: the events of the organization, newest first."""
 
 from itertools import islice
 
@@ -6,15 +6,15 @@ from aiohttp import web
 
 from sandbox.portal.sessions import OpenSession, require_session, routes
 
-SHOWN = 50
+MAX_ROWS = 50
 
 
 @routes.get("/portal/{token}/audit_logs")
 @require_session("audit_logs")
-async def overview(_request: web.Request, session: OpenSession) -> web.StreamResponse:
-    owned = (
+async def show_audit_logs(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+    events = (
         event
         for event in session.store.events.iterate(backwards=True)
         if event.organization_id == session.organization.id
     )
-    return session.render_page("audit_logs.html", intent="audit_logs", rows=list(islice(owned, SHOWN)))
+    return session.render_page("audit_logs.html", intent="audit_logs", rows=list(islice(events, MAX_ROWS)))

@@ -1,16 +1,16 @@
-"""Certificate renewal: which SAML certificates there are, when each ends, and a new one in its place."""
+"""Certificate renewal: list SAML certificates with their expiry, and replace one."""
 
 from aiohttp import web
 
-from sandbox import connections
+from sandbox import connections, parameters
 from sandbox.clock import parse_timestamp
 from sandbox.models import Connection
-from sandbox.portal.providers import connection_provider
-from sandbox.portal.sessions import OpenSession, parse_form, require_session, routes
+from sandbox.portal.providers import get_connection_provider
+from sandbox.portal.sessions import OpenSession, require_session, routes
 
 INTENT = "certificate_renewal"
 _DAY_MS = 86_400_000
-_EXAMPLE = "-----BEGIN CERTIFICATE-----\nMIIDpDCCAoygAwIBAgIGAXample\n-----END CERTIFICATE-----"
+_EXAMPLE_CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIDpDCCAoygAwIBAgIGAXample\n-----END CERTIFICATE-----"
 
 
 def _get_own_connection(request: web.Request, session: OpenSession) -> Connection:
@@ -20,33 +20,33 @@ def _get_own_connection(request: web.Request, session: OpenSession) -> Connectio
     return found
 
 
-def _days_left(session: OpenSession, connection: Connection) -> int:
-    """Whole days begun; none or fewer when it has ended."""
+def _count_days_left(session: OpenSession, connection: Connection) -> int:
+    """Days until the certificate expires, rounded up; 0 or less if it has expired."""
     left = parse_timestamp(connection.certificate_expires_at or "") - session.store.clock.now_ms()
     return -(-left // _DAY_MS)
 
 
 @routes.get("/portal/{token}/certificate_renewal")
 @require_session(INTENT)
-async def overview(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+async def show_certificates(_request: web.Request, session: OpenSession) -> web.StreamResponse:
     rows = [
-        (row, connection_provider(row.connection_type), _days_left(session, row))
+        (row, get_connection_provider(row.connection_type), _count_days_left(session, row))
         for row in session.store.connections.filter(organization_id=session.organization.id)
         if row.certificate_expires_at
     ]
     return session.render_page("certificates.html", intent=INTENT, rows=rows)
 
 
-def _form(
-    request: web.Request, session: OpenSession, *, given: str = _EXAMPLE, error: str | None = None
+def _render_form(
+    request: web.Request, session: OpenSession, *, given: str = _EXAMPLE_CERTIFICATE, error: str | None = None
 ) -> web.Response:
     connection = _get_own_connection(request, session)
     return session.render_page(
         "certificate.html",
         intent=INTENT,
         connection=connection,
-        provider=connection_provider(connection.connection_type),
-        days=_days_left(session, connection),
+        provider=get_connection_provider(connection.connection_type),
+        days=_count_days_left(session, connection),
         given=given,
         error=error,
         renewed="renewed" in request.query,
@@ -56,17 +56,17 @@ def _form(
 
 @routes.get("/portal/{token}/certificate_renewal/{id}")
 @require_session(INTENT)
-async def certificate_page(request: web.Request, session: OpenSession) -> web.StreamResponse:
-    return _form(request, session)
+async def show_certificate(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return _render_form(request, session)
 
 
 @routes.post("/portal/{token}/certificate_renewal/{id}")
 @require_session(INTENT)
-async def renewed(request: web.Request, session: OpenSession) -> web.StreamResponse:
+async def submit_certificate(request: web.Request, session: OpenSession) -> web.StreamResponse:
     connection = _get_own_connection(request, session)
-    given = (await parse_form(request)).get("certificate", "")
+    given = (await parameters.parse_form(request)).get("certificate", "")
     if not (given.startswith("-----BEGIN CERTIFICATE-----") and given.endswith("-----END CERTIFICATE-----")):
-        return _form(
+        return _render_form(
             request, session, given=given, error="Paste the whole certificate, with its first and last line."
         )
     connections.renew_certificate(session.store, connection)

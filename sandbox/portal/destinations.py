@@ -1,19 +1,22 @@
-"""Log streams and a customer's own key: a place outside that the organization points us to."""
+"""Log streams and customer-managed keys: external services that the organization configures."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from sandbox import parameters
 from sandbox.models import Destination
 from sandbox.portal.providers import Field
-from sandbox.portal.sessions import OpenSession, parse_form, require_session, routes
+from sandbox.portal.sessions import OpenSession, require_session, routes
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
+    """The texts, providers and fields of one intent."""
+
     intent: str
-    choose: str
+    question: str
     noun: str
     button: str
     providers: tuple[tuple[str, str], ...]
@@ -57,12 +60,12 @@ KINDS = {
 }
 
 
-def _page(
+def _render_page(
     session: OpenSession,
     kind: Kind,
     *,
     given: dict[str, str] | None = None,
-    wrong: dict[str, str] | None = None,
+    problems: dict[str, str] | None = None,
 ) -> web.Response:
     names = dict(kind.providers)
     rows = [
@@ -78,29 +81,29 @@ def _page(
         kind=kind,
         rows=rows,
         values=values,
-        wrong=wrong or {},
-        status=422 if wrong else 200,
+        problems=problems or {},
+        status=422 if problems else 200,
     )
 
 
-def _wrong(kind: Kind, given: dict[str, str]) -> dict[str, str]:
-    wrong = {}
+def _find_problems(kind: Kind, given: dict[str, str]) -> dict[str, str]:
+    problems = {}
     if given.get("provider") not in dict(kind.providers):
-        wrong["provider"] = "Choose one first."
+        problems["provider"] = "Choose one first."
     for field in kind.fields:
         value = given.get(field.name, "")
         if not value:
-            wrong[field.name] = f"{field.label} is missing."
+            problems[field.name] = f"{field.label} is missing."
         elif field.kind == "url" and urlsplit(value).scheme != "https":
-            wrong[field.name] = f"{field.label} must begin with https://."
-    return wrong
+            problems[field.name] = f"{field.label} must begin with https://."
+    return problems
 
 
-async def _save(request: web.Request, session: OpenSession, kind: Kind) -> web.StreamResponse:
-    given = await parse_form(request)
-    wrong = _wrong(kind, given)
-    if wrong:
-        return _page(session, kind, given=given, wrong=wrong)
+async def _save_destination(request: web.Request, session: OpenSession, kind: Kind) -> web.StreamResponse:
+    given = await parameters.parse_form(request)
+    problems = _find_problems(kind, given)
+    if problems:
+        return _render_page(session, kind, given=given, problems=problems)
     session.store.destinations.put(
         Destination(
             id=session.store.ids.new_id("log_stream" if kind.intent == "log_streams" else "key"),
@@ -114,7 +117,7 @@ async def _save(request: web.Request, session: OpenSession, kind: Kind) -> web.S
     raise session.redirect_to(kind.intent)
 
 
-def _remove(request: web.Request, session: OpenSession, kind: Kind) -> web.HTTPSeeOther:
+def _remove_destination(request: web.Request, session: OpenSession, kind: Kind) -> web.HTTPSeeOther:
     found = session.store.destinations.get(request.match_info["id"])
     if found is not None and found.organization_id == session.organization.id and found.kind == kind.intent:
         session.store.destinations.delete(found.id)
@@ -123,35 +126,35 @@ def _remove(request: web.Request, session: OpenSession, kind: Kind) -> web.HTTPS
 
 @routes.get("/portal/{token}/log_streams")
 @require_session("log_streams")
-async def streams(_request: web.Request, session: OpenSession) -> web.StreamResponse:
-    return _page(session, KINDS["log_streams"])
+async def show_log_streams(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return _render_page(session, KINDS["log_streams"])
 
 
 @routes.post("/portal/{token}/log_streams")
 @require_session("log_streams")
-async def stream_entered(request: web.Request, session: OpenSession) -> web.StreamResponse:
-    return await _save(request, session, KINDS["log_streams"])
+async def submit_log_stream(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return await _save_destination(request, session, KINDS["log_streams"])
 
 
 @routes.post("/portal/{token}/log_streams/{id}/remove")
 @require_session("log_streams")
-async def stream_removed(request: web.Request, session: OpenSession) -> web.StreamResponse:
-    raise _remove(request, session, KINDS["log_streams"])
+async def remove_log_stream(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    raise _remove_destination(request, session, KINDS["log_streams"])
 
 
 @routes.get("/portal/{token}/bring_your_own_key")
 @require_session("bring_your_own_key")
-async def keys(_request: web.Request, session: OpenSession) -> web.StreamResponse:
-    return _page(session, KINDS["bring_your_own_key"])
+async def show_keys(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return _render_page(session, KINDS["bring_your_own_key"])
 
 
 @routes.post("/portal/{token}/bring_your_own_key")
 @require_session("bring_your_own_key")
-async def key_entered(request: web.Request, session: OpenSession) -> web.StreamResponse:
-    return await _save(request, session, KINDS["bring_your_own_key"])
+async def submit_key(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return await _save_destination(request, session, KINDS["bring_your_own_key"])
 
 
 @routes.post("/portal/{token}/bring_your_own_key/{id}/remove")
 @require_session("bring_your_own_key")
-async def key_removed(request: web.Request, session: OpenSession) -> web.StreamResponse:
-    raise _remove(request, session, KINDS["bring_your_own_key"])
+async def remove_key(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    raise _remove_destination(request, session, KINDS["bring_your_own_key"])

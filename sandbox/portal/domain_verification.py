@@ -1,10 +1,10 @@
-"""Domain verification: a TXT record to copy, and a look whether it is there."""
+"""Domain verification: show the TXT record, and verify the domain by it."""
 
 from aiohttp import web
 
 from sandbox import domains, parameters
 from sandbox.models import OrganizationDomain
-from sandbox.portal.sessions import OpenSession, parse_form, require_session, routes
+from sandbox.portal.sessions import OpenSession, require_session, routes
 
 INTENT = "domain_verification"
 STATE_LABELS = {"pending": "Waiting for the record", "verified": "Verified", "failed": "Failed"}
@@ -17,7 +17,7 @@ def _get_own_domain(request: web.Request, session: OpenSession) -> OrganizationD
     return found
 
 
-def _overview(session: OpenSession, *, error: str | None = None, given: str = "") -> web.Response:
+def _render_domains(session: OpenSession, *, error: str | None = None, given: str = "") -> web.Response:
     rows = [
         (row, STATE_LABELS.get(row.state, row.state))
         for row in domains.list_domains(session.store, session.organization.id)
@@ -29,31 +29,28 @@ def _overview(session: OpenSession, *, error: str | None = None, given: str = ""
 
 @routes.get("/portal/{token}/domain_verification")
 @require_session(INTENT)
-async def overview(_request: web.Request, session: OpenSession) -> web.StreamResponse:
-    return _overview(session)
+async def show_domains(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return _render_domains(session)
 
 
 @routes.post("/portal/{token}/domain_verification")
 @require_session(INTENT)
-async def added(request: web.Request, session: OpenSession) -> web.StreamResponse:
-    given = (await parse_form(request)).get("domain", "").lower()
+async def submit_domain(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    given = (await parameters.parse_form(request)).get("domain", "").lower()
     if not parameters.is_domain(given):
-        return _overview(session, error="Enter a domain such as example.com.", given=given)
-    held = next(
-        (row for row in domains.list_domains(session.store, session.organization.id) if row.domain == given),
-        None,
-    )
-    if held is None:
-        if domains.is_domain_taken(session.store, given, besides=session.organization.id):
-            return _overview(session, error=f"{given} is used by another organization.", given=given)
-        held = domains.add_domain(session.store, session.organization.id, given)
-        domains.emit_domain_created(session.store, held, source="admin_portal")
-    raise session.redirect_to(f"{INTENT}/{held.id}")
+        return _render_domains(session, error="Enter a domain such as example.com.", given=given)
+    domain = domains.find_domain(session.store, session.organization.id, given)
+    if domain is None:
+        if domains.is_domain_taken(session.store, given, excluding=session.organization.id):
+            return _render_domains(session, error=f"{given} is used by another organization.", given=given)
+        domain = domains.add_domain(session.store, session.organization.id, given)
+        domains.emit_domain_created(session.store, domain, source="admin_portal")
+    raise session.redirect_to(f"{INTENT}/{domain.id}")
 
 
 @routes.get("/portal/{token}/domain_verification/{id}")
 @require_session(INTENT)
-async def domain_page(request: web.Request, session: OpenSession) -> web.StreamResponse:
+async def show_domain(request: web.Request, session: OpenSession) -> web.StreamResponse:
     return session.render_page(
         "domain.html",
         intent=INTENT,
@@ -64,10 +61,10 @@ async def domain_page(request: web.Request, session: OpenSession) -> web.StreamR
 
 @routes.post("/portal/{token}/domain_verification/{id}/check")
 @require_session(INTENT)
-async def checked(request: web.Request, session: OpenSession) -> web.StreamResponse:
-    """The form says what the sandbox's DNS should hold; the look itself is the one the API takes."""
+async def check_record(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    """Publish or remove the record in the sandbox's DNS, as the form says, then verify as the API does."""
     item = _get_own_domain(request, session)
-    if (await parse_form(request)).get("outcome") == "failure":
+    if (await parameters.parse_form(request)).get("outcome") == "failure":
         session.store.published_dns.discard(item.domain)
         raise session.redirect_to(f"{INTENT}/{item.id}?missing=1")
     session.store.published_dns.add(item.domain)

@@ -1,11 +1,11 @@
-"""Directory Sync: choose a provider, copy an endpoint and a token, see the first people arrive."""
+"""Directory Sync: choose a provider, copy the endpoint and the token, get the first users."""
 
 from aiohttp import web
 
-from sandbox import directories
+from sandbox import directories, directory_groups, directory_users, parameters
 from sandbox.models import Directory
-from sandbox.portal.providers import DIRECTORY_PROVIDERS, directory_provider
-from sandbox.portal.sessions import OpenSession, parse_form, require_session, routes
+from sandbox.portal.providers import DIRECTORY_PROVIDERS, get_directory_provider
+from sandbox.portal.sessions import OpenSession, require_session, routes
 
 STATE_LABELS = {
     "validating": "Waiting for the provider",
@@ -13,7 +13,7 @@ STATE_LABELS = {
     "unlinked": "Not connected",
     "invalid_credentials": "The provider refuses us",
 }
-FIRST_USERS = 3
+FIRST_USER_COUNT = 3
 
 
 def _get_own_directory(request: web.Request, session: OpenSession) -> Directory:
@@ -25,10 +25,12 @@ def _get_own_directory(request: web.Request, session: OpenSession) -> Directory:
 
 @routes.get("/portal/{token}/dsync")
 @require_session("dsync")
-async def choose(request: web.Request, session: OpenSession) -> web.StreamResponse:
+async def show_directories(request: web.Request, session: OpenSession) -> web.StreamResponse:
     rows = session.store.directories.filter(organization_id=session.organization.id)
     if rows and "add" not in request.query:
-        shown = [(row, directory_provider(row.type), STATE_LABELS.get(row.state, row.state)) for row in rows]
+        shown = [
+            (row, get_directory_provider(row.type), STATE_LABELS.get(row.state, row.state)) for row in rows
+        ]
         return session.render_page("dsync_list.html", intent="dsync", rows=shown)
     return session.render_page(
         "choose.html", intent="dsync", providers=DIRECTORY_PROVIDERS, error=None, step=1
@@ -37,9 +39,9 @@ async def choose(request: web.Request, session: OpenSession) -> web.StreamRespon
 
 @routes.post("/portal/{token}/dsync")
 @require_session("dsync")
-async def chosen(request: web.Request, session: OpenSession) -> web.StreamResponse:
-    wanted = (await parse_form(request)).get("provider")
-    provider = next((item for item in DIRECTORY_PROVIDERS if item.type == wanted), None)
+async def choose_provider(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    type_ = (await parameters.parse_form(request)).get("provider")
+    provider = next((item for item in DIRECTORY_PROVIDERS if item.type == type_), None)
     if provider is None:
         return session.render_page(
             "choose.html",
@@ -56,9 +58,9 @@ async def chosen(request: web.Request, session: OpenSession) -> web.StreamRespon
 
 @routes.get("/portal/{token}/dsync/{id}")
 @require_session("dsync")
-async def directory_page(request: web.Request, session: OpenSession) -> web.StreamResponse:
+async def show_directory(request: web.Request, session: OpenSession) -> web.StreamResponse:
     directory = _get_own_directory(request, session)
-    provider = directory_provider(directory.type)
+    provider = get_directory_provider(directory.type)
     endpoint = f"{session.store.public_url}/scim/v2.0/{directory.external_key}"
     linked = directory.state == "linked"
     return session.render_page(
@@ -67,7 +69,7 @@ async def directory_page(request: web.Request, session: OpenSession) -> web.Stre
         directory=directory,
         provider=provider,
         endpoint=endpoint,
-        by_token=provider.type != "gsuite directory",
+        has_token=provider.type != "gsuite directory",
         failed=directory.state == "invalid_credentials",
         users=len(session.store.users.filter(directory_id=directory.id)),
         groups=len(session.store.groups.filter(directory_id=directory.id)),
@@ -77,30 +79,29 @@ async def directory_page(request: web.Request, session: OpenSession) -> web.Stre
 
 @routes.post("/portal/{token}/dsync/{id}/test")
 @require_session("dsync")
-async def tested(request: web.Request, session: OpenSession) -> web.StreamResponse:
+async def submit_test(request: web.Request, session: OpenSession) -> web.StreamResponse:
     directory = _get_own_directory(request, session)
-    if (await parse_form(request)).get("outcome") == "failure":
+    if (await parameters.parse_form(request)).get("outcome") == "failure":
         directories.set_directory_state(session.store, directory, "invalid_credentials")
         raise session.redirect_to(f"dsync/{directory.id}")
     if directory.state != "linked":
         linked = directories.activate_directory(session.store, directory)
-        first_sync(session, linked)
+        _run_first_sync(session, linked)
     raise session.redirect_to(f"dsync/{directory.id}")
 
 
-def first_sync(session: OpenSession, directory: Directory) -> None:
-    """What a provider sends at once: a group and a few people in it."""
+def _run_first_sync(session: OpenSession, directory: Directory) -> None:
+    """Create what a provider sends first: a group with a few users."""
     if session.store.users.filter(directory_id=directory.id):
         return
-    group = directories.create_group(session.store, directory, "Everyone")
-    for _ in range(FIRST_USERS):
-        group = directories.add_group_member(
-            session.store, group, directories.create_user(session.store, directory)
-        )
+    group = directory_groups.create_group(session.store, directory, "Everyone")
+    for _ in range(FIRST_USER_COUNT):
+        user = directory_users.create_user(session.store, directory)
+        group = directory_groups.add_group_member(session.store, group, user)
 
 
 @routes.post("/portal/{token}/dsync/{id}/remove")
 @require_session("dsync")
-async def removed(request: web.Request, session: OpenSession) -> web.StreamResponse:
+async def remove_directory(request: web.Request, session: OpenSession) -> web.StreamResponse:
     directories.delete_directory(session.store, _get_own_directory(request, session), source="admin_portal")
     raise session.redirect_to("dsync")

@@ -1,4 +1,4 @@
-"""The identity and directory providers of the list, and the steps that each asks for."""
+"""Identity and directory providers, with the setup steps and the fields of each."""
 
 from dataclasses import dataclass
 
@@ -44,7 +44,7 @@ class Provider:
     steps: tuple[tuple[str, str], ...]
     fields: tuple[Field, ...] = ()
 
-    def setup_steps(self) -> list[tuple[str, str]]:
+    def build_setup_steps(self) -> list[tuple[str, str]]:
         return [(title, text.format(name=self.name)) for title, text in self.steps]
 
 
@@ -121,15 +121,15 @@ DIRECTORY_PROVIDERS = (
 )
 
 
-def connection_provider(type_: str) -> Provider:
-    """The provider of the list; a type that is not on it (from a seed) is walked through as custom SAML."""
+def get_connection_provider(type_: str) -> Provider:
+    """The provider of this type. A type that is not listed, as a seed may have, is treated as custom SAML."""
     for provider in CONNECTION_PROVIDERS:
         if provider.type == type_:
             return provider
     return _saml(type_, type_, "SAML 2.0", "https://idp.example.com/saml/metadata")
 
 
-def directory_provider(type_: str) -> Provider:
+def get_directory_provider(type_: str) -> Provider:
     for provider in DIRECTORY_PROVIDERS:
         if provider.type == type_:
             return provider

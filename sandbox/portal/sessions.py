@@ -1,4 +1,4 @@
-"""A session: opened by a Portal Link, carried on by a token of its own, over when the link is revoked."""
+"""Portal sessions: opened by a Portal Link, with a token of their own, ended when the link is revoked."""
 
 import secrets
 from collections.abc import Awaitable, Callable
@@ -34,15 +34,17 @@ INTENT_DESCRIPTIONS = {
     "bring_your_own_key": "Encrypt your data with a key that you hold.",
 }
 CLOSED_PAGES = {
-    "unknown": (404, "This link is not valid", "The address is incomplete, or it was never a set-up link."),
-    "expired": (410, "This link has expired", "Set-up links open for a few minutes only."),
-    "used": (410, "This link has been used", "Each set-up link opens once."),
-    "revoked": (403, "This link has been revoked", "Whoever sent it to you has taken it back."),
-    "over": (410, "Your session has ended", "You were away for a while. Whatever you saved is kept."),
+    "unknown": (404, "This link is not valid", "The address is incomplete, or it was never a Portal Link."),
+    "expired": (410, "This link has expired", "Portal Links open for a few minutes only."),
+    "used": (410, "This link has been used", "Each Portal Link opens once."),
+    "revoked": (403, "This link has been revoked", "The person who sent it to you has revoked it."),
+    "ended": (410, "Your session has ended", "You were away for a while. Whatever you saved is kept."),
 }
 
 
 class PortalClosed(Exception):
+    """A link or session cannot be used. `reason` is a key of CLOSED_PAGES."""
+
     def __init__(self, reason: str, link: PortalLink | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -51,7 +53,7 @@ class PortalClosed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """Who came in, and by which link. `path` is the start of every address of this session."""
+    """A portal session that can be used. `path` is the start of the path of all its pages."""
 
     store: Store
     token: str
@@ -75,8 +77,8 @@ class OpenSession:
             **context,
         )
 
-    def redirect_to(self, place: str) -> web.HTTPSeeOther:
-        return web.HTTPSeeOther(f"{self.path}/{place}", headers={"Referrer-Policy": "no-referrer"})
+    def redirect_to(self, path: str) -> web.HTTPSeeOther:
+        return web.HTTPSeeOther(f"{self.path}/{path}", headers={"Referrer-Policy": "no-referrer"})
 
 
 Page = Callable[[web.Request, OpenSession], Awaitable[web.StreamResponse]]
@@ -85,24 +87,25 @@ Page = Callable[[web.Request, OpenSession], Awaitable[web.StreamResponse]]
 def require_session(
     intent: str | None = None,
 ) -> Callable[[Page], Callable[[web.Request], Awaitable[web.StreamResponse]]]:
-    """A page of a session; with `intent`, only of a session whose link names it."""
+    """Decorate a view that needs an open session; with `intent`, one whose link includes it."""
 
-    def wrap(page: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-        async def enter(request: web.Request) -> web.StreamResponse:
+    def decorate(page: Page) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        async def view(request: web.Request) -> web.StreamResponse:
             try:
-                session = _find(get_store(request), request.match_info["token"])
+                session = _find_session(get_store(request), request.match_info["token"])
             except PortalClosed as closed:
                 return render_closed_page(closed)
             if intent is not None and intent not in session.link.intents:
                 return session.render_page("wrong_intent.html", status=404)
             return await page(request, session)
 
-        return enter
+        return view
 
-    return wrap
+    return decorate
 
 
-def _find(store: Store, token: str) -> OpenSession:
+def _find_session(store: Store, token: str) -> OpenSession:
+    """Raises PortalClosed."""
     session = next((row for row in store.sessions if secrets.compare_digest(row.token, token)), None)
     if session is None:
         raise PortalClosed("unknown")
@@ -111,22 +114,23 @@ def _find(store: Store, token: str) -> OpenSession:
     if link is None or organization is None or link.revoked:
         raise PortalClosed("revoked", link)
     if session.expires_at <= store.clock.now():
-        raise PortalClosed("over", link)
+        raise PortalClosed("ended", link)
     return OpenSession(store, token, link, organization)
 
 
 def render_closed_page(closed: PortalClosed) -> web.Response:
-    status, title, says = CLOSED_PAGES[closed.reason]
+    status, title, explanation = CLOSED_PAGES[closed.reason]
     return rendering.render_page(
         "portal/closed.html",
         status=status,
         title=title,
-        says=says,
+        explanation=explanation,
         return_url=closed.link.return_url if closed.link else None,
     )
 
 
-def _open(store: Store, secret: str) -> PortalLink:
+def _open_link(store: Store, secret: str) -> PortalLink:
+    """The link, marked as opened. Raises PortalClosed."""
     link = next(
         (row for row in store.links if secrets.compare_digest(row.secret.encode(), secret.encode())), None
     )
@@ -142,10 +146,10 @@ def _open(store: Store, secret: str) -> PortalLink:
 
 
 @routes.get("/portal/launch")
-async def launch(request: web.Request) -> web.StreamResponse:
+async def launch_session(request: web.Request) -> web.StreamResponse:
     store = get_store(request)
     try:
-        link = _open(store, request.query.get("secret", ""))
+        link = _open_link(store, request.query.get("secret", ""))
     except PortalClosed as closed:
         return render_closed_page(closed)
     session = store.sessions.put(
@@ -157,38 +161,33 @@ async def launch(request: web.Request) -> web.StreamResponse:
             **store.new_timestamps(),
         )
     )
-    place = link.intents[0] if len(link.intents) == 1 else ""
+    path = link.intents[0] if len(link.intents) == 1 else ""
     raise web.HTTPSeeOther(
-        f"/portal/{session.token}/{place}",
+        f"/portal/{session.token}/{path}",
         headers={"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"},
     )
 
 
 @routes.get("/portal/{token}/")
 @require_session()
-async def menu(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+async def show_menu(_request: web.Request, session: OpenSession) -> web.StreamResponse:
     return session.render_page("menu.html", intent_descriptions=INTENT_DESCRIPTIONS)
 
 
 @routes.get("/portal/{token}/done")
 @require_session()
-async def done(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+async def show_done(_request: web.Request, session: OpenSession) -> web.StreamResponse:
     return session.render_page("done.html")
 
 
 @routes.post("/portal/{token}/finish")
 @require_session()
-async def finish(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+async def finish_session(_request: web.Request, session: OpenSession) -> web.StreamResponse:
     if session.link.success_url:
         raise web.HTTPSeeOther(session.link.success_url, headers={"Referrer-Policy": "no-referrer"})
     raise session.redirect_to("done")
 
 
-async def unknown_page(_request: web.Request) -> web.StreamResponse:
-    """An address that no page of the portal has; also one that only takes a form, asked for by a reload."""
+async def show_unknown_page(_request: web.Request) -> web.StreamResponse:
+    """Answer a GET of an unknown path, or of one that only takes a form: a reload sends that."""
     return render_closed_page(PortalClosed("unknown"))
-
-
-async def parse_form(request: web.Request) -> dict[str, str]:
-    """What the form said, trimmed."""
-    return {name: value.strip() for name, value in (await request.post()).items() if isinstance(value, str)}

@@ -1,13 +1,13 @@
-"""Single Sign-On: choose a provider, follow its steps, test a sign-in."""
+"""Single Sign-On: choose a provider, enter its details, test a sign-in."""
 
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from sandbox import connections
+from sandbox import connections, parameters
 from sandbox.models import Connection
-from sandbox.portal.providers import CONNECTION_PROVIDERS, Field, connection_provider
-from sandbox.portal.sessions import OpenSession, parse_form, require_session, routes
+from sandbox.portal.providers import CONNECTION_PROVIDERS, Field, get_connection_provider
+from sandbox.portal.sessions import OpenSession, require_session, routes
 
 STATE_LABELS = {
     "draft": "Started",
@@ -26,11 +26,11 @@ def _get_own_connection(request: web.Request, session: OpenSession) -> Connectio
 
 @routes.get("/portal/{token}/sso")
 @require_session("sso")
-async def choose(request: web.Request, session: OpenSession) -> web.StreamResponse:
+async def show_connections(request: web.Request, session: OpenSession) -> web.StreamResponse:
     rows = session.store.connections.filter(organization_id=session.organization.id)
     if rows and "add" not in request.query:
         shown = [
-            (row, connection_provider(row.connection_type), STATE_LABELS.get(row.state, row.state))
+            (row, get_connection_provider(row.connection_type), STATE_LABELS.get(row.state, row.state))
             for row in rows
         ]
         return session.render_page("sso_list.html", intent="sso", rows=shown)
@@ -41,9 +41,9 @@ async def choose(request: web.Request, session: OpenSession) -> web.StreamRespon
 
 @routes.post("/portal/{token}/sso")
 @require_session("sso")
-async def chosen(request: web.Request, session: OpenSession) -> web.StreamResponse:
-    wanted = (await parse_form(request)).get("provider")
-    provider = next((item for item in CONNECTION_PROVIDERS if item.type == wanted), None)
+async def choose_provider(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    type_ = (await parameters.parse_form(request)).get("provider")
+    provider = next((item for item in CONNECTION_PROVIDERS if item.type == type_), None)
     if provider is None:
         return session.render_page(
             "choose.html",
@@ -60,34 +60,36 @@ async def chosen(request: web.Request, session: OpenSession) -> web.StreamRespon
 
 @routes.get("/portal/{token}/sso/{id}")
 @require_session("sso")
-async def connection_page(request: web.Request, session: OpenSession) -> web.StreamResponse:
+async def show_connection(request: web.Request, session: OpenSession) -> web.StreamResponse:
     connection = _get_own_connection(request, session)
     if connection.state in {"draft", "requires_type"} or "edit" in request.query:
-        return _details(session, connection)
+        return _render_details(session, connection)
     failed = "failed" in request.query
     template = "sso_active.html" if connection.state == "active" else "sso_test.html"
     return session.render_page(
         template,
         intent="sso",
         connection=connection,
-        provider=connection_provider(connection.connection_type),
+        provider=get_connection_provider(connection.connection_type),
         failed=failed,
         step=4 if connection.state == "active" else 3,
     )
 
 
-def _details(
+def _render_details(
     session: OpenSession,
     connection: Connection,
     given: dict[str, str] | None = None,
-    wrong: dict[str, str] | None = None,
+    problems: dict[str, str] | None = None,
 ) -> web.Response:
-    provider = connection_provider(connection.connection_type)
+    provider = get_connection_provider(connection.connection_type)
     base = session.store.public_url
     if provider.type.endswith(("OIDC", "Oidc")):
-        ours = [("Redirect address", f"{base}/sso/oidc/{connection.external_key}/callback")]
+        service_provider_values = [
+            ("Redirect address", f"{base}/sso/oidc/{connection.external_key}/callback")
+        ]
     else:
-        ours = [
+        service_provider_values = [
             ("ACS URL", f"{base}/sso/saml/acs/{connection.external_key}"),
             ("SP entity ID", f"{base}/sso/saml/{connection.external_key}"),
         ]
@@ -97,15 +99,15 @@ def _details(
         intent="sso",
         connection=connection,
         provider=provider,
-        ours=ours,
+        service_provider_values=service_provider_values,
         values=values,
-        wrong=wrong or {},
+        problems=problems or {},
         step=2,
-        status=422 if wrong else 200,
+        status=422 if problems else 200,
     )
 
 
-def _wrong_with(field: Field, value: str) -> str | None:
+def _find_problem(field: Field, value: str) -> str | None:
     if not value:
         return f"{field.label} is missing."
     if field.kind == "url" and (urlsplit(value).scheme != "https" or not urlsplit(value).netloc):
@@ -115,27 +117,27 @@ def _wrong_with(field: Field, value: str) -> str | None:
 
 @routes.post("/portal/{token}/sso/{id}/details")
 @require_session("sso")
-async def details_entered(request: web.Request, session: OpenSession) -> web.StreamResponse:
+async def submit_details(request: web.Request, session: OpenSession) -> web.StreamResponse:
     connection = _get_own_connection(request, session)
-    given = await parse_form(request)
-    fields = connection_provider(connection.connection_type).fields
+    given = await parameters.parse_form(request)
+    fields = get_connection_provider(connection.connection_type).fields
     details = {field.name: given.get(field.name, "") for field in fields}
-    wrong = {
+    problems = {
         field.name: problem
         for field in fields
-        if (problem := _wrong_with(field, details[field.name])) is not None
+        if (problem := _find_problem(field, details[field.name])) is not None
     }
-    if wrong:
-        return _details(session, connection, details, wrong)
+    if problems:
+        return _render_details(session, connection, details, problems)
     connections.save_connection_details(session.store, connection, details)
     raise session.redirect_to(f"sso/{connection.id}")
 
 
 @routes.post("/portal/{token}/sso/{id}/test")
 @require_session("sso")
-async def tested(request: web.Request, session: OpenSession) -> web.StreamResponse:
+async def submit_test(request: web.Request, session: OpenSession) -> web.StreamResponse:
     connection = _get_own_connection(request, session)
-    if (await parse_form(request)).get("outcome") == "failure":
+    if (await parameters.parse_form(request)).get("outcome") == "failure":
         raise session.redirect_to(f"sso/{connection.id}?failed=1")
     connections.activate_connection(session.store, connection)
     raise session.redirect_to(f"sso/{connection.id}")
@@ -143,6 +145,6 @@ async def tested(request: web.Request, session: OpenSession) -> web.StreamRespon
 
 @routes.post("/portal/{token}/sso/{id}/remove")
 @require_session("sso")
-async def removed(request: web.Request, session: OpenSession) -> web.StreamResponse:
+async def remove_connection(request: web.Request, session: OpenSession) -> web.StreamResponse:
     connections.delete_connection(session.store, _get_own_connection(request, session), source="admin_portal")
     raise session.redirect_to("sso")

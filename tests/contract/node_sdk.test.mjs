@@ -88,7 +88,7 @@ test("pages through events", async () => {
 test("verifies every webhook of a whole life", async () => {
   await sandbox.request("POST", "settle");
   receiver.posted.length = 0;
-  await sandbox.request("POST", "lives", { name: "Ärme & Söhne \u2028 “quoted”" });
+  await sandbox.request("POST", "lifecycles", { name: "Ärme & Söhne \u2028 “quoted”" });
   await sandbox.request("POST", "settle");
   assert.ok(receiver.posted.length >= 23);
   for (const { body, headers } of receiver.posted) {

@@ -125,7 +125,7 @@ test("directories, their users and their groups", async () => {
 });
 
 test("events of a whole life", async () => {
-  const { organization_id } = await sandbox.request("POST", "lives");
+  const { organization_id } = await sandbox.request("POST", "lifecycles");
   const told = await sandbox.request("GET", `events?organization_id=${organization_id}`);
   const kinds = [...new Set(told.data.map((event) => event.event))];
   const page = await ask("GET", `/events?events=${kinds.join(",")}&organization_id=${organization_id}&limit=100`, 200);

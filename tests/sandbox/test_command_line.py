@@ -51,7 +51,7 @@ def test_says_which_port_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
         code = main(["--port", str(port)])
 
     assert code == 1
-    assert f"Port {port} on 127.0.0.1 is taken" in capsys.readouterr().err
+    assert f"Port {port} on 127.0.0.1 is in use" in capsys.readouterr().err
 
 
 def test_listens_on_loopback_alone_unless_told_otherwise() -> None:
@@ -78,7 +78,7 @@ def test_warns_when_others_can_reach_it() -> None:
     ("arguments", "said"),
     [
         (("--seed", "nowhere.yaml"), "cannot read nowhere.yaml"),
-        (("--switch", "nonsense=1"), "no switch is called 'nonsense'"),
+        (("--switch", "nonsense=1"), "there is no switch 'nonsense'"),
         (("--freeze", "someday"), "someday"),
     ],
 )

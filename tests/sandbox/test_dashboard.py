@@ -39,7 +39,7 @@ def test_shows_a_delivery_with_request_and_answer_and_sends_it_again(
     receiver.answers = [500]
     workos.organizations.create_organization(name="Acme")
     sandbox.settle()
-    page.goto(f"{sandbox.url}/_sandbox/room/deliveries")
+    page.goto(f"{sandbox.url}/_sandbox/dashboard/deliveries")
     sound(page)
     page.get_by_role("link", name="organization.created").click()
     sound(page)
@@ -53,13 +53,13 @@ def test_shows_a_delivery_with_request_and_answer_and_sends_it_again(
 
 
 def test_takes_orders_for_faults(sandbox: Sandbox, workos: WorkOSClient, page: Page) -> None:
-    page.goto(f"{sandbox.url}/_sandbox/room/faults")
+    page.goto(f"{sandbox.url}/_sandbox/dashboard/faults")
     page.get_by_label("Fault").first.select_option("delay")
     page.get_by_label("Event").first.fill("organization.*")
     page.get_by_label("Copies, size or seconds").fill("3")
     page.get_by_label("Times").first.fill("always")
     page.get_by_role("button", name="Order it").first.click()
-    page.get_by_label("Fault").nth(1).select_option("429")
+    page.get_by_label("Fault").nth(1).select_option("status:429")
     page.get_by_label("Path").fill("/portal/*")
     page.get_by_role("button", name="Order it").nth(1).click()
     sound(page)
@@ -82,7 +82,7 @@ def test_takes_orders_for_faults(sandbox: Sandbox, workos: WorkOSClient, page: P
 
 
 def test_says_what_is_wrong_with_an_order(sandbox: Sandbox, page: Page) -> None:
-    page.goto(f"{sandbox.url}/_sandbox/room/faults")
+    page.goto(f"{sandbox.url}/_sandbox/dashboard/faults")
     page.get_by_label("Times").first.fill("often")
     page.get_by_role("button", name="Order it").first.click()
 
@@ -93,7 +93,7 @@ def test_says_what_is_wrong_with_an_order(sandbox: Sandbox, page: Page) -> None:
 def test_plays_a_life_and_a_burst(sandbox: Sandbox, workos: WorkOSClient, page: Page) -> None:
     acme = workos.organizations.create_organization(name="Acme")
     sandbox.activate_directory(acme.id)
-    page.goto(f"{sandbox.url}/_sandbox/room/faults")
+    page.goto(f"{sandbox.url}/_sandbox/dashboard/faults")
     page.get_by_label("How many").fill("40")
     page.get_by_role("button", name="Start the burst").click()
     page.get_by_role("button", name="Play an organization's whole life").click()
@@ -104,7 +104,7 @@ def test_plays_a_life_and_a_burst(sandbox: Sandbox, workos: WorkOSClient, page: 
 
 
 def test_turns_switches_and_sets_the_clock(sandbox: Sandbox, page: Page) -> None:
-    page.goto(f"{sandbox.url}/_sandbox/room/switches")
+    page.goto(f"{sandbox.url}/_sandbox/dashboard/switches")
     sound(page)
     page.get_by_label("single_use_links").check()
     page.get_by_label("retry_delays").fill("1, 2.5")
@@ -125,7 +125,7 @@ def test_shows_the_mail_of_it_contacts(sandbox: Sandbox, workos: WorkOSClient, p
     acme = workos.organizations.create_organization(name="Acme")
     contact = workos.organizations.create_it_contact(acme.id, email="it@acme.com")
     workos.organizations.invite_it_contact(acme.id, contact.id, intents=["sso"])
-    page.goto(f"{sandbox.url}/_sandbox/room/mails")
+    page.goto(f"{sandbox.url}/_sandbox/dashboard/mails")
     sound(page)
 
     page.get_by_role("link", name="Open the link").click()
