@@ -38,7 +38,11 @@ async def show_certificates(_request: web.Request, session: OpenSession) -> web.
 
 
 def _render_form(
-    request: web.Request, session: OpenSession, *, given: str = _EXAMPLE_CERTIFICATE, error: str | None = None
+    request: web.Request,
+    session: OpenSession,
+    *,
+    submitted: str = _EXAMPLE_CERTIFICATE,
+    error: str | None = None,
 ) -> web.Response:
     connection = _get_own_connection(request, session)
     return session.render_page(
@@ -47,7 +51,7 @@ def _render_form(
         connection=connection,
         provider=get_connection_provider(connection.connection_type),
         days=_count_days_left(session, connection),
-        given=given,
+        submitted=submitted,
         error=error,
         renewed="renewed" in request.query,
         status=422 if error else 200,
@@ -64,10 +68,16 @@ async def show_certificate(request: web.Request, session: OpenSession) -> web.St
 @require_session(INTENT)
 async def submit_certificate(request: web.Request, session: OpenSession) -> web.StreamResponse:
     connection = _get_own_connection(request, session)
-    given = (await parameters.parse_form(request)).get("certificate", "")
-    if not (given.startswith("-----BEGIN CERTIFICATE-----") and given.endswith("-----END CERTIFICATE-----")):
+    submitted = (await parameters.parse_form(request)).get("certificate", "")
+    if not (
+        submitted.startswith("-----BEGIN CERTIFICATE-----")
+        and submitted.endswith("-----END CERTIFICATE-----")
+    ):
         return _render_form(
-            request, session, given=given, error="Paste the whole certificate, with its first and last line."
+            request,
+            session,
+            submitted=submitted,
+            error="Paste the whole certificate, with its first and last line.",
         )
     connections.renew_certificate(session.store, connection)
     raise session.redirect_to(f"{INTENT}/{connection.id}?renewed=1")

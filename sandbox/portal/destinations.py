@@ -64,7 +64,7 @@ def _render_page(
     session: OpenSession,
     kind: Kind,
     *,
-    given: dict[str, str] | None = None,
+    submitted: dict[str, str] | None = None,
     problems: dict[str, str] | None = None,
 ) -> web.Response:
     names = dict(kind.providers)
@@ -74,7 +74,7 @@ def _render_page(
             organization_id=session.organization.id, kind=kind.intent
         )
     ]
-    values = {field.name: field.example for field in kind.fields} | {"provider": ""} | (given or {})
+    values = {field.name: field.example for field in kind.fields} | {"provider": ""} | (submitted or {})
     return session.render_page(
         "destinations.html",
         intent=kind.intent,
@@ -86,12 +86,12 @@ def _render_page(
     )
 
 
-def _find_problems(kind: Kind, given: dict[str, str]) -> dict[str, str]:
+def _find_problems(kind: Kind, submitted: dict[str, str]) -> dict[str, str]:
     problems = {}
-    if given.get("provider") not in dict(kind.providers):
+    if submitted.get("provider") not in dict(kind.providers):
         problems["provider"] = "Choose one first."
     for field in kind.fields:
-        value = given.get(field.name, "")
+        value = submitted.get(field.name, "")
         if not value:
             problems[field.name] = f"{field.label} is missing."
         elif field.kind == "url" and urlsplit(value).scheme != "https":
@@ -100,17 +100,17 @@ def _find_problems(kind: Kind, given: dict[str, str]) -> dict[str, str]:
 
 
 async def _save_destination(request: web.Request, session: OpenSession, kind: Kind) -> web.StreamResponse:
-    given = await parameters.parse_form(request)
-    problems = _find_problems(kind, given)
+    submitted = await parameters.parse_form(request)
+    problems = _find_problems(kind, submitted)
     if problems:
-        return _render_page(session, kind, given=given, problems=problems)
+        return _render_page(session, kind, submitted=submitted, problems=problems)
     session.store.destinations.put(
         Destination(
             id=session.store.ids.new_id("log_stream" if kind.intent == "log_streams" else "key"),
             organization_id=session.organization.id,
             kind=kind.intent,
-            provider=given["provider"],
-            details={field.name: given[field.name] for field in kind.fields},
+            provider=submitted["provider"],
+            details={field.name: submitted[field.name] for field in kind.fields},
             **session.store.new_timestamps(),
         )
     )

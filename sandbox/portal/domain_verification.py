@@ -17,13 +17,18 @@ def _get_own_domain(request: web.Request, session: OpenSession) -> OrganizationD
     return found
 
 
-def _render_domains(session: OpenSession, *, error: str | None = None, given: str = "") -> web.Response:
+def _render_domains(session: OpenSession, *, error: str | None = None, submitted: str = "") -> web.Response:
     rows = [
         (row, STATE_LABELS.get(row.state, row.state))
         for row in domains.list_domains(session.store, session.organization.id)
     ]
     return session.render_page(
-        "domains.html", intent=INTENT, rows=rows, error=error, given=given, status=422 if error else 200
+        "domains.html",
+        intent=INTENT,
+        rows=rows,
+        error=error,
+        submitted=submitted,
+        status=422 if error else 200,
     )
 
 
@@ -36,14 +41,16 @@ async def show_domains(_request: web.Request, session: OpenSession) -> web.Strea
 @routes.post("/portal/{token}/domain_verification")
 @require_session(INTENT)
 async def submit_domain(request: web.Request, session: OpenSession) -> web.StreamResponse:
-    given = (await parameters.parse_form(request)).get("domain", "").lower()
-    if not parameters.is_domain(given):
-        return _render_domains(session, error="Enter a domain such as example.com.", given=given)
-    domain = domains.find_domain(session.store, session.organization.id, given)
+    submitted = (await parameters.parse_form(request)).get("domain", "").lower()
+    if not parameters.is_domain(submitted):
+        return _render_domains(session, error="Enter a domain such as example.com.", submitted=submitted)
+    domain = domains.find_domain(session.store, session.organization.id, submitted)
     if domain is None:
-        if domains.is_domain_taken(session.store, given, excluding=session.organization.id):
-            return _render_domains(session, error=f"{given} is used by another organization.", given=given)
-        domain = domains.add_domain(session.store, session.organization.id, given)
+        if domains.is_domain_taken(session.store, submitted, excluding=session.organization.id):
+            return _render_domains(
+                session, error=f"{submitted} is used by another organization.", submitted=submitted
+            )
+        domain = domains.add_domain(session.store, session.organization.id, submitted)
         domains.emit_domain_created(session.store, domain, source="admin_portal")
     raise session.redirect_to(f"{INTENT}/{domain.id}")
 

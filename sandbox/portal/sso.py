@@ -79,7 +79,7 @@ async def show_connection(request: web.Request, session: OpenSession) -> web.Str
 def _render_details(
     session: OpenSession,
     connection: Connection,
-    given: dict[str, str] | None = None,
+    submitted: dict[str, str] | None = None,
     problems: dict[str, str] | None = None,
 ) -> web.Response:
     provider = get_connection_provider(connection.connection_type)
@@ -93,7 +93,7 @@ def _render_details(
             ("ACS URL", f"{base}/sso/saml/acs/{connection.external_key}"),
             ("SP entity ID", f"{base}/sso/saml/{connection.external_key}"),
         ]
-    values = {field.name: field.example for field in provider.fields} | connection.details | (given or {})
+    values = {field.name: field.example for field in provider.fields} | connection.details | (submitted or {})
     return session.render_page(
         "sso_details.html",
         intent="sso",
@@ -119,9 +119,9 @@ def _find_problem(field: Field, value: str) -> str | None:
 @require_session("sso")
 async def submit_details(request: web.Request, session: OpenSession) -> web.StreamResponse:
     connection = _get_own_connection(request, session)
-    given = await parameters.parse_form(request)
+    submitted = await parameters.parse_form(request)
     fields = get_connection_provider(connection.connection_type).fields
-    details = {field.name: given.get(field.name, "") for field in fields}
+    details = {field.name: submitted.get(field.name, "") for field in fields}
     problems = {
         field.name: problem
         for field in fields
