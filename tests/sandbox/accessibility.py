@@ -1,4 +1,4 @@
-"""What every page must be: without a finding of axe, and no wider than the screen."""
+"""Checks that every page must pass: no finding of axe, and no wider than the screen."""
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
@@ -6,18 +6,18 @@ from playwright.sync_api import Page
 SCRIPTED = "scripted"
 
 _axe = Axe()
-_looked_at: set[tuple[str, int]] = set()
+_checked: set[tuple[str, int]] = set()
 
 
-def sound(page: Page) -> None:
-    """Axe itself is a script: where the page has none, the same page is looked at in another walk."""
+def check_page(page: Page) -> None:
+    """Check the page, unless it has no JavaScript: axe is a script."""
     if not getattr(page, SCRIPTED):
         return
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
-    # A walk comes by the same pages as the last one; half a second each is better spent elsewhere.
-    seen = (page.title(), page.get_by_role("alert").count())
-    if seen in _looked_at:
+    # Each page is checked once per run, which takes half a second.
+    key = (page.title(), page.get_by_role("alert").count())
+    if key in _checked:
         return
     findings = _axe.run(page, options={"resultTypes": ["violations"]}).response["violations"]
     assert [(item["id"], [node["html"] for node in item["nodes"]]) for item in findings] == []
-    _looked_at.add(seen)
+    _checked.add(key)

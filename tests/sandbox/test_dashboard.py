@@ -1,4 +1,4 @@
-"""The control room…"""
+"""The dashboard's pages and forms."""
 
 import http.client
 import json
@@ -8,20 +8,20 @@ from playwright.sync_api import Page, expect
 from workos import WorkOSClient
 
 from sandbox.client import Sandbox
-from tests.sandbox.accessibility import sound
+from tests.sandbox.accessibility import check_page
 from tests.sandbox.conftest import Receiver
 
 pytestmark = pytest.mark.browser
 
 
-def test_shows_the_world_and_opens_the_portal(sandbox: Sandbox, page: Page) -> None:
+def test_overview_creates_an_organization_and_opens_its_portal(sandbox: Sandbox, page: Page) -> None:
     page.goto(f"{sandbox.url}/")
-    sound(page)
+    check_page(page)
     page.get_by_label("New organization").fill("Acme")
     page.get_by_role("button", name="Add").click()
     page.get_by_role("button", name="Connect Okta at once").click()
     page.get_by_role("button", name="Connect an Okta directory at once").click()
-    sound(page)
+    check_page(page)
     assert [row["state"] for row in sandbox.connections()] == ["active"]
     assert [row["state"] for row in sandbox.directories()] == ["linked"]
 
@@ -32,17 +32,17 @@ def test_shows_the_world_and_opens_the_portal(sandbox: Sandbox, page: Page) -> N
     expect(page.get_by_role("heading", level=1)).to_have_text("Acme")
 
 
-def test_shows_a_delivery_with_request_and_answer_and_sends_it_again(
+def test_delivery_page_shows_the_attempts_and_resends(
     sandbox: Sandbox, workos: WorkOSClient, page: Page, receiver: Receiver
 ) -> None:
     sandbox.set_webhook(receiver.url)
-    receiver.answers = [500]
+    receiver.statuses = [500]
     workos.organizations.create_organization(name="Acme")
     sandbox.settle()
     page.goto(f"{sandbox.url}/_sandbox/dashboard/deliveries")
-    sound(page)
+    check_page(page)
     page.get_by_role("link", name="organization.created").click()
-    sound(page)
+    check_page(page)
     expect(page.get_by_role("heading", name="Attempt 1: 500")).to_be_visible()
     expect(page.get_by_role("region", name="Request of attempt 2")).to_contain_text("WorkOS-Signature: t=")
 
@@ -52,7 +52,7 @@ def test_shows_a_delivery_with_request_and_answer_and_sends_it_again(
     assert [json.loads(body)["event"] for body in receiver.bodies()] == ["organization.created"] * 3
 
 
-def test_takes_orders_for_faults(sandbox: Sandbox, workos: WorkOSClient, page: Page) -> None:
+def test_faults_page_adds_and_cancels_faults(sandbox: Sandbox, workos: WorkOSClient, page: Page) -> None:
     page.goto(f"{sandbox.url}/_sandbox/dashboard/faults")
     page.get_by_label("Fault").first.select_option("delay")
     page.get_by_label("Event").first.fill("organization.*")
@@ -62,7 +62,7 @@ def test_takes_orders_for_faults(sandbox: Sandbox, workos: WorkOSClient, page: P
     page.get_by_label("Fault").nth(1).select_option("status:429")
     page.get_by_label("Path").fill("/portal/*")
     page.get_by_role("button", name="Order it").nth(1).click()
-    sound(page)
+    check_page(page)
 
     delay, status = sandbox.request("GET", "faults")["data"]
     assert (delay["kind"], delay["event"], delay["seconds"], delay["times"]) == (
@@ -81,16 +81,18 @@ def test_takes_orders_for_faults(sandbox: Sandbox, workos: WorkOSClient, page: P
     assert sandbox.request("GET", "faults")["data"] == []
 
 
-def test_says_what_is_wrong_with_an_order(sandbox: Sandbox, page: Page) -> None:
+def test_faults_page_explains_an_invalid_fault(sandbox: Sandbox, page: Page) -> None:
     page.goto(f"{sandbox.url}/_sandbox/dashboard/faults")
     page.get_by_label("Times").first.fill("often")
     page.get_by_role("button", name="Order it").first.click()
 
-    sound(page)
+    check_page(page)
     expect(page.get_by_role("alert")).to_have_text("'often' is not a number")
 
 
-def test_plays_a_life_and_a_burst(sandbox: Sandbox, workos: WorkOSClient, page: Page) -> None:
+def test_faults_page_starts_a_lifecycle_and_a_burst(
+    sandbox: Sandbox, workos: WorkOSClient, page: Page
+) -> None:
     acme = workos.organizations.create_organization(name="Acme")
     sandbox.activate_directory(acme.id)
     page.goto(f"{sandbox.url}/_sandbox/dashboard/faults")
@@ -103,9 +105,9 @@ def test_plays_a_life_and_a_burst(sandbox: Sandbox, workos: WorkOSClient, page: 
     assert len(sandbox.events("organization.deleted")) == 1
 
 
-def test_turns_switches_and_sets_the_clock(sandbox: Sandbox, page: Page) -> None:
+def test_switches_page_sets_switches_and_the_clock(sandbox: Sandbox, page: Page) -> None:
     page.goto(f"{sandbox.url}/_sandbox/dashboard/switches")
-    sound(page)
+    check_page(page)
     page.get_by_label("single_use_links").check()
     page.get_by_label("retry_delays").fill("1, 2.5")
     page.get_by_role("button", name="Save").click()
@@ -121,12 +123,12 @@ def test_turns_switches_and_sets_the_clock(sandbox: Sandbox, page: Page) -> None
     assert sandbox.request("GET", "health")["now"] > before
 
 
-def test_shows_the_mail_of_it_contacts(sandbox: Sandbox, workos: WorkOSClient, page: Page) -> None:
+def test_mails_page_opens_the_link_of_a_mail(sandbox: Sandbox, workos: WorkOSClient, page: Page) -> None:
     acme = workos.organizations.create_organization(name="Acme")
     contact = workos.organizations.create_it_contact(acme.id, email="it@acme.com")
     workos.organizations.invite_it_contact(acme.id, contact.id, intents=["sso"])
     page.goto(f"{sandbox.url}/_sandbox/dashboard/mails")
-    sound(page)
+    check_page(page)
 
     page.get_by_role("link", name="Open the link").click()
 
@@ -134,7 +136,7 @@ def test_shows_the_mail_of_it_contacts(sandbox: Sandbox, workos: WorkOSClient, p
 
 
 @pytest.mark.parametrize("header", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "same-site"}])
-def test_takes_no_orders_from_pages_of_other_sites(sandbox: Sandbox, header: dict[str, str]) -> None:
+def test_cross_site_request_is_refused(sandbox: Sandbox, header: dict[str, str]) -> None:
     there = http.client.HTTPConnection("127.0.0.1", int(sandbox.url.rsplit(":", 1)[1]), timeout=10)
     there.request("POST", "/_sandbox/reset", b"{}", header)
 

@@ -1,4 +1,4 @@
-"""A person with a browser, on the portal page…"""
+"""The portal's pages in a browser."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ from workos import WorkOSClient
 from workos.organizations.models import OrganizationDomainData
 
 from sandbox.client import Sandbox
-from tests.sandbox.accessibility import sound
+from tests.sandbox.accessibility import check_page
 from tests.sandbox.conftest import Receiver
 
 pytestmark = pytest.mark.browser
 
-with_and_without_scripts = pytest.mark.parametrize(
+with_and_without_javascript = pytest.mark.parametrize(
     "page", [True, False], ids=["scripted", "scriptless"], indirect=True
 )
 
@@ -24,7 +24,7 @@ def acme(workos: WorkOSClient) -> Any:
     return workos.organizations.create_organization(name="Acme", domain_data=[pending])
 
 
-def enter(page: Page, workos: WorkOSClient, acme: Any, intent: str | None, receiver: Receiver) -> None:
+def open_portal(page: Page, workos: WorkOSClient, acme: Any, intent: str | None, receiver: Receiver) -> None:
     link = workos.admin_portal.generate_link(
         organization=acme.id, intent=intent, success_url=receiver.url, return_url=f"{receiver.url}?later"
     ).link
@@ -32,15 +32,15 @@ def enter(page: Page, workos: WorkOSClient, acme: Any, intent: str | None, recei
 
 
 def press(page: Page, name: str) -> None:
-    sound(page)
+    check_page(page)
     page.get_by_role("button", name=name, exact=True).click()
 
 
-@with_and_without_scripts
-def test_sets_up_single_sign_on(
+@with_and_without_javascript
+def test_it_admin_sets_up_single_sign_on(
     sandbox: Sandbox, workos: WorkOSClient, acme: Any, page: Page, receiver: Receiver
 ) -> None:
-    enter(page, workos, acme, "sso", receiver)
+    open_portal(page, workos, acme, "sso", receiver)
     expect(page.get_by_text("Acme")).to_be_visible()
     page.get_by_role("radio", name="Okta", exact=True).check()
     press(page, "Continue")
@@ -60,10 +60,10 @@ def test_sets_up_single_sign_on(
     assert [event["data"]["id"] for event in sandbox.events("connection.activated")] == [connection.id]
 
 
-def test_is_told_what_is_wrong_with_an_entry(
+def test_invalid_details_are_explained(
     workos: WorkOSClient, acme: Any, page: Page, receiver: Receiver
 ) -> None:
-    enter(page, workos, acme, "sso", receiver)
+    open_portal(page, workos, acme, "sso", receiver)
     press(page, "Continue")
     expect(page.get_by_role("alert")).to_have_text("Choose your identity provider first.")
     page.get_by_role("radio", name="Custom OpenID Connect").check()
@@ -73,35 +73,35 @@ def test_is_told_what_is_wrong_with_an_entry(
 
     press(page, "Continue")
 
-    sound(page)
+    check_page(page)
     expect(page.get_by_text("Client ID is missing.")).to_be_visible()
     expect(page.get_by_text("Discovery endpoint must begin with https://.")).to_be_visible()
     expect(page.get_by_label("Discovery endpoint")).to_have_value("ftp://example.com")
 
 
-def test_leaves_and_finds_the_set_up_where_it_was(
+def test_unfinished_setup_is_continued_with_a_new_link(
     workos: WorkOSClient, acme: Any, page: Page, receiver: Receiver
 ) -> None:
-    enter(page, workos, acme, "sso", receiver)
+    open_portal(page, workos, acme, "sso", receiver)
     page.get_by_role("radio", name="Google Workspace").check()
     press(page, "Continue")
     expect(page.get_by_role("link", name="Come back later")).to_have_attribute(
         "href", f"{receiver.url}?later"
     )
 
-    enter(page, workos, acme, "sso", receiver)
-    sound(page)
+    open_portal(page, workos, acme, "sso", receiver)
+    check_page(page)
     page.get_by_role("link", name="Continue set-up of Google Workspace").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Configure Google Workspace")
     assert len(workos.sso.list_connections(organization_id=acme.id).data) == 1
 
 
-def test_removes_a_provider(
+def test_it_admin_removes_a_provider(
     sandbox: Sandbox, workos: WorkOSClient, acme: Any, page: Page, receiver: Receiver
 ) -> None:
     sandbox.activate_connection(acme.id)
-    enter(page, workos, acme, "sso", receiver)
+    open_portal(page, workos, acme, "sso", receiver)
     page.get_by_role("link", name="View of Okta").click()
     page.get_by_text("Remove this provider").click()
     press(page, "Remove Okta")
@@ -111,14 +111,16 @@ def test_removes_a_provider(
     assert len(sandbox.events("connection.deleted")) == 1
 
 
-@with_and_without_scripts
-def test_sets_up_directory_sync(
+@with_and_without_javascript
+def test_it_admin_sets_up_directory_sync(
     sandbox: Sandbox, workos: WorkOSClient, acme: Any, page: Page, receiver: Receiver
 ) -> None:
-    enter(page, workos, acme, "dsync", receiver)
+    open_portal(page, workos, acme, "dsync", receiver)
     page.get_by_role("radio", name="Okta", exact=True).check()
     press(page, "Continue")
-    expect(page.get_by_label("Endpoint")).to_have_value(f"{public(sandbox)}/scim/v2.0/{key(sandbox)}")
+    expect(page.get_by_label("Endpoint")).to_have_value(
+        f"{public_url(sandbox)}/scim/v2.0/{external_key(sandbox)}"
+    )
     expect(page.get_by_label("Bearer token")).not_to_have_value("")
     press(page, "Let it fail")
     expect(page.get_by_role("alert")).to_contain_text("Okta refused us")
@@ -132,21 +134,21 @@ def test_sets_up_directory_sync(
     assert len(workos.directory_sync.list_users(directory=directory.id).data) == 3
 
 
-def public(sandbox: Sandbox) -> str:
-    address: str = sandbox.request("GET", "health")["public_url"]
-    return address
+def public_url(sandbox: Sandbox) -> str:
+    url: str = sandbox.request("GET", "health")["public_url"]
+    return url
 
 
-def key(sandbox: Sandbox) -> str:
-    external_key: str = sandbox.directories()[0]["external_key"]
-    return external_key
+def external_key(sandbox: Sandbox) -> str:
+    key: str = sandbox.directories()[0]["external_key"]
+    return key
 
 
-@with_and_without_scripts
-def test_verifies_a_domain(
+@with_and_without_javascript
+def test_it_admin_verifies_a_domain(
     sandbox: Sandbox, workos: WorkOSClient, acme: Any, page: Page, receiver: Receiver
 ) -> None:
-    enter(page, workos, acme, "domain_verification", receiver)
+    open_portal(page, workos, acme, "domain_verification", receiver)
     page.get_by_label("Domain", exact=True).fill("not a domain")
     press(page, "Add domain")
     expect(page.get_by_role("alert")).to_have_text("Enter a domain such as example.com.")
@@ -166,13 +168,13 @@ def test_verifies_a_domain(
     ]
 
 
-@with_and_without_scripts
-def test_renews_a_certificate(
+@with_and_without_javascript
+def test_it_admin_renews_a_certificate(
     sandbox: Sandbox, workos: WorkOSClient, acme: Any, page: Page, receiver: Receiver
 ) -> None:
     connection = sandbox.activate_connection(acme.id)
     sandbox.change_connection(connection["id"], "expire_certificate", days=7)
-    enter(page, workos, acme, "certificate_renewal", receiver)
+    open_portal(page, workos, acme, "certificate_renewal", receiver)
     expect(page.get_by_text("Expires in 7 days")).to_be_visible()
     page.get_by_role("link", name="Renew the certificate of Okta").click()
     page.get_by_label("X.509 certificate").fill("half of it")
@@ -189,28 +191,28 @@ def test_renews_a_certificate(
     assert event["data"]["connection"]["id"] == connection["id"]
 
 
-def test_reads_the_audit_logs(
+def test_audit_logs_list_the_events_of_the_organization(
     sandbox: Sandbox, workos: WorkOSClient, acme: Any, page: Page, receiver: Receiver
 ) -> None:
     workos.organizations.create_organization(name="Other")
-    enter(page, workos, acme, "audit_logs", receiver)
+    open_portal(page, workos, acme, "audit_logs", receiver)
 
-    sound(page)
+    check_page(page)
     expect(page.get_by_role("row")).to_have_count(3)
     press(page, "Finish")
     expect(page).to_have_url(receiver.url)
 
 
-@with_and_without_scripts
+@with_and_without_javascript
 @pytest.mark.parametrize("intent", ["log_streams", "bring_your_own_key"])
-def test_names_a_place_for_logs_or_keys(
+def test_it_admin_adds_a_log_stream_or_a_key(
     workos: WorkOSClient, acme: Any, page: Page, receiver: Receiver, intent: str
 ) -> None:
     provider, button = {
         "log_streams": ("Datadog", "Create log stream"),
         "bring_your_own_key": ("AWS KMS", "Use this key"),
     }[intent]
-    enter(page, workos, acme, intent, receiver)
+    open_portal(page, workos, acme, intent, receiver)
     press(page, button)
     expect(page.get_by_role("alert")).to_have_text("Choose one first.")
     page.get_by_role("radio", name=provider).check()
@@ -221,19 +223,19 @@ def test_names_a_place_for_logs_or_keys(
     expect(page).to_have_url(receiver.url)
 
 
-def test_chooses_a_task_where_the_link_names_none(
+def test_link_without_an_intent_shows_a_menu(
     workos: WorkOSClient, acme: Any, page: Page, receiver: Receiver
 ) -> None:
-    enter(page, workos, acme, None, receiver)
-    sound(page)
+    open_portal(page, workos, acme, None, receiver)
+    check_page(page)
     page.get_by_role("link", name="Directory Sync").click()
 
-    sound(page)
+    check_page(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Choose your directory provider")
     expect(page.get_by_role("link", name="All set-up tasks")).to_be_visible()
 
 
-def test_is_shown_the_way_back_by_a_link_that_has_expired(
+def test_expired_link_page_links_back_to_the_app(
     sandbox: Sandbox, workos: WorkOSClient, acme: Any, page: Page, receiver: Receiver
 ) -> None:
     link = workos.admin_portal.generate_link(
@@ -243,7 +245,7 @@ def test_is_shown_the_way_back_by_a_link_that_has_expired(
 
     page.goto(link)
 
-    sound(page)
+    check_page(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("This link has expired")
     expect(page.get_by_role("link", name="Go back to your app")).to_have_attribute(
         "href", f"{receiver.url}?later"

@@ -1,4 +1,4 @@
-"""The API, told to misbehave…"""
+"""Faults in the API's responses."""
 
 import time
 
@@ -31,7 +31,7 @@ from sandbox.client import Sandbox, SandboxError
         (503, ServerError),
     ],
 )
-def test_answers_the_status_once(
+def test_status_fault_answers_the_status_once(
     sandbox: Sandbox, workos: WorkOSClient, status: int, error: type[WorkOSError]
 ) -> None:
     sandbox.fault("status", status=status)
@@ -43,39 +43,45 @@ def test_answers_the_status_once(
     workos.organizations.create_organization(name="Acme")
 
 
-def test_says_how_long_to_wait(sandbox: Sandbox, workos: WorkOSClient) -> None:
+def test_status_fault_429_has_retry_after(sandbox: Sandbox, workos: WorkOSClient) -> None:
     sandbox.fault("status", status=429, retry_after=7)
 
-    with pytest.raises(RateLimitExceededError) as refusal:
+    with pytest.raises(RateLimitExceededError) as error:
         workos.organizations.list_organizations()
 
-    assert refusal.value.retry_after == 7
+    assert error.value.retry_after == 7
 
 
-def test_hangs_though_the_deed_is_done(sandbox: Sandbox, workos: WorkOSClient) -> None:
+def test_hang_fault_processes_the_request_and_delays_the_response(
+    sandbox: Sandbox, workos: WorkOSClient
+) -> None:
     sandbox.fault("hang", seconds=30, method="POST", path="/organizations")
-    began = time.monotonic()
+    started = time.monotonic()
 
     with pytest.raises(WorkOSTimeoutError):
         workos.organizations.create_organization(
             name="Acme", external_id="acme-1", request_options={"timeout": 0.3}
         )
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - started < 5
     assert workos.organizations.get_organization_by_external_id("acme-1").name == "Acme"
 
 
-def test_cuts_the_connection_before_the_deed(sandbox: Sandbox, workos: WorkOSClient) -> None:
+def test_cut_fault_closes_the_connection_without_processing_the_request(
+    sandbox: Sandbox, workos: WorkOSClient
+) -> None:
     sandbox.fault("cut", path="/organizations")
 
-    with pytest.raises(WorkOSError) as broken:
+    with pytest.raises(WorkOSError) as error_info:
         workos.organizations.create_organization(name="Acme")
 
-    assert not isinstance(broken.value, WorkOSTimeoutError)
+    assert not isinstance(error_info.value, WorkOSTimeoutError)
     assert sandbox.organizations() == []
 
 
-def test_cuts_the_connection_after_the_deed(sandbox: Sandbox, workos: WorkOSClient) -> None:
+def test_cut_fault_with_after_closes_the_connection_when_the_request_is_processed(
+    sandbox: Sandbox, workos: WorkOSClient
+) -> None:
     sandbox.fault("cut", after=1)
 
     with pytest.raises(WorkOSError):
@@ -84,7 +90,7 @@ def test_cuts_the_connection_after_the_deed(sandbox: Sandbox, workos: WorkOSClie
     assert [row["name"] for row in sandbox.organizations()] == ["Acme"]
 
 
-def test_answers_an_empty_200(sandbox: Sandbox, workos: WorkOSClient) -> None:
+def test_empty_fault_answers_200_without_a_body(sandbox: Sandbox, workos: WorkOSClient) -> None:
     acme = workos.organizations.create_organization(name="Acme")
     sandbox.fault("empty", path="/portal/*")
 
@@ -94,7 +100,7 @@ def test_answers_an_empty_200(sandbox: Sandbox, workos: WorkOSClient) -> None:
 
 
 @pytest.mark.parametrize("link", ["javascript:alert(1)", "https://portal.elsewhere.example/?token=t"])
-def test_answers_a_link_that_leads_to_no_portal(sandbox: Sandbox, workos: WorkOSClient, link: str) -> None:
+def test_link_fault_replaces_the_portal_link_once(sandbox: Sandbox, workos: WorkOSClient, link: str) -> None:
     acme = workos.organizations.create_organization(name="Acme")
     sandbox.fault("link", link=link, path="/portal/*")
 
@@ -103,12 +109,12 @@ def test_answers_a_link_that_leads_to_no_portal(sandbox: Sandbox, workos: WorkOS
 
 
 @pytest.mark.parametrize("values", [{"link": 7}, {"seconds": 1}])
-def test_refuses_a_link_that_is_none(sandbox: Sandbox, values: dict[str, object]) -> None:
+def test_link_fault_with_invalid_values_is_rejected(sandbox: Sandbox, values: dict[str, object]) -> None:
     with pytest.raises(SandboxError, match="link"):
         sandbox.fault("link", **values)
 
 
-def test_spares_paths_and_methods_that_are_not_named(sandbox: Sandbox, workos: WorkOSClient) -> None:
+def test_fault_applies_to_its_method_and_path_only(sandbox: Sandbox, workos: WorkOSClient) -> None:
     sandbox.fault("status", status=500, method="DELETE", path="/organizations/*", times=None)
     acme = workos.organizations.create_organization(name="Acme")
 
@@ -121,19 +127,17 @@ def test_spares_paths_and_methods_that_are_not_named(sandbox: Sandbox, workos: W
     workos.organizations.delete_organization(acme.id)
 
 
-def test_says_no_such_organization_with_400_where_the_switch_says_so(
-    sandbox: Sandbox, workos: WorkOSClient
-) -> None:
+def test_switch_makes_unknown_organization_answer_400(sandbox: Sandbox, workos: WorkOSClient) -> None:
     sandbox.switch(unknown_organization_status=400)
 
-    with pytest.raises(WorkOSError) as refusal:
+    with pytest.raises(WorkOSError) as error:
         workos.admin_portal.generate_link(organization="org_1", intent="sso")
 
-    assert not isinstance(refusal.value, NotFoundError)
-    assert refusal.value.status_code == 400  # type: ignore[attr-defined]
+    assert not isinstance(error.value, NotFoundError)
+    assert error.value.status_code == 400  # type: ignore[attr-defined]
 
 
-def test_is_unreachable_when_it_is_not_there() -> None:
+def test_sdk_raises_a_connection_error_when_no_sandbox_runs() -> None:
     client = WorkOSClient(
         api_key="sk_test_x", client_id="c", base_url="http://127.0.0.1:9", max_retries=0, request_timeout=1
     )
