@@ -53,7 +53,7 @@ test("verifies a domain and mints a portal link", async () => {
   const acme = await workos.organizations.createOrganization({ name: "Acme" });
   const item = await workos.organizationDomains.create({ organizationId: acme.id, domain: "acme.dev" });
   assert.equal((await workos.organizationDomains.verify(item.id)).state, "pending");
-  await sandbox.order("POST", "domains/verify", { organization_id: acme.id, domain: "acme.dev" });
+  await sandbox.request("POST", "domains/verify", { organization_id: acme.id, domain: "acme.dev" });
   assert.equal((await workos.organizationDomains.get(item.id)).state, "verified");
   const { link } = await workos.portal.generateLink({ organization: acme.id, intent: "sso", returnUrl: "https://example.com/" });
   const opened = await fetch(link, { redirect: "manual" });
@@ -62,8 +62,8 @@ test("verifies a domain and mints a portal link", async () => {
 
 test("lists connections, directories, their users and groups", async () => {
   const acme = await workos.organizations.createOrganization({ name: "Acme" });
-  const connection = await sandbox.order("POST", "connections", { organization_id: acme.id });
-  const directory = await sandbox.order("POST", "directories", { organization_id: acme.id, users: 3 });
+  const connection = await sandbox.request("POST", "connections", { organization_id: acme.id });
+  const directory = await sandbox.request("POST", "directories", { organization_id: acme.id, users: 3 });
   const connections = await workos.sso.listConnections({ organizationId: acme.id });
   assert.deepEqual(connections.data.map((row) => [row.id, row.state]), [[connection.id, "active"]]);
   const directories = await workos.directorySync.listDirectories({ organizationId: acme.id });
@@ -86,10 +86,10 @@ test("pages through events", async () => {
 });
 
 test("verifies every webhook of a whole life", async () => {
-  await sandbox.order("POST", "settle");
+  await sandbox.request("POST", "settle");
   receiver.posted.length = 0;
-  await sandbox.order("POST", "lives", { name: "Ärme & Söhne \u2028 “quoted”" });
-  await sandbox.order("POST", "settle");
+  await sandbox.request("POST", "lifecycles", { name: "Ärme & Söhne \u2028 “quoted”" });
+  await sandbox.request("POST", "settle");
   assert.ok(receiver.posted.length >= 23);
   for (const { body, headers } of receiver.posted) {
     // This SDK takes the parsed body and writes it out again: ours must come out as it went in.
@@ -106,10 +106,10 @@ test("verifies every webhook of a whole life", async () => {
 });
 
 test("refuses a webhook signed with another secret", async () => {
-  await sandbox.order("POST", "faults", { kind: "wrong_secret" });
+  await sandbox.request("POST", "faults", { kind: "wrong_secret" });
   receiver.posted.length = 0;
   await workos.organizations.createOrganization({ name: "Acme" });
-  await sandbox.order("POST", "settle");
+  await sandbox.request("POST", "settle");
   const [{ body, headers }] = receiver.posted;
   await assert.rejects(
     workos.webhooks.constructEvent({ payload: JSON.parse(body), sigHeader: headers["workos-signature"], secret: SECRET }),

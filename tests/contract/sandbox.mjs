@@ -36,7 +36,7 @@ export async function startSandbox(...args) {
     });
     child.on("exit", (code) => reject(new Error(`the sandbox ended with ${code}`)));
   });
-  const order = async (method, path, values = {}) => {
+  const request = async (method, path, values = {}) => {
     const answer = await fetch(`${url}/_sandbox/${path}`, {
       method,
       ...(method === "GET" ? {} : { body: JSON.stringify(values) }),
@@ -44,5 +44,5 @@ export async function startSandbox(...args) {
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
     return answer.status === 204 ? null : answer.json();
   };
-  return { url, order, stop: () => child.kill("SIGTERM") };
+  return { url, request, stop: () => child.kill("SIGTERM") };
 }

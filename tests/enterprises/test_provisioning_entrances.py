@@ -58,7 +58,7 @@ def assert_provisioned_once(workos_sandbox: Sandbox) -> None:
 
 
 def is_fault_used(workos_sandbox: Sandbox) -> bool:
-    return not workos_sandbox.order("GET", "faults")["data"]
+    return not workos_sandbox.request("GET", "faults")["data"]
 
 
 @pytest.mark.parametrize("request_", [LOOK_UP, CREATE], ids=["look-up", "creation"])

@@ -107,7 +107,7 @@ def test_launch_killed_during_the_workos_call_is_audited_as_cut_off(
         "launching.launch(Membership.objects.get(), Intent.SSO, nonce=uuid.uuid4(), reference='0b9d4a36',"
         " client_address='192.0.2.7', now=timezone.now())",
     )
-    until(lambda: not workos_sandbox.order("GET", "faults")["data"])
+    until(lambda: not workos_sandbox.request("GET", "faults")["data"])
     process.kill()
     process.communicate()
 
