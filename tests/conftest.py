@@ -18,8 +18,8 @@ from hostapp.models import User
 from sandbox.client import Sandbox
 from tests import processes
 from tests.browser import chromium
-from tests.edge import RequestsBackend
 from tests.processes import Manage
+from tests.requests_backend import RequestsBackend
 
 # The organization of every recorded event in tests/webhooks/events.
 ACME_ORGANIZATION = "org_01EHWNCE74X7JSDV0X3SZ3KJNY"
@@ -80,7 +80,7 @@ def signed_in(user: User) -> Client:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """One Chromium for all walks: Playwright bears no second loop in a process."""
-    path = chromium.needed()
+    path = chromium.require_path()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
         yield browser
@@ -93,7 +93,7 @@ def manage() -> Iterator[Manage]:
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> "subprocess.Popen[str]":
-        started.append(processes.manage(*arguments))
+        started.append(processes.start_manage_command(*arguments))
         return started[-1]
 
     yield start

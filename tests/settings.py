@@ -1,9 +1,9 @@
-"""Production's settings as far as tests can bear them: the embedded PostgreSQL, or a DATABASE_URL."""
+"""Production's settings, adapted to tests, with the embedded PostgreSQL or a DATABASE_URL."""
 
 import os
 
 os.environ["ENV_FILE"] = ""
-# Playwright's loop runs in the tests' thread, and Django would refuse its database there.
+# Playwright runs an event loop in the tests' thread, where Django otherwise refuses database access.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 os.environ.update(
     DEBUG="on",
@@ -19,14 +19,14 @@ from hostapp.settings import *  # noqa: F403
 from hostapp.settings import DATABASES
 
 DEBUG = False
-# Refusals are counted at once, in the test's own transaction.
+# Refusals are counted immediately, in the test's own transaction.
 WORKOS_WEBHOOK_REFUSALS_INTERVAL = 0.0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-# Static files come from the apps: nothing is collected first.
+# Static files are served from the apps, without collectstatic.
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
-# Tests empty their tables; everywhere else the database keeps the history. A statement that waits for a lock
-# longer than this fails with an error: it would wait forever if the holder of the lock waits for the test.
+# Tests may empty tables that are append-only everywhere else. A statement that waits too long for a lock
+# fails: it would wait forever if the holder of the lock waits for the test.
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = (  # type: ignore[index]
     "-c history.may_be_emptied=on -c lock_timeout=15s"
 )

@@ -13,7 +13,7 @@ SIZE = {"width": 1120, "height": 760}
 
 
 def main() -> int:
-    path = chromium.find()
+    path = chromium.find_path()
     if path is None:
         print("NO BROWSER: `make browser` says why.", file=sys.stderr)
         return 1
@@ -21,15 +21,15 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
         process = start_demo(folder, port, sandbox_port)
         try:
-            said = ""
+            output = ""
             for line in process.stdout or ():
-                said += line
+                output += line
                 if "Ctrl-C ends everything" in line:
                     break
-            if "The demo runs" not in said:
-                print(said, file=sys.stderr)
+            if "The demo runs" not in output:
+                print(output, file=sys.stderr)
                 return 1
-            demo = Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", said, process)
+            demo = Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", output, process)
             with sync_playwright() as playwright:
                 browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
                 page = browser.new_page(

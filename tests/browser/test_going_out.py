@@ -12,8 +12,8 @@ from enterprises.models import Enterprise, HistoryEntry
 from hostapp.models import User
 from portal.models import PortalSession
 from sandbox.client import Sandbox
-from tests.browser.app import App, look, organization, sign_in
-from tests.processes import until
+from tests.browser.app import App, check_page, create_organization, sign_in
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +22,7 @@ PORTAL = re.compile(r"/portal/[^/]+/sso")
 
 @pytest.fixture
 def ready(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) -> Page:
-    organization(sandbox, acme)
+    create_organization(sandbox, acme)
     sign_in(page, app.url, ada)
     page.goto(f"{app.url}/enterprises/acme-inc/")
     return page
@@ -49,7 +49,7 @@ def test_a_launch_that_was_stopped_can_be_pressed_again(ready: Page, sandbox: Sa
     sandbox.fault("hang", seconds=30, path="/portal/generate_link")
     button = ready.get_by_role("button", name="Configure SSO")
     button.click(no_wait_after=True)
-    until(PortalSession.objects.exists)
+    wait_until(PortalSession.objects.exists)
     ready.context.new_cdp_session(ready).send("Page.stopLoading")
 
     expect(button).not_to_have_attribute("aria-disabled", "true", timeout=15_000)
@@ -69,7 +69,7 @@ def test_a_portal_in_a_tab_of_its_own_leaves_the_buttons_of_this_one(ready: Page
 def test_it_works_without_a_script_and_a_second_press_is_the_same_visit(
     browser: Browser, app: App, sandbox: Sandbox, acme: Enterprise, ada: User
 ) -> None:
-    organization(sandbox, acme)
+    create_organization(sandbox, acme)
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     sign_in(page, app.url, ada)
@@ -80,7 +80,7 @@ def test_it_works_without_a_script_and_a_second_press_is_the_same_visit(
     page.get_by_role("link", name="Back to your app").click()
 
     expect(page.get_by_role("region", name="Single Sign-On")).to_contain_text("Started")
-    until(lambda: page.reload() and "UTC" in page.get_by_role("main").inner_text())
+    wait_until(lambda: page.reload() and "UTC" in page.get_by_role("main").inner_text())
     assert PortalSession.objects.count() == 1
     context.close()
 
@@ -90,12 +90,12 @@ def test_an_old_sign_in_is_asked_for_the_password_and_goes_straight_on(ready: Pa
     ready.get_by_role("button", name="Configure SSO").click()
     password = ready.get_by_label("Password of ada@acme.example")
     expect(password).to_be_focused()
-    look(ready, "password")
+    check_page(ready, "password")
 
     password.fill("not it")
     ready.get_by_role("button", name="Continue").click()
     expect(ready.get_by_text("That is not your password")).to_be_visible()
-    look(ready, "password-wrong")
+    check_page(ready, "password-wrong")
 
     ready.get_by_label("Password of ada@acme.example").fill("correct horse battery")
     ready.get_by_role("button", name="Continue").click()
@@ -136,7 +136,7 @@ def test_when_workos_fails_the_page_says_what_happened_and_what_next(
     assert (session.outcome, session.reference) == (outcome, reference)
     assert reference in HistoryEntry.objects.get(deed="portal_opened").outcome
     if fault["kind"] in ("link", "cut"):
-        look(ready, f"failed-{outcome}")
+        check_page(ready, f"failed-{outcome}")
 
 
 def test_too_many_launches_are_refused_with_the_time_to_wait(
@@ -172,8 +172,8 @@ def test_access_logs_do_not_carry_the_way_back(ready: Page, app: App) -> None:
     ready.wait_for_url(f"{app.url}/enterprises/acme-inc/")
     nonce = str(PortalSession.objects.get().nonce)
 
-    until(lambda: "/portal/returned/…/" in app.said.read_text())
-    assert nonce not in app.said.read_text()
+    wait_until(lambda: "/portal/returned/…/" in app.log_file.read_text())
+    assert nonce not in app.log_file.read_text()
 
 
 def test_everything_can_be_reached_by_keyboard_and_focus_is_seen(ready: Page) -> None:

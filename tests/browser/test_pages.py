@@ -18,7 +18,7 @@ from playwright.sync_api import Page, expect
 from enterprises import changing, errands, history, invitations
 from enterprises.models import Enterprise, Errand, Invitation, Membership
 from hostapp.models import User
-from tests.browser.app import look, sign_in
+from tests.browser.app import check_page, sign_in
 from tests.enterprises.test_access import MATRIX
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -92,7 +92,7 @@ def test_a_page(name: str, cast: dict[str, User], url: str, page: Page) -> None:
     page.goto(url + path)
 
     expect(page.get_by_role("main")).to_contain_text(words)
-    look(page, name)
+    check_page(page, name)
 
 
 def test_no_address_that_shows_a_page_is_left_out() -> None:
@@ -121,36 +121,36 @@ def open_invitation(page: Page, url: str, token: str, words: str) -> None:
 
 def test_an_invitation_of_somebody_new(token: str, url: str, page: Page) -> None:
     open_invitation(page, url, token, "You will sign in with new@acme.example")
-    look(page, "join-new")
+    check_page(page, "join-new")
 
     page.get_by_label("Your name").fill("Nora Nielsen")
     for label in ("Password", "The password again"):
         page.get_by_label(label, exact=True).fill("123")
     page.get_by_role("button", name="Join Acme Inc.").click()
     expect(page.get_by_role("main")).to_contain_text("too short")
-    look(page, "join-new-error")
+    check_page(page, "join-new-error")
 
 
 def test_an_invitation_of_somebody_with_an_account(token: str, url: str, page: Page) -> None:
     account = User.objects.create_user("new@acme.example", "correct horse battery")
     open_invitation(page, url, token, "Sign in")
-    look(page, "join-sign-in")
+    check_page(page, "join-sign-in")
 
     sign_in(page, url, account)
     open_invitation(page, url, token, "invites you as an IT admin")
-    look(page, "join")
+    check_page(page, "join")
 
 
 def test_an_invitation_of_somebody_else(token: str, ada: User, url: str, page: Page) -> None:
     sign_in(page, url, ada)
     open_invitation(page, url, token, "new@acme.example")
-    look(page, "join-other")
+    check_page(page, "join-other")
 
 
 def test_an_invitation_of_an_account_that_is_not_active(token: str, url: str, page: Page) -> None:
     User.objects.create_user("new@acme.example", "correct horse battery", is_active=False)
     open_invitation(page, url, token, "not active")
-    look(page, "join-inactive")
+    check_page(page, "join-inactive")
 
 
 def test_a_wrong_password(ada: User, url: str, page: Page) -> None:
@@ -160,20 +160,20 @@ def test_a_wrong_password(ada: User, url: str, page: Page) -> None:
     page.get_by_role("button", name="Sign in").click()
 
     expect(page.get_by_role("main")).to_contain_text("After several wrong tries, wait a quarter of an hour.")
-    look(page, "sign-in-wrong")
+    check_page(page, "sign-in-wrong")
 
 
 def test_a_mailed_link_to_set_a_password(ada: User, url: str, page: Page) -> None:
     uid, token = urlsafe_base64_encode(force_bytes(ada.pk)), default_token_generator.make_token(ada)
     page.goto(f"{url}/account/reset/{uid}/{token}/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Set a password")
-    look(page, "password-reset-confirm")
+    check_page(page, "password-reset-confirm")
 
     page.get_by_label("New password", exact=True).fill("123")
     page.get_by_label("New password confirmation").fill("124")
     page.get_by_role("button", name="Set password").click()
     expect(page.get_by_role("main")).to_contain_text("didn’t match")
-    look(page, "password-reset-confirm-error")
+    check_page(page, "password-reset-confirm-error")
 
 
 def test_a_form_that_was_open_too_long(ada: User, url: str, page: Page) -> None:
@@ -184,7 +184,7 @@ def test_a_form_that_was_open_too_long(ada: User, url: str, page: Page) -> None:
     page.get_by_role("button", name="Sign in").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("This page was open too long")
-    look(page, "open-too-long")
+    check_page(page, "open-too-long")
 
 
 def test_a_colleague_who_is_there_already_is_not_invited(cast: dict[str, User], url: str, page: Page) -> None:
@@ -195,7 +195,7 @@ def test_a_colleague_who_is_there_already_is_not_invited(cast: dict[str, User], 
     page.get_by_role("button", name="Invite").click()
 
     expect(page.get_by_role("main")).to_contain_text("belongs to Acme Inc. already")
-    look(page, "members-invite-error")
+    check_page(page, "members-invite-error")
 
 
 def test_removing_somebody_asks_first(ada: User, ben: User, url: str, page: Page) -> None:
@@ -203,7 +203,7 @@ def test_removing_somebody_asks_first(ada: User, ben: User, url: str, page: Page
     page.goto(f"{url}/enterprises/acme-inc/members/")
     page.get_by_role("link", name="Remove ben@acme.example").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Remove Ben Brandt?")
-    look(page, "members-remove")
+    check_page(page, "members-remove")
     page.get_by_role("link", name="Leave it").click()
     expect(page.get_by_role("region", name="People")).to_contain_text("Ben Brandt")
 
@@ -217,18 +217,18 @@ def test_the_last_it_admin_stays(ada: User, ben: User, url: str, page: Page) -> 
     sign_in(page, url, ada)
     page.goto(f"{url}/enterprises/acme-inc/members/")
     page.get_by_role("link", name="Remove ada@acme.example").click()
-    look(page, "members-remove-oneself")
+    check_page(page, "members-remove-oneself")
     page.get_by_role("button", name="Remove").click()
 
     expect(page.get_by_role("main")).to_contain_text("is the last IT admin of Acme Inc.")
-    look(page, "members-last-it-admin")
+    check_page(page, "members-last-it-admin")
 
 
 def test_staff_with_no_enterprise(sam: User, url: str, page: Page) -> None:
     sign_in(page, url, sam)
     page.goto(f"{url}/staff/enterprises/")
     expect(page.get_by_role("main")).to_contain_text("There are none yet.")
-    look(page, "staff-list-empty")
+    check_page(page, "staff-list-empty")
 
 
 def test_staff_and_a_domain_that_is_none(sam: User, url: str, page: Page) -> None:
@@ -238,7 +238,7 @@ def test_staff_and_a_domain_that_is_none(sam: User, url: str, page: Page) -> Non
     page.get_by_label("Domains").fill("not a domain")
     page.get_by_role("button", name="Provision").click()
     expect(page.locator("[aria-invalid=true]")).to_have_count(1)
-    look(page, "staff-new-error")
+    check_page(page, "staff-new-error")
 
 
 @pytest.mark.parametrize("state", ["pending", "attention", "deprovisioned", "removed"])
@@ -254,6 +254,6 @@ def test_staff_and_an_enterprise_that_is_not_ready(
         Enterprise.objects.update(organization_id=None, attention=attention if state == "attention" else "")
     sign_in(page, url, sam)
     page.goto(f"{url}/staff/enterprises/acme-inc/")
-    look(page, f"staff-enterprise-{state}")
+    check_page(page, f"staff-enterprise-{state}")
     page.goto(f"{url}/staff/enterprises/")
-    look(page, f"staff-list-{state}")
+    check_page(page, f"staff-list-{state}")

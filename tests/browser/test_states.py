@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from enterprises.models import Enterprise, Membership
 from hostapp.models import User
 from sandbox.client import Sandbox
-from tests.browser.app import App, call, look, organization, sign_in
+from tests.browser.app import App, call_api, check_page, create_organization, sign_in
 
 pytestmark = pytest.mark.browser
 
@@ -63,7 +63,7 @@ class Walk:
 
 @pytest.fixture
 def walk(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) -> Walk:
-    walk = Walk(page, app, sandbox, organization(sandbox, acme))
+    walk = Walk(page, app, sandbox, create_organization(sandbox, acme))
     sign_in(page, app.url, ada)
     walk.open()
     return walk
@@ -81,7 +81,7 @@ def test_not_set_up_offers_one_button_and_says_what_it_takes(walk: Walk) -> None
         "You need an administrator’s rights at your identity provider. Takes about ten minutes."
     )
     expect(walk.page.get_by_role("main")).to_contain_text("You can stop there at any time and come back")
-    look(walk.page, "not-set-up")
+    check_page(walk.page, "not-set-up")
 
 
 def test_what_the_plan_does_not_include_says_so_and_whom_to_ask(walk: Walk) -> None:
@@ -99,7 +99,7 @@ def test_what_the_plan_includes_can_be_opened(walk: Walk, acme: Enterprise) -> N
 
     for name in ("Audit logs", "Log streams", "Bring your own key"):
         expect(walk.section(name).get_by_role("button")).to_have_count(1)
-    look(walk.page, "whole-plan")
+    check_page(walk.page, "whole-plan")
     walk.launch("Configure log streams")
     walk.come_back()
     expect(walk.section("Log streams")).to_contain_text("by Ada Adeyemi, not finished")
@@ -114,7 +114,7 @@ def test_started_and_left_says_who_and_when_and_goes_on(walk: Walk) -> None:
     walk.open()
 
     expect(walk.section(SSO)).to_contain_text(re.compile(r"Started\s*just now by Ada Adeyemi, not finished"))
-    look(walk.page, "started")
+    check_page(walk.page, "started")
     walk.launch("Continue: Single Sign-On")
 
 
@@ -133,7 +133,7 @@ def test_everybody_who_started_is_listed(walk: Walk, acme: Enterprise) -> None:
         [re.compile("by Eve Engel, not finished"), re.compile("by Ada Adeyemi, not finished")]
     )
     expect(walk.section(SSO).get_by_role("button")).to_have_text("Continue: Single Sign-On")
-    look(walk.page, "started-by-several")
+    check_page(walk.page, "started-by-several")
 
 
 def test_begun_at_workos_says_that_it_goes_on(walk: Walk) -> None:
@@ -146,7 +146,7 @@ def test_begun_at_workos_says_that_it_goes_on(walk: Walk) -> None:
     expect(walk.section(SSO)).to_contain_text("Set-up begun")
     expect(walk.section(SSO)).to_contain_text("It goes on where it stopped.")
     expect(walk.section(SSO).get_by_role("button")).to_have_text("Continue: Single Sign-On")
-    look(walk.page, "draft")
+    check_page(walk.page, "draft")
 
 
 def test_waiting_for_workos_while_the_news_is_on_the_way(walk: Walk) -> None:
@@ -159,7 +159,7 @@ def test_waiting_for_workos_while_the_news_is_on_the_way(walk: Walk) -> None:
 
     expect(walk.section(SSO)).to_contain_text("Waiting for WorkOS")
     expect(walk.page.get_by_text("This page is watching for news.")).to_be_visible()
-    look(walk.page, "waiting")
+    check_page(walk.page, "waiting")
 
     walk.sandbox.clear_faults()
     expect(walk.section(SSO).get_by_text("Active", exact=True)).to_be_visible(timeout=20_000)
@@ -167,7 +167,7 @@ def test_waiting_for_workos_while_the_news_is_on_the_way(walk: Walk) -> None:
         re.compile(r"Single Sign-On became active \d+ seconds? after you returned\.")
     )
     expect(walk.page.get_by_text("This page is watching for news.")).to_have_count(0)
-    look(walk.page, "news")
+    check_page(walk.page, "news")
 
 
 def test_validating_becomes_active_with_the_first_sign_in(walk: Walk) -> None:
@@ -177,7 +177,7 @@ def test_validating_becomes_active_with_the_first_sign_in(walk: Walk) -> None:
 
     expect(walk.section(SSO)).to_contain_text("Validating")
     expect(walk.section(SSO)).to_contain_text("Becomes active with the first sign-in")
-    look(walk.page, "validating")
+    check_page(walk.page, "validating")
 
 
 def test_active_says_which_and_since_when(walk: Walk) -> None:
@@ -194,7 +194,7 @@ def test_active_says_which_and_since_when(walk: Walk) -> None:
     expect(walk.section(SSO).get_by_role("button", name="Manage SSO")).to_be_visible()
     expect(walk.section(SSO)).not_to_contain_text("None of your domains is verified")
     expect(walk.section(DOMAINS)).to_contain_text("acme.example")
-    look(walk.page, "active")
+    check_page(walk.page, "active")
 
 
 def test_active_without_a_verified_domain_says_what_that_means(walk: Walk) -> None:
@@ -202,7 +202,7 @@ def test_active_without_a_verified_domain_says_what_that_means(walk: Walk) -> No
     walk.reload_until("Okta SAML")
 
     expect(walk.section(SSO)).to_contain_text("None of your domains is verified")
-    look(walk.page, "no-verified-domain")
+    check_page(walk.page, "no-verified-domain")
 
 
 def test_an_expiring_certificate_needs_attention_until_it_is_renewed(walk: Walk) -> None:
@@ -213,7 +213,7 @@ def test_an_expiring_certificate_needs_attention_until_it_is_renewed(walk: Walk)
     section = walk.section(SSO)
     expect(section).to_contain_text("Needs attention")
     expect(section.get_by_role("button").first).to_have_text("Renew certificate")
-    look(walk.page, "certificate")
+    check_page(walk.page, "certificate")
 
     walk.sandbox.change_connection(connection["id"], "renew_certificate")
     walk.reload_until("certificate", gone=True)
@@ -233,7 +233,7 @@ def test_what_was_turned_off_or_removed_is_explained(walk: Walk, deed: str, word
     walk.reload_until(word)
 
     expect(walk.section(SSO)).to_contain_text(means)
-    look(walk.page, word.lower())
+    check_page(walk.page, word.lower())
 
 
 def test_several_connections_are_all_shown(walk: Walk) -> None:
@@ -244,7 +244,7 @@ def test_several_connections_are_all_shown(walk: Walk) -> None:
 
     expect(walk.section(SSO)).to_contain_text("Okta SAML")
     expect(walk.section(SSO)).to_contain_text("Entra ID SAML")
-    look(walk.page, "several")
+    check_page(walk.page, "several")
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_what_no_event_says_of_a_directory_is_read_from_the_api(
 
     expect(walk.section(DSYNC)).to_contain_text(word)
     expect(walk.section(DSYNC)).to_contain_text(means)
-    look(walk.page, f"directory-{deed}")
+    check_page(walk.page, f"directory-{deed}")
 
 
 def test_a_directory_that_was_removed_is_explained(walk: Walk) -> None:
@@ -275,7 +275,7 @@ def test_a_directory_that_was_removed_is_explained(walk: Walk) -> None:
 
     expect(walk.section(DSYNC)).to_contain_text("a new one can be set up")
     expect(walk.section(DSYNC).get_by_role("button")).to_have_text("Configure Directory Sync")
-    look(walk.page, "directory-removed")
+    check_page(walk.page, "directory-removed")
 
 
 def test_a_directory_walked_to_its_end_is_active(walk: Walk) -> None:
@@ -293,7 +293,7 @@ def test_a_failed_domain_says_why(walk: Walk) -> None:
     walk.reload_until("Verification failed")
 
     expect(walk.section(DOMAINS)).to_contain_text("The DNS record was not found in the time given")
-    look(walk.page, "domain-failed")
+    check_page(walk.page, "domain-failed")
 
 
 def test_an_enterprise_without_an_organization_waits(walk: Walk) -> None:
@@ -302,7 +302,7 @@ def test_an_enterprise_without_an_organization_waits(walk: Walk) -> None:
 
     expect(walk.page.get_by_role("main")).to_contain_text("not connected to WorkOS yet")
     expect(walk.page.get_by_role("button", name="Configure SSO")).to_have_count(0)
-    look(walk.page, "not-provisioned")
+    check_page(walk.page, "not-provisioned")
 
 
 def test_a_plan_that_lost_single_sign_on_still_shows_the_connection_and_whom_to_ask(walk: Walk) -> None:
@@ -313,18 +313,18 @@ def test_a_plan_that_lost_single_sign_on_still_shows_the_connection_and_whom_to_
     expect(walk.section(SSO)).to_contain_text("Active")
     expect(walk.section(SSO)).to_contain_text("plan does not include Single Sign-On. Ask us to add it.")
     expect(walk.section(SSO).get_by_role("button")).to_have_count(0)
-    look(walk.page, "plan-lost")
+    check_page(walk.page, "plan-lost")
 
 
 def test_an_organization_that_was_deleted_at_workos_says_so(walk: Walk) -> None:
     walk.sandbox.activate_connection(walk.organization_id)
     walk.reload_until("Okta SAML")
-    call(walk.sandbox, "DELETE", f"organizations/{walk.organization_id}")
+    call_api(walk.sandbox, "DELETE", f"organizations/{walk.organization_id}")
     walk.reload_until("This enterprise was removed at WorkOS")
 
     expect(walk.section(SSO)).to_contain_text("Removed")
     expect(walk.page.get_by_role("main").get_by_role("button")).to_have_count(0)
-    look(walk.page, "organization-removed")
+    check_page(walk.page, "organization-removed")
 
 
 def test_a_member_sees_the_states_and_whom_to_ask(walk: Walk, ben: User) -> None:
@@ -335,4 +335,4 @@ def test_a_member_sees_the_states_and_whom_to_ask(walk: Walk, ben: User) -> None
 
     expect(walk.page.get_by_role("main")).to_contain_text("Ada Adeyemi")
     expect(walk.page.get_by_role("main").get_by_role("button")).to_have_count(0)
-    look(walk.page, "member")
+    check_page(walk.page, "member")

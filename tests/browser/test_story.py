@@ -60,13 +60,13 @@ def create_database_of_older_version(folder: str) -> None:
 class Demo:
     url: str
     sandbox: str
-    said: str
+    output: str
     process: "subprocess.Popen[str]"
     folder: str = ""
 
     @property
     def password(self) -> str:
-        return str(re.findall(r"ada@acme\.example +(\S+)", self.said)[0])
+        return str(re.findall(r"ada@acme\.example +(\S+)", self.output)[0])
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +77,14 @@ def demo() -> Iterator[Demo]:
         # Made by chance, and once in 64 like this.
         Path(folder, "webhook_secret").write_text("-a-secret-that-begins-with-a-dash-0123456789")
         process = start_demo(folder, port, sandbox_port)
-        said = ""
+        output = ""
         for line in process.stdout or ():
-            said += line
+            output += line
             if "Ctrl-C ends everything" in line:
                 break
-        assert "The demo runs" in said, said
-        assert "Replaced the database of an older version.\n" in said
-        yield Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", said, process, folder)
+        assert "The demo runs" in output, output
+        assert "Replaced the database of an older version.\n" in output
+        yield Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", output, process, folder)
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=30)
         assert process.returncode == 0, rest
@@ -178,16 +178,16 @@ def test_the_page_needs_no_sideways_scrolling_on_a_phone(demo: Demo, page: Page)
 def test_a_taken_port_is_named(demo: Demo) -> None:
     port = int(demo.url.rsplit(":", 1)[1])
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
-        said, _ = start_demo(folder, port, free_port()).communicate(timeout=30)
+        output, _ = start_demo(folder, port, free_port()).communicate(timeout=30)
 
-    assert f"Port {port} is taken" in said
-    assert "--port" in said
+    assert f"Port {port} is taken" in output
+    assert "--port" in output
 
 
 def test_a_second_demo_in_the_same_folder_does_not_empty_the_first_one_s_database(demo: Demo) -> None:
-    said, _ = start_demo(demo.folder, free_port(), free_port()).communicate(timeout=30)
+    output, _ = start_demo(demo.folder, free_port(), free_port()).communicate(timeout=30)
 
-    assert "A demo runs in this folder already." in said
-    assert "Traceback" not in said
+    assert "A demo runs in this folder already." in output
+    assert "Traceback" not in output
     with urlopen(f"{demo.url}/account/login/", timeout=10) as answer:  # noqa: S310
         assert answer.status == 200

@@ -16,7 +16,7 @@ from enterprises.models import Enterprise, Errand, Membership, OrganizationDomai
 from hostapp.models import User
 from sandbox.client import Sandbox
 from tests.conftest import signed_in
-from tests.processes import Manage, until
+from tests.processes import Manage, wait_until
 from tests.webhooks.test_worker import someone_waits_for_a_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,7 +58,7 @@ def test_killed_while_workos_is_asked(
 ) -> None:
     workos_sandbox.fault("hang", seconds=0.5, **request_)
     process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-    until(lambda: fault_is_used(workos_sandbox))
+    wait_until(lambda: fault_is_used(workos_sandbox))
 
     process.kill()
     process.communicate()
@@ -73,7 +73,7 @@ def test_killed_before_it_is_enrolled(workos_sandbox: Sandbox, manage: Manage) -
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE enterprises_enterprise IN SHARE ROW EXCLUSIVE MODE")
         process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         process.kill()
         process.communicate()
     assert not Enterprise.objects.exists()
@@ -91,7 +91,7 @@ def test_killed_before_it_is_written_down_that_we_ask(workos_sandbox: Sandbox, m
     with transaction.atomic():
         Enterprise.objects.select_for_update().get(pk=enterprise.pk)
         process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         process.kill()
         process.communicate()
     assert not workos_sandbox.organizations()
@@ -107,10 +107,10 @@ def test_killed_between_the_creation_and_the_writing_down_of_its_id(
     enterprise = enroll()
     workos_sandbox.fault("hang", seconds=0.5, **CREATE)
     process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-    until(lambda: fault_is_used(workos_sandbox))
+    wait_until(lambda: fault_is_used(workos_sandbox))
     with transaction.atomic():
         Enterprise.objects.select_for_update().get(pk=enterprise.pk)
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         assert len(workos_sandbox.organizations()) == 1
         process.kill()
         process.communicate()
@@ -253,7 +253,7 @@ def test_a_worker_killed_in_the_middle_of_an_errand(workos_sandbox: Sandbox, man
     Errand.objects.record(Errand.Kind.PROVISION, enterprise=enterprise)
     workos_sandbox.fault("hang", seconds=0.5, **CREATE)
     worker = manage("worker", "--interval", "0.05")
-    until(lambda: fault_is_used(workos_sandbox))
+    wait_until(lambda: fault_is_used(workos_sandbox))
 
     worker.kill()
     worker.communicate()
@@ -270,7 +270,7 @@ def test_the_worker_provisions_what_was_enrolled_and_left(workos_sandbox: Sandbo
     Errand.objects.update(due_at=timezone.now())
 
     worker = manage("worker", "--interval", "0.05")
-    until(lambda: not Errand.objects.exists())
+    wait_until(lambda: not Errand.objects.exists())
     worker.terminate()
     said, _ = worker.communicate(timeout=10)
 
@@ -305,7 +305,7 @@ def test_a_link_that_is_being_minted_while_its_person_is_removed_dies_too(
         # The request has passed the door, and stands before writing down the visit.
         Enterprise.objects.select_for_update().get(pk=acme.pk)
         minting.start()
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         removed_at = timezone.now()
         people.remove(Membership.objects.get(user=ben), who=ada, at=removed_at)
         assert errands.run_due(now=timezone.now()) == {"done": 1}

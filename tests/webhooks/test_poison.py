@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from enterprises.models import Connection, Enterprise
 from tests.deliveries import deliver, payload
-from tests.processes import ROOT, environment, until
+from tests.processes import ROOT, build_environment, wait_until
 from webhooks import inbox
 from webhooks.models import WebhookEvent
 
@@ -27,7 +27,7 @@ def worker(mailbox: Path) -> "subprocess.Popen[str]":
         [sys.executable, "manage.py", "worker", "--interval", "0.05"],
         cwd=ROOT,
         env={
-            **environment(),
+            **build_environment(),
             "DJANGO_SETTINGS_MODULE": "tests.webhooks.poison_settings",
             "TEST_MAILBOX": str(mailbox),
         },
@@ -42,7 +42,7 @@ def kept_up(mailbox: Path, done: "object", *, starts: int) -> int:
     for deaths in range(starts):
         process = worker(mailbox)
         try:
-            until(lambda: process.poll() is not None or done())  # type: ignore[operator]  # noqa: B023
+            wait_until(lambda: process.poll() is not None or done())  # type: ignore[operator]  # noqa: B023
         finally:
             alive = process.poll() is None
             if alive:

@@ -11,7 +11,7 @@ from portal.models import PortalSession
 from sandbox.client import Sandbox
 from tests.conftest import signed_in
 from tests.deliveries import payload, signed
-from tests.processes import until
+from tests.processes import wait_until
 from tests.webhooks.server import Server, request, serving, status
 from webhooks.models import WebhookEvent
 
@@ -47,7 +47,7 @@ def test_more_visitors_than_threads_are_told_to_come_again_and_deliveries_go_on(
     with serving(**one) as server, ThreadPoolExecutor(CROWD) as visitors:
         pressed = [visitors.submit(server.send, press) for press in presses]
         turned_away = PortalSession.objects.filter(outcome="unavailable")
-        until(lambda: turned_away.count() == CROWD - 30, seconds=12)
+        wait_until(lambda: turned_away.count() == CROWD - 30, seconds=12)
         body = json.dumps(payload("connection.activated", event_id="event_1")).encode()
         assert status(server.send(request(body, f"WorkOS-Signature: {signed(body)}"))) == 200
         waiting = PortalSession.objects.filter(outcome="asked").count()
@@ -69,7 +69,7 @@ def test_deliveries_go_on_while_24_visitors_wait_for_a_slow_workos(sandbox: Sand
 
     with serving(TEST_SANDBOX=sandbox.url) as server, ThreadPoolExecutor(VISITORS) as visitors:
         pressed = [visitors.submit(server.send, press) for press in presses]
-        until(lambda: PortalSession.objects.count() == VISITORS, seconds=20)
+        wait_until(lambda: PortalSession.objects.count() == VISITORS, seconds=20)
         for number in range(DELIVERIES):
             deliver(server, number)
         still_waiting = sum(not one.done() for one in pressed)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from enterprises.models import Connection, Enterprise
 from tests.deliveries import deliver
-from tests.processes import Manage, until
+from tests.processes import Manage, wait_until
 from webhooks.inbox import apply_waiting
 from webhooks.models import WebhookEvent
 
@@ -31,9 +31,9 @@ def test_it_applies_what_comes_until_sigterm(acme: Enterprise, manage: Manage) -
     worker = manage("worker", "--interval", "0.05")
 
     deliver("connection.activated", event_id="event_1")
-    until(lambda: WebhookEvent.objects.filter(status="applied").count() == 1)
+    wait_until(lambda: WebhookEvent.objects.filter(status="applied").count() == 1)
     deliver("connection.deactivated", event_id="event_2")
-    until(lambda: WebhookEvent.objects.filter(status="applied").count() == 2)
+    wait_until(lambda: WebhookEvent.objects.filter(status="applied").count() == 2)
     worker.send_signal(signal.SIGTERM)
     said, _ = worker.communicate(timeout=10)
 
@@ -51,7 +51,7 @@ def test_killed_in_the_middle_of_its_work_it_loses_and_doubles_nothing(
         # The worker has claimed them all and stands before this row when it is killed.
         Enterprise.objects.select_for_update().get(pk=acme.pk)
         worker = manage("worker")
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         worker.kill()
         worker.communicate()
 
@@ -70,7 +70,7 @@ def test_sigterm_lets_it_finish_the_batch_in_hand(acme: Enterprise, manage: Mana
     with transaction.atomic():
         Enterprise.objects.select_for_update().get(pk=acme.pk)
         worker = manage("worker")
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         worker.terminate()
     said, _ = worker.communicate(timeout=10)
 
