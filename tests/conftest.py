@@ -18,9 +18,9 @@ from hostapp.models import User
 from sandbox.client import Sandbox
 from tests import processes
 from tests.browser import chromium
-from tests.edge import RequestsBackend
 from tests.factories import create_enterprise
 from tests.processes import Manage
+from tests.requests_backend import RequestsBackend
 
 # The organization of every recorded event in tests/webhooks/events.
 ACME_ORGANIZATION = "org_01EHWNCE74X7JSDV0X3SZ3KJNY"
@@ -94,7 +94,7 @@ def manage() -> Iterator[Manage]:
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> "subprocess.Popen[str]":
-        started.append(processes.manage(*arguments))
+        started.append(processes.start_manage_command(*arguments))
         return started[-1]
 
     yield start

@@ -23,7 +23,7 @@ from enterprises.models import (
 )
 from hostapp.models import SignInAttempt, User
 from portal.models import PortalSession
-from tests.browser.app import look, sign_in
+from tests.browser.app import check_page, sign_in
 from tests.deliveries import deliver, post, signed
 from webhooks.models import Secret, WebhookEvent
 
@@ -77,30 +77,30 @@ def test_admin_list_and_change_pages_are_accessible(model: str, staff: tuple[Pag
     page.goto(url + reverse(f"admin:{name}_changelist"))
     # The header and sidebar are the same for all models: check their keyboard use once.
     keyboard = model == "hostapp.user"
-    look(page, f"administration-{name}-list", keyboard=keyboard)
+    check_page(page, f"administration-{name}-list", keyboard=keyboard)
 
     rows = page.locator("#result_list tbody tr")
     assert rows.count() > 0 or model == "auth.group"
     link = rows.locator("th a").first
     if link.count():
         page.goto(f"{url}{link.get_attribute('href')}")
-        look(page, f"administration-{name}", keyboard=keyboard)
+        check_page(page, f"administration-{name}", keyboard=keyboard)
 
 
 def test_admin_front_page_is_accessible(staff: tuple[Page, str]) -> None:
     page, url = staff
     page.goto(f"{url}/admin/")
     expect(page.get_by_role("banner")).to_contain_text("Portal Host administration")
-    look(page, "administration")
+    check_page(page, "administration")
 
 
 def test_admin_add_user_form_shows_errors_accessibly(staff: tuple[Page, str]) -> None:
     page, url = staff
     page.goto(f"{url}/admin/hostapp/user/add/")
-    look(page, "administration-user-add")
+    check_page(page, "administration-user-add")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("body")).to_contain_text("Please correct the errors below")
-    look(page, "administration-user-add-error")
+    check_page(page, "administration-user-add-error")
 
 
 def test_staff_can_replay_an_event_in_the_admin(staff: tuple[Page, str]) -> None:
@@ -110,7 +110,7 @@ def test_staff_can_replay_an_event_in_the_admin(staff: tuple[Page, str]) -> None
     page.locator("select[name=action]").select_option("apply_again")
     page.get_by_role("button", name="Go").click()
     expect(page.get_by_role("heading", name="What we hold")).to_be_visible()
-    look(page, "administration-apply-again")
+    check_page(page, "administration-apply-again")
     page.get_by_role("button", name="Apply again").click()
     expect(page.locator("body")).to_contain_text("Applied again")
-    look(page, "administration-applied-again")
+    check_page(page, "administration-applied-again")

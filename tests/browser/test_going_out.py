@@ -12,8 +12,8 @@ from enterprises.models import Enterprise, HistoryEntry
 from hostapp.models import User
 from portal.models import PortalSession
 from sandbox.client import Sandbox
-from tests.browser.app import App, look, organization, sign_in
-from tests.processes import until
+from tests.browser.app import App, check_page, create_organization, sign_in
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -22,7 +22,7 @@ PORTAL = re.compile(r"/portal/[^/]+/sso")
 
 @pytest.fixture
 def ready(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) -> Page:
-    organization(sandbox, acme)
+    create_organization(sandbox, acme)
     sign_in(page, app.url, ada)
     page.goto(f"{app.url}/enterprises/acme-inc/")
     return page
@@ -49,7 +49,7 @@ def test_stopped_launch_can_be_repeated(ready: Page, sandbox: Sandbox) -> None:
     sandbox.fault("hang", seconds=30, path="/portal/generate_link")
     button = ready.get_by_role("button", name="Configure SSO")
     button.click(no_wait_after=True)
-    until(PortalSession.objects.exists)
+    wait_until(PortalSession.objects.exists)
     ready.context.new_cdp_session(ready).send("Page.stopLoading")
 
     expect(button).not_to_have_attribute("aria-disabled", "true", timeout=15_000)
@@ -69,7 +69,7 @@ def test_launch_in_a_new_tab_keeps_the_buttons_usable(ready: Page) -> None:
 def test_launch_works_without_javascript_and_a_double_click_creates_one_session(
     browser: Browser, app: App, sandbox: Sandbox, acme: Enterprise, ada: User
 ) -> None:
-    organization(sandbox, acme)
+    create_organization(sandbox, acme)
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     sign_in(page, app.url, ada)
@@ -80,7 +80,7 @@ def test_launch_works_without_javascript_and_a_double_click_creates_one_session(
     page.get_by_role("link", name="Back to your app").click()
 
     expect(page.get_by_role("region", name="Single Sign-On")).to_contain_text("Started")
-    until(lambda: page.reload() and "UTC" in page.get_by_role("main").inner_text())
+    wait_until(lambda: page.reload() and "UTC" in page.get_by_role("main").inner_text())
     assert PortalSession.objects.count() == 1
     context.close()
 
@@ -90,12 +90,12 @@ def test_old_sign_in_reauthenticates_and_continues_to_the_portal(ready: Page) ->
     ready.get_by_role("button", name="Configure SSO").click()
     password = ready.get_by_label("Password of ada@acme.example")
     expect(password).to_be_focused()
-    look(ready, "password")
+    check_page(ready, "password")
 
     password.fill("not it")
     ready.get_by_role("button", name="Continue").click()
     expect(ready.get_by_text("That is not your password")).to_be_visible()
-    look(ready, "password-wrong")
+    check_page(ready, "password-wrong")
 
     ready.get_by_label("Password of ada@acme.example").fill("correct horse battery")
     ready.get_by_role("button", name="Continue").click()
@@ -136,7 +136,7 @@ def test_workos_error_is_explained_with_the_next_step(
     assert (session.outcome, session.reference) == (outcome, reference)
     assert reference in HistoryEntry.objects.get(deed="portal_opened").outcome
     if fault["kind"] in ("link", "cut"):
-        look(ready, f"failed-{outcome}")
+        check_page(ready, f"failed-{outcome}")
 
 
 def test_rate_limited_launch_shows_the_time_to_wait(ready: Page, acme: Enterprise, ada: User) -> None:
@@ -170,8 +170,8 @@ def test_access_log_does_not_contain_the_return_url_nonce(ready: Page, app: App)
     ready.wait_for_url(f"{app.url}/enterprises/acme-inc/")
     nonce = str(PortalSession.objects.get().nonce)
 
-    until(lambda: "/portal/returned/…/" in app.said.read_text())
-    assert nonce not in app.said.read_text()
+    wait_until(lambda: "/portal/returned/…/" in app.log_file.read_text())
+    assert nonce not in app.log_file.read_text()
 
 
 def test_page_is_usable_by_keyboard_with_visible_focus(ready: Page) -> None:

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Page, expect
 from enterprises.models import Connection, Enterprise
 from hostapp.models import User
 from sandbox.client import Sandbox
-from tests.browser.app import App, organization, sign_in
-from tests.processes import until
+from tests.browser.app import App, create_organization, sign_in
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def organization_id(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) -> str:
     """The id of Acme's organization; Ada is on Acme's page."""
-    organization_id = organization(sandbox, acme)
+    organization_id = create_organization(sandbox, acme)
     sign_in(page, app.url, ada)
     page.goto(f"{app.url}/enterprises/acme-inc/")
     return organization_id
@@ -27,7 +27,7 @@ def organization_id(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ad
 def test_times_are_shown_in_the_browser_s_time_zone_with_utc_on_hover(
     browser: Browser, app: App, sandbox: Sandbox, acme: Enterprise, ada: User
 ) -> None:
-    organization(sandbox, acme)
+    create_organization(sandbox, acme)
     Enterprise.objects.update(checked_at="2026-05-03T20:00:00Z")
     context = browser.new_context(timezone_id="Asia/Tokyo")
     page = context.new_page()
@@ -43,7 +43,7 @@ def test_times_are_shown_in_the_browser_s_time_zone_with_utc_on_hover(
 def test_unchanged_status_update_keeps_focus_and_announces_nothing(
     app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User
 ) -> None:
-    organization(sandbox, acme)
+    create_organization(sandbox, acme)
     sign_in(page, app.url, ada)
     sandbox.fault("status", status=500, method="GET", path="/organizations/*", times=None)
     page.goto(f"{app.url}/enterprises/acme-inc/")
@@ -93,7 +93,7 @@ def test_check_now_shows_the_result_without_reloading(
 def test_returning_to_the_tab_updates_the_page(page: Page, sandbox: Sandbox, organization_id: str) -> None:
     sandbox.activate_connection(organization_id)
     sandbox.settle()
-    until(lambda: Connection.objects.filter(state="active").exists())
+    wait_until(lambda: Connection.objects.filter(state="active").exists())
     expect(page.get_by_role("region", name="Single Sign-On")).to_contain_text("Not set up")
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 

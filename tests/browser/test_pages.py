@@ -18,7 +18,7 @@ from playwright.sync_api import Page, expect
 from enterprises import changing, errands, history, invitations
 from enterprises.models import Enterprise, Errand, Invitation, Membership
 from hostapp.models import User
-from tests.browser.app import look, sign_in
+from tests.browser.app import check_page, sign_in
 from tests.enterprises.test_access import MATRIX
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -94,7 +94,7 @@ def test_page_shows_its_text_and_is_accessible(
     page.goto(url + path)
 
     expect(page.get_by_role("main")).to_contain_text(words)
-    look(page, name)
+    check_page(page, name)
 
 
 def test_every_page_url_is_tested() -> None:
@@ -123,24 +123,24 @@ def open_invitation(page: Page, url: str, token: str, words: str) -> None:
 
 def test_invitation_for_a_new_user_shows_form_errors(token: str, url: str, page: Page) -> None:
     open_invitation(page, url, token, "You will sign in with new@acme.example")
-    look(page, "join-new")
+    check_page(page, "join-new")
 
     page.get_by_label("Your name").fill("Nora Nielsen")
     for label in ("Password", "The password again"):
         page.get_by_label(label, exact=True).fill("123")
     page.get_by_role("button", name="Join Acme Inc.").click()
     expect(page.get_by_role("main")).to_contain_text("too short")
-    look(page, "join-new-error")
+    check_page(page, "join-new-error")
 
 
 def test_invitation_for_an_existing_user_asks_to_sign_in_first(token: str, url: str, page: Page) -> None:
     account = User.objects.create_user("new@acme.example", "correct horse battery")
     open_invitation(page, url, token, "Sign in")
-    look(page, "join-sign-in")
+    check_page(page, "join-sign-in")
 
     sign_in(page, url, account)
     open_invitation(page, url, token, "invites you as an IT admin")
-    look(page, "join")
+    check_page(page, "join")
 
 
 def test_invitation_for_another_user_names_the_invited_address(
@@ -148,13 +148,13 @@ def test_invitation_for_another_user_names_the_invited_address(
 ) -> None:
     sign_in(page, url, ada)
     open_invitation(page, url, token, "new@acme.example")
-    look(page, "join-other")
+    check_page(page, "join-other")
 
 
 def test_invitation_for_an_inactive_user_says_so(token: str, url: str, page: Page) -> None:
     User.objects.create_user("new@acme.example", "correct horse battery", is_active=False)
     open_invitation(page, url, token, "not active")
-    look(page, "join-inactive")
+    check_page(page, "join-inactive")
 
 
 def test_wrong_password_shows_an_error(ada: User, url: str, page: Page) -> None:
@@ -164,20 +164,20 @@ def test_wrong_password_shows_an_error(ada: User, url: str, page: Page) -> None:
     page.get_by_role("button", name="Sign in").click()
 
     expect(page.get_by_role("main")).to_contain_text("After several wrong tries, wait a quarter of an hour.")
-    look(page, "sign-in-wrong")
+    check_page(page, "sign-in-wrong")
 
 
 def test_password_reset_link_opens_the_form_and_shows_errors(ada: User, url: str, page: Page) -> None:
     uid, token = urlsafe_base64_encode(force_bytes(ada.pk)), default_token_generator.make_token(ada)
     page.goto(f"{url}/account/reset/{uid}/{token}/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Set a password")
-    look(page, "password-reset-confirm")
+    check_page(page, "password-reset-confirm")
 
     page.get_by_label("New password", exact=True).fill("123")
     page.get_by_label("New password confirmation").fill("124")
     page.get_by_role("button", name="Set password").click()
     expect(page.get_by_role("main")).to_contain_text("didn’t match")
-    look(page, "password-reset-confirm-error")
+    check_page(page, "password-reset-confirm-error")
 
 
 def test_form_without_its_csrf_cookie_is_explained(ada: User, url: str, page: Page) -> None:
@@ -188,7 +188,7 @@ def test_form_without_its_csrf_cookie_is_explained(ada: User, url: str, page: Pa
     page.get_by_role("button", name="Sign in").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("This page was open too long")
-    look(page, "open-too-long")
+    check_page(page, "open-too-long")
 
 
 def test_inviting_an_existing_member_shows_an_error(cast: dict[str, User], url: str, page: Page) -> None:
@@ -199,7 +199,7 @@ def test_inviting_an_existing_member_shows_an_error(cast: dict[str, User], url: 
     page.get_by_role("button", name="Invite").click()
 
     expect(page.get_by_role("main")).to_contain_text("belongs to Acme Inc. already")
-    look(page, "members-invite-error")
+    check_page(page, "members-invite-error")
 
 
 def test_removing_a_member_asks_for_confirmation(ada: User, ben: User, url: str, page: Page) -> None:
@@ -207,7 +207,7 @@ def test_removing_a_member_asks_for_confirmation(ada: User, ben: User, url: str,
     page.goto(f"{url}/enterprises/acme-inc/members/")
     page.get_by_role("link", name="Remove ben@acme.example").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Remove Ben Brandt?")
-    look(page, "members-remove")
+    check_page(page, "members-remove")
     page.get_by_role("link", name="Leave it").click()
     expect(page.get_by_role("region", name="People")).to_contain_text("Ben Brandt")
 
@@ -221,18 +221,18 @@ def test_last_it_admin_cannot_be_removed(ada: User, ben: User, url: str, page: P
     sign_in(page, url, ada)
     page.goto(f"{url}/enterprises/acme-inc/members/")
     page.get_by_role("link", name="Remove ada@acme.example").click()
-    look(page, "members-remove-oneself")
+    check_page(page, "members-remove-oneself")
     page.get_by_role("button", name="Remove").click()
 
     expect(page.get_by_role("main")).to_contain_text("is the last IT admin of Acme Inc.")
-    look(page, "members-last-it-admin")
+    check_page(page, "members-last-it-admin")
 
 
 def test_staff_list_without_enterprises_says_so(sam: User, url: str, page: Page) -> None:
     sign_in(page, url, sam)
     page.goto(f"{url}/staff/enterprises/")
     expect(page.get_by_role("main")).to_contain_text("There are none yet.")
-    look(page, "staff-list-empty")
+    check_page(page, "staff-list-empty")
 
 
 def test_provisioning_form_rejects_an_invalid_domain(sam: User, url: str, page: Page) -> None:
@@ -242,7 +242,7 @@ def test_provisioning_form_rejects_an_invalid_domain(sam: User, url: str, page: 
     page.get_by_label("Domains").fill("not a domain")
     page.get_by_role("button", name="Provision").click()
     expect(page.locator("[aria-invalid=true]")).to_have_count(1)
-    look(page, "staff-new-error")
+    check_page(page, "staff-new-error")
 
 
 @pytest.mark.parametrize("state", ["pending", "attention", "deprovisioned", "removed"])
@@ -258,6 +258,6 @@ def test_staff_pages_of_an_enterprise_that_is_not_ready_are_accessible(
         Enterprise.objects.update(organization_id=None, attention=attention if state == "attention" else "")
     sign_in(page, url, sam)
     page.goto(f"{url}/staff/enterprises/acme-inc/")
-    look(page, f"staff-enterprise-{state}")
+    check_page(page, f"staff-enterprise-{state}")
     page.goto(f"{url}/staff/enterprises/")
-    look(page, f"staff-list-{state}")
+    check_page(page, f"staff-list-{state}")

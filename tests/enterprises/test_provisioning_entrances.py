@@ -25,7 +25,7 @@ from outbox.runner import run_due_tasks
 from sandbox.client import Sandbox
 from tests.conftest import signed_in
 from tests.factories import create_organization
-from tests.processes import Manage, until
+from tests.processes import Manage, wait_until
 from tests.webhooks.test_worker import someone_waits_for_a_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,7 +67,7 @@ def test_command_killed_during_a_request_is_completed_by_the_worker(
 ) -> None:
     workos_sandbox.fault("hang", seconds=0.5, **request_)
     process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-    until(lambda: is_fault_used(workos_sandbox))
+    wait_until(lambda: is_fault_used(workos_sandbox))
 
     process.kill()
     process.communicate()
@@ -82,7 +82,7 @@ def test_command_killed_before_enrolling_can_be_run_again(workos_sandbox: Sandbo
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE enterprises_enterprise IN SHARE ROW EXCLUSIVE MODE")
         process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         process.kill()
         process.communicate()
     assert not Enterprise.objects.exists()
@@ -102,7 +102,7 @@ def test_command_killed_before_its_first_request_is_completed_by_the_worker(
     with transaction.atomic():
         Enterprise.objects.select_for_update().get(pk=enterprise.pk)
         process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         process.kill()
         process.communicate()
     assert not workos_sandbox.organizations()
@@ -118,10 +118,10 @@ def test_command_killed_before_it_saves_the_organization_id_is_completed_by_the_
     enterprise = enroll()
     workos_sandbox.fault("hang", seconds=0.5, **CREATE)
     process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-    until(lambda: is_fault_used(workos_sandbox))
+    wait_until(lambda: is_fault_used(workos_sandbox))
     with transaction.atomic():
         Enterprise.objects.select_for_update().get(pk=enterprise.pk)
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         assert len(workos_sandbox.organizations()) == 1
         process.kill()
         process.communicate()
@@ -268,7 +268,7 @@ def test_provision_task_of_a_killed_worker_is_completed_after_its_lease(
     queue.enqueue(TaskKind.PROVISION, enterprise.external_id)
     workos_sandbox.fault("hang", seconds=0.5, **CREATE)
     worker = manage("worker", "--interval", "0.05")
-    until(lambda: is_fault_used(workos_sandbox))
+    wait_until(lambda: is_fault_used(workos_sandbox))
 
     worker.kill()
     worker.communicate()
@@ -285,7 +285,7 @@ def test_worker_provisions_an_enrolled_enterprise(workos_sandbox: Sandbox, manag
     Task.objects.update(due_at=timezone.now())
 
     worker = manage("worker", "--interval", "0.05")
-    until(lambda: not Task.objects.exists())
+    wait_until(lambda: not Task.objects.exists())
     worker.terminate()
     output, _ = worker.communicate(timeout=10)
 
@@ -324,7 +324,7 @@ def test_link_minted_while_its_user_is_removed_is_revoked_too(
         # The request has passed the access check and waits to save its portal session.
         Enterprise.objects.select_for_update().get(pk=acme.pk)
         minting.start()
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         removed_at = timezone.now()
         memberships.remove_member(Membership.objects.get(user=ben), Actor.from_user(ada), removed_at)
         assert run_due_tasks(now=timezone.now()) == {"completed": 1}

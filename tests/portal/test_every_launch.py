@@ -12,11 +12,11 @@ from hostapp.models import User
 from portal import launching
 from portal.models import PortalSession
 from sandbox.client import Sandbox
-from tests.browser.app import organization
+from tests.browser.app import create_organization
 from tests.conftest import signed_in
 from tests.gateway.test_gateway import API
 from tests.portal.test_launch import LINK, PATH
-from tests.processes import Manage, until
+from tests.processes import Manage, wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -93,7 +93,7 @@ def test_rate_limit_ends_after_its_window(
 def test_launch_killed_during_the_workos_call_is_audited_as_cut_off(
     workos_sandbox: Sandbox, manage: Manage, acme: Enterprise, ada: User
 ) -> None:
-    organization(workos_sandbox, acme)
+    create_organization(workos_sandbox, acme)
     workos_sandbox.fault("hang", seconds=30, path="/portal/generate_link")
     process = manage(
         "shell",
@@ -107,7 +107,7 @@ def test_launch_killed_during_the_workos_call_is_audited_as_cut_off(
         "launching.launch(Membership.objects.get(), Intent.SSO, nonce=uuid.uuid4(), reference='0b9d4a36',"
         " client_address='192.0.2.7', now=timezone.now())",
     )
-    until(lambda: not workos_sandbox.request("GET", "faults")["data"])
+    wait_until(lambda: not workos_sandbox.request("GET", "faults")["data"])
     process.kill()
     process.communicate()
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from enterprises.models import Connection, Enterprise
 from tests.deliveries import deliver
-from tests.processes import ROOT, environment, until
+from tests.processes import ROOT, environment, wait_until
 from webhooks import inbox
 from webhooks.models import WebhookEvent
 
@@ -34,7 +34,7 @@ def start_worker() -> "subprocess.Popen[str]":
 
 def wait_for_exit_or_until_nothing_is_due(process: "subprocess.Popen[str]") -> None:
     due = WebhookEvent.objects.exclude(due_at=None)
-    until(lambda: process.poll() is not None or not due.exists())
+    wait_until(lambda: process.poll() is not None or not due.exists())
 
 
 def restart_worker_until_nothing_is_due(*, max_starts: int) -> int:

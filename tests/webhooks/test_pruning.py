@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from enterprises.models import Connection, Enterprise
 from tests.deliveries import deliver
-from tests.processes import Manage, until
+from tests.processes import Manage, wait_until
 from webhooks.chores import Chore, Chores
 from webhooks.inbox import apply_waiting, give_up
 from webhooks.models import WebhookEvent
@@ -155,7 +155,7 @@ def test_worker_prunes_old_events(manage: Manage) -> None:
 
     manage("worker")
 
-    until(lambda: left() == set())
+    wait_until(lambda: left() == set())
 
 
 @pytest.mark.django_db(transaction=True)

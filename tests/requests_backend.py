@@ -1,11 +1,11 @@
-"""Send the real SDK's requests through `requests`, where `responses` intercepts them."""
+"""An HTTP backend for the real SDK that sends through `requests`, where `responses` can intercept it."""
 
 import requests
 import workos
 
 
 class RequestsBackend:
-    """The SDK's documented `HTTPBackend` protocol over `requests`."""
+    """Implements the SDK's `HTTPBackend` protocol with `requests`."""
 
     def __init__(self) -> None:
         self.session = requests.Session()
