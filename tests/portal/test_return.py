@@ -12,7 +12,7 @@ from hostapp.models import User
 from portal import visits
 from portal.models import PortalSession
 from tests.conftest import signed_in
-from tests.portal.test_page import PATH, connection, text
+from tests.portal.test_overview import PATH, connection, text
 
 pytestmark = pytest.mark.django_db
 

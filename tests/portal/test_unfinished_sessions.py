@@ -8,8 +8,8 @@ from django.utils import timezone
 from enterprises.models import Enterprise
 from hostapp.models import User
 from tests.conftest import signed_in
-from tests.portal.test_coming_back import visit
-from tests.portal.test_page import PATH, connection, text
+from tests.portal.test_return import visit
+from tests.portal.test_overview import PATH, connection, text
 
 pytestmark = pytest.mark.django_db
 

@@ -11,8 +11,8 @@ from enterprises.models import Certificate, Enterprise, HistoryEntry, SetupLink
 from hostapp.models import User
 from tests.conftest import ACME_ORGANIZATION, signed_in
 from tests.deliveries import deliver
-from tests.portal.test_coming_back import visit
-from tests.portal.test_page import PATH, connection, text
+from tests.portal.test_return import visit
+from tests.portal.test_overview import PATH, connection, text
 from webhooks.inbox import apply_waiting
 
 pytestmark = pytest.mark.django_db
