@@ -19,34 +19,34 @@ from enterprises.signals import access_ended
 
 def end_access(
     membership: Membership, *, remaining_role: str, username: str, actor: Actor, now: datetime
-) -> bool:
-    """Record that a membership gives less than its `role`: a lower role, or "" for none. False if it is
-    known.
+) -> None:
+    """Announce that a membership gives less than its `role`: a lower role, or "" for none.
 
     Call it in the transaction of the change, with the membership as it was before.
     """
-    grant, is_new = AccessGrant.objects.select_for_update().get_or_create(
+    AccessGrant.objects.update_or_create(
         enterprise_id=membership.enterprise_id,
         user_id=membership.user_id,
         defaults={"username": username, "role": remaining_role},
     )
-    if not is_new:
-        if grant.role == remaining_role:
-            return False
-        grant.role = remaining_role
-        grant.save(update_fields=["role"])
     access_ended.send(sender=Membership, membership=membership, username=username, actor=actor, now=now)
-    return True
 
 
 def end_unattributed_access(
     membership: Membership, *, remaining_role: str, username: str, now: datetime
 ) -> bool:
-    """The same for a change that no action here made: the audit log says that access ended."""
-    if not end_access(
-        membership, remaining_role=remaining_role, username=username, actor=APPLICATION, now=now
-    ):
+    """The same for a change that no action here made, so the audit log says that access ended.
+
+    False if it was announced already, by the action that then saves or deletes the row.
+    """
+    grant = (
+        AccessGrant.objects.select_for_update()
+        .filter(enterprise_id=membership.enterprise_id, user_id=membership.user_id)
+        .first()
+    )
+    if grant and grant.role == remaining_role == "":
         return False
+    end_access(membership, remaining_role=remaining_role, username=username, actor=APPLICATION, now=now)
     append_audit_entry(
         membership.enterprise,
         Action.ACCESS_ENDED,

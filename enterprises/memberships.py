@@ -17,7 +17,7 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
 from enterprises import conf
-from enterprises.access_grants import end_access
+from enterprises.access_grants import end_access, record_grant
 from enterprises.models import Enterprise, Membership, Role
 
 
@@ -63,7 +63,10 @@ def change_role(membership: Membership, role: str, actor: Actor, now: datetime) 
         _require_other_it_admin(current)
         end_access(current, remaining_role=role, username=current.user.get_username(), actor=actor, now=now)
     before, current.role = current.get_role_display(), role
-    current.save(update_fields=["role"])
+    # Past the receivers, which would announce the end of access again.
+    Membership.objects.filter(pk=current.pk).update(role=role)
+    if current.is_it_admin:
+        record_grant(current, username=current.user.get_username())
     append_audit_entry(
         current.enterprise,
         Action.ROLE_CHANGED,

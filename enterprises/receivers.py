@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Model, ProtectedError
-from django.db.models.signals import post_delete, post_save, pre_delete
+from django.db.models.signals import post_delete, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 from django.utils import timezone
 
@@ -16,19 +16,26 @@ from enterprises.signals import access_ended
 from outbox.models import Task
 
 
+@receiver(pre_save, sender=Membership, dispatch_uid="enterprises.membership_saving")
+def end_access_of_demoted_member(instance: Membership, raw: bool = False, **kwargs: Any) -> None:
+    if raw or instance.pk is None or instance.is_it_admin:
+        return
+    before = (
+        Membership.objects.filter(pk=instance.pk, role=Role.IT_ADMIN).select_related("enterprise").first()
+    )
+    if before:
+        access_grants.end_unattributed_access(
+            before,
+            remaining_role=instance.role,
+            username=instance.user.get_username(),
+            now=timezone.now(),
+        )
+
+
 @receiver(post_save, sender=Membership, dispatch_uid="enterprises.membership_saved")
 def update_grant(instance: Membership, raw: bool = False, **kwargs: Any) -> None:
-    if raw or not instance.user.is_active:
-        return
-    username = instance.user.get_username()
-    grant = AccessGrant.objects.filter(enterprise=instance.enterprise_id, user_id=instance.user_id).first()
-    if grant and grant.role == Role.IT_ADMIN and not instance.is_it_admin:
-        before = Membership(enterprise=instance.enterprise, user=instance.user, role=grant.role)
-        access_grants.end_unattributed_access(
-            before, remaining_role=instance.role, username=username, now=timezone.now()
-        )
-    elif grant is None or grant.role != instance.role:
-        access_grants.record_grant(instance, username=username)
+    if not raw and instance.user.is_active:
+        access_grants.record_grant(instance, username=instance.user.get_username())
 
 
 @receiver(pre_delete, sender=Membership, dispatch_uid="enterprises.membership_deleting")
@@ -52,8 +59,7 @@ def update_grants_of_user(
         return
     for membership in Membership.objects.filter(user=instance.pk).select_related("enterprise"):
         if instance.is_active:
-            membership.user = instance
-            update_grant(membership)
+            access_grants.record_grant(membership, username=instance.get_username())
         else:
             access_grants.end_unattributed_access(
                 membership, remaining_role="", username=instance.get_username(), now=timezone.now()

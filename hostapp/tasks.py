@@ -13,8 +13,12 @@ from enterprises import (
 )
 from enterprises.tasks import TaskKind, enterprise_task
 from outbox.handlers import PeriodicJob, Step, TaskHandler
+from portal import launches, link_revocation
+from portal import tasks as portal_tasks
+from portal.setup_links import revoking
+from webhooks import inbox
 
-TASKS: Mapping[str, TaskHandler] = {
+TASKS: dict[str, TaskHandler] = {
     TaskKind.PROVISION: TaskHandler("Provision", enterprise_task(provisioning.run_provisioning)),
     TaskKind.RECONCILE: TaskHandler("Reconcile with WorkOS", enterprise_task(reconcile.run_reconcile)),
     TaskKind.NOTIFY_STATE: TaskHandler(
@@ -33,6 +37,12 @@ TASKS: Mapping[str, TaskHandler] = {
         "Delete the organization", enterprise_task(lifecycle.delete_organization)
     ),
     TaskKind.SEND_INVITATION: TaskHandler("Send an invitation", enterprise_task(invitations.send_invitation)),
+    portal_tasks.REVOKE_PORTAL_LINKS: TaskHandler(
+        "Revoke portal links", enterprise_task(link_revocation.run_portal_link_revocation)
+    ),
+    portal_tasks.REVOKE_SETUP_LINK: TaskHandler(
+        "Revoke a setup link", enterprise_task(revoking.run_setup_link_revocation)
+    ),
 }
 
 STEPS: Mapping[str, Step] = {}

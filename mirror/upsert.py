@@ -82,6 +82,32 @@ def upsert(kind_name: str, observations: Sequence[Observed]) -> Upserted:
     )
 
 
+def update_names(names: Sequence[tuple[str, str, datetime]]) -> set[str]:
+    """Write newer names of organizations, each with its time. Returns the ids of those that changed."""
+    newest: dict[str, tuple[str, datetime]] = {}
+    for organization_id, name, as_of in names:
+        if organization_id not in newest or as_of > newest[organization_id][1]:
+            newest[organization_id] = name, as_of
+    with connection.cursor() as cursor:
+        # Locked in the order of _lock_organizations.
+        cursor.execute(
+            "UPDATE mirror_organization AS stored SET name = new.name, as_of = new.as_of"
+            " FROM (SELECT stored.organization_id, new.name, new.as_of, stored.name AS previous_name"
+            " FROM mirror_organization stored"
+            " JOIN unnest(%s::text[], %s::text[], %s::timestamptz[]) AS new (organization_id, name, as_of)"
+            " ON stored.organization_id = new.organization_id AND stored.as_of < new.as_of"
+            " ORDER BY stored.organization_id FOR NO KEY UPDATE OF stored) AS new"
+            " WHERE stored.organization_id = new.organization_id AND stored.as_of < new.as_of"
+            " RETURNING stored.organization_id, new.previous_name <> new.name",
+            [
+                list(newest),
+                [name for name, _ in newest.values()],
+                [as_of for _, as_of in newest.values()],
+            ],
+        )
+        return {organization_id for organization_id, is_changed in cursor.fetchall() if is_changed}
+
+
 def close_organizations(deleted: Sequence[tuple[str, datetime]], *, now: datetime) -> Upserted:
     """Organizations were deleted at WorkOS, each at a time; their objects are deleted with them.
 

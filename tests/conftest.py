@@ -19,6 +19,7 @@ from sandbox.client import Sandbox
 from tests import processes
 from tests.browser import chromium
 from tests.edge import RequestsBackend
+from tests.factories import create_enterprise
 from tests.processes import Manage
 
 # The organization of every recorded event in tests/webhooks/events.
@@ -28,12 +29,12 @@ BIRCH_ORGANIZATION = "org_01BIRCHAAAAAAAAAAAAAAAAAAA"
 
 @pytest.fixture
 def acme(db: None) -> Enterprise:
-    return Enterprise.objects.create(name="Acme Inc.", slug="acme-inc", organization_id=ACME_ORGANIZATION)
+    return create_enterprise("Acme Inc.", "acme-inc", ACME_ORGANIZATION)
 
 
 @pytest.fixture
 def birch(db: None) -> Enterprise:
-    return Enterprise.objects.create(name="Birch Ltd", slug="birch-ltd", organization_id=BIRCH_ORGANIZATION)
+    return create_enterprise("Birch Ltd", "birch-ltd", BIRCH_ORGANIZATION)
 
 
 def _create_user(email: str, name: str, **fields: bool) -> User:

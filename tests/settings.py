@@ -26,4 +26,4 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # Serve static files from the apps: the tests do not run collectstatic.
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
 # Tests empty their tables. Everywhere else, the database refuses to empty the audit log.
-DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c history.may_be_emptied=on"  # type: ignore[index]
+DATABASES["default"].setdefault("OPTIONS", {})["options"] = "-c audit_log.may_be_truncated=on"  # type: ignore[index]

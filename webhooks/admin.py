@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from enterprises.admin import Shown
+from audit.admin import ReadOnlyAdmin
 from webhooks import inspection, replay
 from webhooks.handlers import HANDLERS
 from webhooks.models import Reason, RefusalCount, RefusalSample, Secret, WebhookEvent
@@ -18,7 +18,7 @@ from webhooks.refusals import NEXT_STEP
 _AT_ONCE = 1000
 
 
-class ShownOfMany(Shown):
+class ShownOfMany(ReadOnlyAdmin):
     # To count a million rows for a number on the page is not worth it.
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
@@ -64,7 +64,7 @@ class WebhookEventAdmin(ShownOfMany):
 
     @admin.display(description="Why")
     def reason(self, event: WebhookEvent) -> str:
-        return event.error[:120] or event.effects_error[:120]
+        return event.error[:120]
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("webhooks.change_webhookevent")
@@ -85,7 +85,7 @@ class WebhookEventAdmin(ShownOfMany):
         if "confirmed" in request.POST:
             report = replay.replay(chosen, now=now)
             done = "; ".join(f"{count} {way}" for way, count in replay.counted(report))
-            self.message_user(request, f"Applied again: {done}. No mail was sent again.")
+            self.message_user(request, f"Applied again: {done}.")
             return None
         context = {
             **self.admin_site.each_context(request),

@@ -10,7 +10,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from webhooks import effects, inbox, pruning
+from webhooks import inbox, pruning
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,6 @@ class Chores:
 
     def __init__(self) -> None:
         self.all = [
-            Chore("events whose effects were carried out", 0.5, lambda now: effects.carry_out(now=now)),
             Chore("events that waited too long for an organization", 3600, inbox.give_up),
             Chore("old events forgotten", 86_400, _prune),
         ]

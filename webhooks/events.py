@@ -1,10 +1,10 @@
-"""An event as handlers and effects see it: the same from a webhook, a replay or the Events API."""
+"""An event as handlers see it: the same from a webhook, a replay or the Events API."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from enterprises import objects
+from mirror.times import parse_time
 
 
 class Missing(ValueError):
@@ -30,17 +30,8 @@ class Event:
             raise Missing(f"data.{'.'.join(path)} is missing")
         return found
 
-    def number(self, *path: str) -> int | None:
-        found = self._find(path)
-        return found if isinstance(found, int) and not isinstance(found, bool) else None
-
     def time(self, *path: str) -> datetime | None:
-        return objects.time(self._find(path))
-
-    def version(self, of: dict[str, Any] | None = None) -> dict[str, Any]:
-        """When the object in `data` (or the nested one given) was as it says, as `facts` compares it."""
-        told = objects.time((self.data if of is None else of).get("updated_at"))
-        return {"as_of": told or self.happened_at, "as_of_event": self.event_id}
+        return parse_time(self._find(path))
 
     def _find(self, path: tuple[str, ...]) -> object:
         found: object = self.data

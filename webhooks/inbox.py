@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from django.db import connection, transaction
+from django.utils import timezone
 
-from webhooks.effects import EFFECTS
 from webhooks.events import Event
 from webhooks.handlers import HANDLERS, Handler, Outcome
 from webhooks.models import WebhookEvent
@@ -63,7 +63,7 @@ def _release(now: datetime) -> None:
         cursor.execute(
             "UPDATE webhooks_webhookevent SET due_at = %s, organization_id = '' WHERE id IN"
             " (SELECT waiting.id FROM webhooks_webhookevent waiting"
-            " JOIN enterprises_enterprise known ON known.organization_id = waiting.organization_id"
+            " JOIN mirror_organization known ON known.organization_id = waiting.organization_id"
             " WHERE waiting.organization_id <> '' LIMIT 5000 FOR UPDATE OF waiting SKIP LOCKED)",
             [now],
         )
@@ -86,8 +86,6 @@ def _work(claimed: dict[int, int], now: datetime) -> Counter[str]:
                 settle(event, outcome, now)
                 if event in fatal:
                     event.due_at = None
-                if event.status == Status.APPLIED and EFFECTS.get(name):
-                    event.effects_due_at = now
             write(events)
         outcomes.update(event.status for event in events)
     return outcomes
@@ -113,7 +111,7 @@ def apply(handler: Handler | None, events: Sequence[WebhookEvent]) -> list[Appli
         return [(event, Outcome("ignored", "Nothing is to be done about it.")) for event in events]
     try:
         with transaction.atomic():
-            return list(zip(events, handler([as_told(event) for event in events]), strict=True))
+            return list(zip(events, handler([as_told(event) for event in events], timezone.now()), strict=True))
     except Exception as error:
         if len(events) > 1:
             return [pair for event in events for pair in apply(handler, [event])]
@@ -156,7 +154,6 @@ _SETTLED = {
     "due_at": "timestamptz",
     "unfinished": "int",
     "applied_at": "timestamptz",
-    "effects_due_at": "timestamptz",
 }
 
 

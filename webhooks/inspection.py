@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, models
+from django.db import connection
 from django.db.models import Count, Min, Q, Sum
 
 from webhooks.models import Reason, RefusalCount, RefusalSample, Secret, WebhookEvent
@@ -54,7 +54,6 @@ class Inspection:
     waiting: int
     oldest_due_at: datetime | None
     outcomes: list[Outcome]
-    effects_left: int
     secrets: list[SecretUse]
     # Median of our clock less WorkOS's, in seconds, over the newest verified deliveries; None without any.
     clock_seconds: float | None
@@ -69,7 +68,6 @@ class Inspection:
 def inspect(*, secret_names: Sequence[str], tolerance: timedelta, now: datetime) -> Inspection:
     waiting = WebhookEvent.objects.filter(due_at__lte=now).aggregate(n=Count("pk"), oldest=Min("due_at"))
     outcomes = _outcomes(now)
-    effects_left = effects_given_up().count()
     clock = _clock()
     attention = []
     if waiting["oldest"] and now - waiting["oldest"] > _BEHIND:
@@ -79,11 +77,6 @@ def inspect(*, secret_names: Sequence[str], tolerance: timedelta, now: datetime)
     if left := WebhookEvent.objects.filter(status="failed", due_at=None).count():
         attention.append(
             f"{left} failed events are left for you. Mend the cause, then `manage.py replay_events --failed`."
-        )
-    if effects_left:
-        attention.append(
-            f"{effects_left} events were applied, but an effect of theirs (such as a mail) was given up. The "
-            "Django admin shows which, and why."
         )
     if clock is not None and abs(clock) > tolerance.total_seconds() * _CLOCK_WARNS_AT:
         attention.append(
@@ -95,7 +88,6 @@ def inspect(*, secret_names: Sequence[str], tolerance: timedelta, now: datetime)
         waiting=waiting["n"],
         oldest_due_at=waiting["oldest"],
         outcomes=outcomes,
-        effects_left=effects_left,
         secrets=secrets(secret_names, now),
         clock_seconds=clock,
         refusals=refusals(now),
@@ -114,11 +106,6 @@ def _outcomes(now: datetime) -> list[Outcome]:
         rows = cursor.fetchall()
     ids = dict(WebhookEvent.objects.filter(pk__in=[row[3] for row in rows]).values_list("pk", "event_id"))
     return [Outcome(status, reason, count, ids.get(newest, "")) for status, reason, count, newest in rows]
-
-
-def effects_given_up() -> "models.QuerySet[WebhookEvent]":
-    given_up: models.QuerySet[WebhookEvent] = WebhookEvent.objects.filter(effects_due_at=None)
-    return given_up.exclude(effects_error="")
 
 
 def _clock() -> float | None:

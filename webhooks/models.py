@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.db import connection, models
 from django.db.models import F, Q
 
-from enterprises.objects import time
+from mirror.times import parse_time
 from webhooks.receiving import Received
 
 # A claimed event is another worker's again after this, doubled each time: the worker that had it is gone, or
@@ -24,15 +24,14 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO webhooks_webhookevent (event_id, event, issued_at, created_at, received_at,"
-                " payload, secret_name, status, error, attempts, unfinished, due_at, organization_id,"
-                " effects_attempts, effects_error)"
-                " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, 'waiting', '', 0, 0, %s, '', 0, '')"
+                " payload, secret_name, status, error, attempts, unfinished, due_at, organization_id)"
+                " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, 'waiting', '', 0, 0, %s, '')"
                 " ON CONFLICT (event_id) DO NOTHING",
                 [
                     received.event_id,
                     received.event,
                     received.issued_at,
-                    time(received.payload.get("created_at")),
+                    parse_time(received.payload.get("created_at")),
                     received_at,
                     json.dumps(received.payload),
                     received.secret_name,
@@ -101,13 +100,6 @@ class WebhookEvent(models.Model):
         max_length=64, blank=True, help_text="The organization it waits for, which we do not know yet."
     )
     applied_at = models.DateTimeField(null=True)
-    # What is done after it was applied, outside: see webhooks.effects.
-    effects_due_at = models.DateTimeField(
-        null=True,
-        help_text="When its effects (such as a mail) are carried out; empty when none are left.",
-    )
-    effects_attempts = models.PositiveIntegerField(default=0)
-    effects_error = models.TextField(blank=True, help_text="Why an effect was not carried out.")
 
     objects: ClassVar = WebhookEventQuerySet.as_manager()
 
@@ -133,14 +125,6 @@ class WebhookEvent(models.Model):
             models.Index(
                 fields=["organization_id"], condition=~Q(organization_id=""), name="webhook_event_waits_for"
             ),
-            # Serves the worker's look for effects to carry out.
-            models.Index(
-                fields=["effects_due_at"],
-                condition=Q(effects_due_at__isnull=False),
-                name="webhook_event_effects",
-            ),
-            # Serves inspect_webhooks: those whose effects were given up.
-            models.Index(fields=["id"], condition=~Q(effects_error=""), name="webhook_event_effects_left"),
             # Serves the admin's filter, inspect_webhooks and replay --failed. Applied ones are not in it.
             models.Index(
                 fields=["status", "id"], condition=~Q(status="applied"), name="webhook_event_status"

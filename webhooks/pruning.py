@@ -19,9 +19,9 @@ FORGOTTEN = Q(status="applied") | Q(status="stale") | Q(status="ignored")
 
 
 def old_events(*, days: int, now: datetime) -> "models.QuerySet[WebhookEvent]":
-    """Those that are done with: never waiting or failed ones, nor any whose effects are still to come."""
+    """Those that are done with: never waiting or failed ones."""
     old: models.QuerySet[WebhookEvent] = WebhookEvent.objects.filter(
-        FORGOTTEN, received_at__lt=now - timedelta(days=days), effects_due_at=None
+        FORGOTTEN, received_at__lt=now - timedelta(days=days)
     )
     return old.order_by("received_at")
 

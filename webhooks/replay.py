@@ -1,4 +1,4 @@
-"""Apply events again: first what would change, then the change. Effects (mails) are not repeated."""
+"""Apply events again: first what would change, then the change."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,8 @@ from typing import Any
 
 from django.db import models, transaction
 
-from enterprises import facts
+from enterprises.description import describe_enterprises
+from mirror.description import describe_objects
 from webhooks import inbox
 from webhooks.handlers import HANDLERS
 from webhooks.models import WebhookEvent
@@ -65,7 +66,7 @@ def _replay(chosen: "models.QuerySet[WebhookEvent]", now: datetime) -> Report:
     subjects: set[str] = set()
     for events in _in_order(chosen):
         new = {subject for event in events for subject in _subjects(event.payload["data"])} - subjects
-        before |= facts.describe(new)
+        before |= _describe(new)
         subjects |= new
         for name, group in groupby(events, key=lambda event: event.event):
             same = list(group)
@@ -79,8 +80,13 @@ def _replay(chosen: "models.QuerySet[WebhookEvent]", now: datetime) -> Report:
                     event.due_at = None
                 report.events.append(Replayed(event.event_id, name, held, event.status, event.error))
             inbox.write(same)
-    report.changes = _changes(before, facts.describe(subjects))
+    report.changes = _changes(before, _describe(subjects))
     return report
+
+
+def _describe(ids: Iterable[str]) -> dict[str, dict[str, str]]:
+    wanted = list(ids)
+    return describe_enterprises(wanted) | describe_objects(wanted)
 
 
 def _in_order(chosen: "models.QuerySet[WebhookEvent]") -> Iterator[list[WebhookEvent]]:

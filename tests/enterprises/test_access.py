@@ -12,9 +12,10 @@ from django.test import Client, RequestFactory
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from enterprises.addresses import client_address
-from enterprises.models import Enterprise, Invitation, Membership, SetupLink
+from audit.actor import client_ip_of
+from enterprises.models import Enterprise, Invitation, Membership
 from hostapp.models import User
+from portal.models import SetupLink
 from tests.conftest import signed_in
 from tests.gateway.test_gateway import API
 
@@ -46,14 +47,14 @@ MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
     "password_reset_confirm": ("get", {"uidb64": "MQ", "token": "no-token"}, (302,) * 6),
     "password_reset_complete": ("get", {}, PUBLIC),
     "enterprise": ("get", ACME, MEMBERS),
-    "enterprise_status": ("get", ACME, MEMBERS),
-    "open_portal": ("post", ACME | {"intent": "sso"}, (302, 404, 403, 303, 404, 404)),
-    "portal_returned": ("get", ACME | {"nonce": uuid.UUID(int=1)}, (302, 404, 302, 302, 404, 404)),
-    "portal_finished": ("get", ACME | {"nonce": uuid.UUID(int=1)}, (302, 404, 302, 302, 404, 404)),
-    "check_now": ("post", ACME, IT_ADMINS_DO),
-    "setup_links": ("get", ACME, (302, 404, 403, 200, 200, 404)),
-    "setup_link_resend": ("post", ACME | {"pk": 1}, (302, 404, 403, 302, 302, 404)),
-    "setup_link_revoke": ("post", ACME | {"pk": 1}, (302, 404, 403, 302, 302, 404)),
+    "portal:status": ("get", ACME, MEMBERS),
+    "portal:launch": ("post", ACME | {"intent": "sso"}, (302, 404, 403, 303, 404, 404)),
+    "portal:returned": ("get", ACME | {"nonce": uuid.UUID(int=1)}, (302, 404, 302, 302, 404, 404)),
+    "portal:finished": ("get", ACME | {"nonce": uuid.UUID(int=1)}, (302, 404, 302, 302, 404, 404)),
+    "portal:check_now": ("post", ACME, IT_ADMINS_DO),
+    "portal:setup_links": ("get", ACME, (302, 404, 403, 200, 200, 404)),
+    "portal:setup_link_resend": ("post", ACME | {"pk": 1}, (302, 404, 403, 302, 302, 404)),
+    "portal:setup_link_revoke": ("post", ACME | {"pk": 1}, (302, 404, 403, 302, 302, 404)),
     "members": ("get", ACME, MEMBERS),
     "invite": ("post", ACME, IT_ADMINS),
     "resend_invitation": ("post", ACME | {"number": 1}, IT_ADMINS_DO),
@@ -61,15 +62,15 @@ MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
     "change_role": ("post", ACME | {"number": 1, "role": "it_admin"}, IT_ADMINS_DO),
     "remove_member": ("post", ACME | {"number": 1}, IT_ADMINS_DO),
     "history": ("get", ACME, IT_ADMINS),
-    "history_export": ("get", ACME, IT_ADMINS),
+    "enterprises:activity_export": ("get", ACME, IT_ADMINS),
     "join": ("get", {}, (404,) * 6),
     "invitation": ("get", {"token": "no-token"}, (302,) * 6),
-    "staff_enterprises": ("get", {}, STAFF),
-    "staff_provision": ("get", {}, STAFF),
-    "staff_enterprise": ("get", ACME, STAFF),
-    "staff_provision_again": ("post", ACME, STAFF_DO),
-    "staff_deprovision": ("post", ACME | {"typed": "acme-inc"}, STAFF_DO),
-    "receive_webhook": ("post", {}, (400,) * 6),
+    "staff:customers": ("get", {}, STAFF),
+    "staff:provision": ("get", {}, STAFF),
+    "staff:customer": ("get", ACME, STAFF),
+    "staff:provision_again": ("post", ACME, STAFF_DO),
+    "staff:deprovision": ("post", ACME | {"typed": "acme-inc"}, STAFF_DO),
+    "webhooks:receive": ("post", {}, (400,) * 6),
 }
 
 
@@ -203,4 +204,4 @@ def test_forwarded_client_ip_is_trusted_only_from_trusted_proxies(
     settings.TRUSTED_PROXIES = [ipaddress.ip_network(one) for one in proxies]
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
 
-    assert client_address(rf.get("/", headers=headers, REMOTE_ADDR=peer)) == client
+    assert client_ip_of(rf.get("/", headers=headers, REMOTE_ADDR=peer)) == client

@@ -9,32 +9,35 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from enterprises import history
-from enterprises.models import (
-    Certificate,
-    Connection,
-    Directory,
-    Enterprise,
-    Errand,
-    Invitation,
-    Membership,
-    OrganizationDomain,
-)
+from audit.actions import Action
+from audit.actor import COMMAND_LINE
+from audit.log import append_audit_entry
+from enterprises.models import Enterprise, Invitation, Membership
+from enterprises.tasks import TaskKind
 from hostapp.models import User
+from outbox import queue
+from outbox.models import Task
 from tests.conftest import signed_in
+from tests.factories import (
+    create_certificate,
+    create_connection,
+    create_directory,
+    create_domain,
+    create_enterprise,
+)
 from tests.gateway.test_gateway import API
 
 pytestmark = pytest.mark.django_db
 
 LISTS = [
-    "enterprise",
+    "portal:overview",
     "connection",
     "directory",
     "organizationdomain",
     "certificate",
-    "errand",
+    "task",
     "historyentry",
-    "invitation",
+    "enterprises:invitation",
     "membership",
 ]
 
@@ -49,20 +52,14 @@ def client(sam: User) -> Client:
 def create_rows(first: int, last: int) -> None:
     now = timezone.now()
     for number in range(first, last):
-        enterprise = Enterprise.objects.create(
-            name=f"Company {number}", slug=f"company-{number}", organization_id=f"org_{number}"
-        )
+        enterprise = create_enterprise(f"Company {number}", f"company-{number}", f"org_{number}")
         user = User.objects.create(email=f"person{number}@acme.example")
         Membership.objects.create(enterprise=enterprise, user=user, role="it_admin")
-        Connection.objects.create(enterprise=enterprise, connection_id=number, state="active", as_of=now)
-        Directory.objects.create(enterprise=enterprise, directory_id=number, state="active", as_of=now)
-        Certificate.objects.create(
-            enterprise=enterprise, key=number, connection_id=number, renewal_required=True, as_of=now
-        )
-        OrganizationDomain.objects.create(
-            enterprise=enterprise, domain_id=number, domain=f"{number}.example", state="verified", as_of=now
-        )
-        Errand.objects.record(Errand.Kind.RENAME, enterprise=enterprise)
+        create_connection(enterprise, connection_id=number)
+        create_directory(enterprise, directory_id=number)
+        create_certificate(enterprise, connection_id=number)
+        create_domain(enterprise, domain_id=number, domain=f"{number}.example")
+        queue.enqueue(TaskKind.PUSH_NAME, enterprise.external_id)
         Invitation.objects.create(
             enterprise=enterprise,
             email=f"guest{number}@acme.example",
@@ -71,7 +68,7 @@ def create_rows(first: int, last: int) -> None:
             invited_at=now,
             expires_at=now + timedelta(days=30),
         )
-        history.record(enterprise, deed=history.Deed.RENAMED, who="somebody", at=now)
+        append_audit_entry(enterprise, Action.RENAMED, COMMAND_LINE, now)
 
 
 def test_query_count_of_a_list_does_not_grow_with_its_rows(client: Client) -> None:
@@ -150,7 +147,7 @@ def test_reconcile_action_enqueues_tasks_for_state_name_and_domains(
         "/admin/enterprises/enterprise/", {"action": "reconcile", "_selected_action": [acme.pk]}, follow=True
     )
 
-    assert sorted(Errand.objects.values_list("enterprise__slug", "kind", "key")) == [
+    assert sorted(Task.objects.values_list("enterprise__slug", "kind", "key")) == [
         ("acme-inc", "push_domain", "acme.example"),
         ("acme-inc", "refresh", ""),
         ("acme-inc", "rename", ""),

@@ -10,9 +10,14 @@ import pytest
 from django.core.management import CommandError, call_command, load_command_class
 from django.utils import timezone
 
-from enterprises import errands, gateway, history
-from enterprises.models import Enterprise, Errand, Invitation, Membership
+import gateway
+from audit.log import audit_entries_for
+from enterprises.models import Enterprise, Invitation, Membership
+from enterprises.tasks import TaskKind
 from hostapp.models import User
+from outbox import queue
+from outbox.models import Task
+from outbox.runner import run_due_tasks
 from sandbox.client import Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -142,7 +147,9 @@ def dashboard(workos_sandbox: Sandbox) -> Callable[..., str]:
     """Create an Organization as the WorkOS Dashboard does, and return its id."""
 
     def make(name: str = "Acme at WorkOS", external_id: str | None = None) -> str:
-        organization = gateway.get_client().organizations.create_organization(name=name, external_id=external_id)
+        organization = gateway.get_client().organizations.create_organization(
+            name=name, external_id=external_id
+        )
         return str(organization.id)
 
     return make
@@ -169,7 +176,7 @@ def test_link_command_links_a_dashboard_organization_after_confirmation(
     enterprise = Enterprise.objects.get()
     assert (enterprise.organization_id, enterprise.environment) == (organization_id, "test")
     assert workos_sandbox.organizations()[0]["external_id"] == str(enterprise.external_id)
-    assert history.of(enterprise).get().deed == "linked"
+    assert audit_entries_for(enterprise).get().action == "linked"
     # Running the command again is harmless.
     assert run_command_as_json(*arguments, "--yes")["organization_id"] == organization_id
 
@@ -196,7 +203,7 @@ def test_deprovision_command_requires_the_slug_as_confirmation(workos_sandbox: S
     assert command_error("deprovision_enterprise", "nobody").returncode == 1
 
     report = run_command_as_json("deprovision_enterprise", "acme-inc", "--confirm", "acme-inc")
-    errands.run_due(now=timezone.now())
+    run_due_tasks(now=timezone.now())
 
     assert report["state"] == "deprovisioned"
     assert not workos_sandbox.organizations()
@@ -206,8 +213,8 @@ def test_list_and_show_commands_report_state_and_next_step(
     acme: Enterprise, birch: Enterprise, ada: User
 ) -> None:
     Enterprise.objects.filter(pk=birch.pk).update(organization_id=None, attention="A reason.")
-    Errand.objects.record(Errand.Kind.PROVISION, enterprise=birch)
-    Errand.objects.update(error="Why not.", attempts=3)
+    queue.enqueue(TaskKind.PROVISION, birch.external_id)
+    Task.objects.update(error="Why not.", attempts=3)
 
     assert [one["slug"] for one in run_command_as_json("list_enterprises")] == ["acme-inc", "birch-ltd"]
     assert [one["slug"] for one in run_command_as_json("list_enterprises", "--state", "needs_attention")] == [

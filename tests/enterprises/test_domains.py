@@ -2,7 +2,7 @@
 
 import pytest
 
-from enterprises.domains import InvalidDomain, normalise
+from enterprises.domains import InvalidDomain, normalise_domain
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,8 @@ from enterprises.domains import InvalidDomain, normalise
     ],
 )
 def test_domain_is_normalized_to_one_form(typed: str, domain: str) -> None:
-    assert normalise(typed) == domain
-    assert normalise(domain) == domain
+    assert normalise_domain(typed) == domain
+    assert normalise_domain(domain) == domain
 
 
 @pytest.mark.parametrize(
@@ -28,10 +28,10 @@ def test_domain_is_normalized_to_one_form(typed: str, domain: str) -> None:
 )
 def test_invalid_domain_is_rejected(typed: str) -> None:
     with pytest.raises(InvalidDomain, match="not a domain name"):
-        normalise(typed)
+        normalise_domain(typed)
 
 
 @pytest.mark.parametrize("typed", ["gmail.com", "www.GMAIL.com", "outlook.com"])
 def test_public_mail_provider_is_rejected_with_its_reason(typed: str) -> None:
     with pytest.raises(InvalidDomain, match="public mail provider"):
-        normalise(typed)
+        normalise_domain(typed)

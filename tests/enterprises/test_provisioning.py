@@ -12,8 +12,9 @@ from django.core.management import CommandError, call_command
 
 import gateway
 from enterprises import provisioning
-from enterprises.models import Enterprise, Membership, OrganizationDomain
+from enterprises.models import Enterprise, Membership
 from hostapp.models import User
+from mirror.models import OrganizationDomain
 from tests.gateway.test_gateway import API, organization
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 
 from enterprises.models import Certificate, Connection, Directory, Enterprise, OrganizationDomain
-from webhooks import inspection, replay
+from webhooks import replay
 from webhooks.models import WebhookEvent
 from webhooks.pruning import old_events
 
@@ -17,15 +17,13 @@ ROWS = 1_000_000
 
 _EVENTS = """
 INSERT INTO webhooks_webhookevent (event_id, event, issued_at, received_at, payload, secret_name, status,
-    error, attempts, unfinished, due_at, organization_id, applied_at, effects_due_at, effects_attempts,
-    effects_error)
+    error, attempts, unfinished, due_at, organization_id, applied_at)
 SELECT 'event_' || n, CASE WHEN n %% 1000 = 0 THEN 'connection.activated' ELSE 'dsync.user.updated' END,
     at, at, '{"data": {}}', 'current',
     CASE WHEN n %% 5000 = 0 THEN 'failed' WHEN n %% 5000 = 1 THEN 'waiting' WHEN n %% 50 = 2 THEN 'ignored'
         WHEN n %% 50 = 3 THEN 'stale' ELSE 'applied' END, '', 1,
     CASE WHEN n %% 50000 = 1 THEN 1 ELSE 0 END,
-    CASE WHEN n %% 5000 = 1 THEN at END, CASE WHEN n %% 10000 = 7 THEN 'org_' || n ELSE '' END, at,
-    CASE WHEN n %% 10000 = 9 THEN at END, 0, ''
+    CASE WHEN n %% 5000 = 1 THEN at END, CASE WHEN n %% 10000 = 7 THEN 'org_' || n ELSE '' END, at
 FROM (SELECT n, now() - interval '100 days' * (1 - n / 1000000.0) AS at FROM generate_series(1, %s) n) numbers
 """
 
@@ -76,10 +74,6 @@ DUE = WebhookEvent.objects.due(NOW)
 QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
     "the worker's next batch": (DUE.filter(unfinished=0)[:500], "webhook_event_due"),
     "the worker's next suspect": (DUE.filter(unfinished__gt=0)[:1], "webhook_event_suspect"),
-    "the next effect": (
-        WebhookEvent.objects.filter(effects_due_at__lte=NOW).order_by("effects_due_at")[:1],
-        "webhook_event_effects",
-    ),
     "events that waited too long": (
         WebhookEvent.objects.filter(received_at__lt=NOW - timedelta(days=30)).exclude(organization_id=""),
         "webhook_event_waits_for",
@@ -106,7 +100,6 @@ QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
         WebhookEvent.objects.filter(status="failed", due_at=None),
         "webhook_event_status",
     ),
-    "effects given up": (inspection.effects_given_up(), "webhook_event_effects_left"),
     "clock offset of the newest deliveries": (
         WebhookEvent.objects.exclude(secret_name="").order_by("-id")[:500],
         "webhooks_webhookevent_pkey",

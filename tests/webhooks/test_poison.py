@@ -1,16 +1,15 @@
-"""Events and effects that kill the process that takes them."""
+"""Events that kill the process that takes them."""
 
 import subprocess
 import sys
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.db import transaction
 from django.utils import timezone
 
 from enterprises.models import Connection, Enterprise
-from tests.deliveries import deliver, payload
+from tests.deliveries import deliver
 from tests.processes import ROOT, environment, until
 from webhooks import inbox
 from webhooks.models import WebhookEvent
@@ -22,27 +21,28 @@ def deliver_deadly_event(event_id: str, name: str = "poison") -> None:
     deliver({"id": event_id, "event": "test.deadly", "data": {"name": name}})
 
 
-def start_worker(mailbox: Path) -> "subprocess.Popen[str]":
+def start_worker() -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "manage.py", "worker", "--interval", "0.05"],
         cwd=ROOT,
-        env={
-            **environment(),
-            "DJANGO_SETTINGS_MODULE": "tests.webhooks.poison_settings",
-            "TEST_MAILBOX": str(mailbox),
-        },
+        env={**environment(), "DJANGO_SETTINGS_MODULE": "tests.webhooks.poison_settings"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
-def kept_up(mailbox: Path, done: "object", *, starts: int) -> int:
-    """Restart the worker whenever it dies, as a supervisor does, until `done()`; return how often it died."""
-    for deaths in range(starts):
-        process = start_worker(mailbox)
+def wait_for_exit_or_until_nothing_is_due(process: "subprocess.Popen[str]") -> None:
+    due = WebhookEvent.objects.exclude(due_at=None)
+    until(lambda: process.poll() is not None or not due.exists())
+
+
+def restart_worker_until_nothing_is_due(*, max_starts: int) -> int:
+    """Restart the worker whenever it dies, as a supervisor does. Return how often it died."""
+    for deaths in range(max_starts):
+        process = start_worker()
         try:
-            until(lambda: process.poll() is not None or done())  # type: ignore[operator]  # noqa: B023
+            wait_for_exit_or_until_nothing_is_due(process)
         finally:
             alive = process.poll() is None
             if alive:
@@ -52,20 +52,15 @@ def kept_up(mailbox: Path, done: "object", *, starts: int) -> int:
             return deaths
         # Events that the worker had claimed are retried with a delay: make them due now.
         WebhookEvent.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
-        WebhookEvent.objects.filter(effects_due_at__isnull=False).update(effects_due_at=timezone.now())
-    raise AssertionError(f"the worker died {starts} times")
+    raise AssertionError(f"the worker died {max_starts} times")
 
 
-def test_event_that_kills_its_worker_is_quarantined_and_all_others_are_applied(
-    acme: Enterprise, tmp_path: Path
-) -> None:
+def test_event_that_kills_its_worker_is_quarantined_and_all_others_are_applied(acme: Enterprise) -> None:
     for number in range(10):
         deliver("connection.activated", event_id=f"event_{number:02d}", id=f"conn_{number}")
         deliver_deadly_event(f"event_1{number}", "poison" if number == 5 else "harmless")
 
-    deaths = kept_up(
-        tmp_path / "box", lambda: not WebhookEvent.objects.exclude(due_at=None).exists(), starts=6
-    )
+    deaths = restart_worker_until_nothing_is_due(max_starts=6)
 
     assert deaths == inbox.MAX_UNFINISHED
     poison = WebhookEvent.objects.get(event_id="event_15")
@@ -84,27 +79,3 @@ def test_new_events_are_applied_while_a_suspect_event_waits(acme: Enterprise) ->
 
     assert inbox.apply_waiting(now=now + timedelta(seconds=1)) == {"applied": 1}
     assert WebhookEvent.objects.get(event_id="event_1").status == "waiting"
-
-
-def test_killed_in_an_effect_it_is_carried_out_at_least_once_and_others_once(
-    acme: Enterprise, tmp_path: Path
-) -> None:
-    box = tmp_path / "box"
-    deliver("connection.activated", event_id="event_1", name="deadly once")
-    deliver("connection.activated", event_id="event_2", id="conn_2")
-    # It changes nothing: stale, and no effect.
-    stale = payload("connection.activated", event_id="event_0")
-    stale["data"]["updated_at"] = "2020-01-01T00:00:00.000Z"
-    deliver(stale)
-
-    deaths = kept_up(
-        box,
-        lambda: (
-            not WebhookEvent.objects.filter(due_at__isnull=False).exists()
-            and not WebhookEvent.objects.filter(effects_due_at__isnull=False).exists()
-        ),
-        starts=4,
-    )
-
-    assert deaths == 1
-    assert sorted(box.read_text().split()) == ["event_1", "event_1", "event_2"]

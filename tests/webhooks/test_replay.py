@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -14,21 +13,12 @@ from enterprises.models import Connection, Enterprise
 from hostapp.models import User
 from tests.conftest import BIRCH_ORGANIZATION, signed_in
 from tests.deliveries import deliver
-from webhooks import effects, inbox
-from webhooks.effects import EFFECTS
+from webhooks import inbox
 from webhooks.events import Event
 from webhooks.handlers import HANDLERS, Outcome
 from webhooks.models import WebhookEvent
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def mails(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Ids of events whose effect was carried out."""
-    sent: list[str] = []
-    monkeypatch.setitem(EFFECTS, "connection.activated", (lambda event: sent.append(event.event_id),))
-    return sent
 
 
 @pytest.fixture
@@ -78,59 +68,6 @@ def test_replay_changes_nothing_when_not_confirmed(
 
     assert "Nothing was changed" in replay("--failed")
     assert not Connection.objects.exists()
-
-
-def test_mails_are_sent_when_it_was_applied_and_not_again_on_replay(
-    acme: Enterprise, mails: list[str]
-) -> None:
-    deliver("connection.activated", event_id="event_1")
-    inbox.apply_waiting(now=timezone.now())
-    effects.carry_out(now=timezone.now())
-    effects.carry_out(now=timezone.now())
-    assert mails == ["event_1"]
-
-    Connection.objects.all().delete()
-    replay("--id", "event_1", "--no-input")
-    effects.carry_out(now=timezone.now())
-
-    assert Connection.objects.get().state == "active"
-    assert mails == ["event_1"]
-
-
-def test_a_stale_event_has_no_effect(acme: Enterprise, mails: list[str]) -> None:
-    deliver("connection.deactivated", event_id="event_2", updated_at="2026-02-01T00:00:00.000Z")
-    deliver("connection.activated", event_id="event_1", updated_at="2026-01-01T00:00:00.000Z")
-    inbox.apply_waiting(now=timezone.now())
-    inbox.apply_waiting(now=timezone.now())
-    deliver("connection.activated", event_id="event_0", updated_at="2025-01-01T00:00:00.000Z")
-    inbox.apply_waiting(now=timezone.now())
-
-    effects.carry_out(now=timezone.now())
-
-    assert "event_0" not in mails
-
-
-def test_a_failing_effect_is_tried_again_and_its_writes_are_taken_back(
-    acme: Enterprise, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fails(event: Event) -> None:
-        Enterprise.objects.update(name="half done")
-        raise RuntimeError("no mail server")
-
-    monkeypatch.setitem(EFFECTS, "connection.activated", (fails,))
-    deliver("connection.activated")
-    now = timezone.now()
-    inbox.apply_waiting(now=now)
-
-    for _ in range(effects.MAX_ATTEMPTS + 3):
-        effects.carry_out(now=now, size=1)
-        now += timedelta(hours=4)
-
-    event = WebhookEvent.objects.get()
-    assert (event.status, event.effects_error) == ("applied", "RuntimeError: no mail server")
-    assert (event.effects_attempts, event.effects_due_at) == (effects.MAX_ATTEMPTS, None)
-    acme.refresh_from_db()
-    assert acme.name == "Acme Inc."
 
 
 def test_replayed_applied_event_stays_applied_and_changes_nothing(acme: Enterprise) -> None:

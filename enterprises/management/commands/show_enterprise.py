@@ -9,7 +9,8 @@ from outbox.models import Task
 
 
 class Command(BaseCommand):
-    help = """Show an enterprise: state and next step, people, connections, directories and domains, the outbox tasks that still have to run, and the newest audit entries.
+    help = """Show an enterprise: its state and next step, people, connections, directories and domains, its
+outbox tasks, and the newest audit entries.
 
   manage.py show_enterprise acme-inc
   manage.py show_enterprise acme-inc --json

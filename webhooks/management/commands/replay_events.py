@@ -14,8 +14,7 @@ from webhooks.replay import Report, counted, preview, replay, select
 class Command(BaseCommand):
     help = """Apply events again, in their own order. Shows what would change, and asks, before it changes it.
 
-Mails and other effects outside are not repeated. Exits with 1 when an event fails (again), or when none
-was chosen.
+Exits with 1 when an event fails (again), or when none was chosen.
 
   manage.py replay_events --failed --dry-run
   manage.py replay_events --id event_01J9… --id event_01JA…

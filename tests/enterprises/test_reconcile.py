@@ -9,9 +9,13 @@ import responses
 from django.utils import timezone
 
 import gateway
-from enterprises import errands, facts, objects, refresh
-from enterprises.models import Connection, Directory, Enterprise, Errand, OrganizationDomain
+from enterprises import reconcile
+from enterprises.models import Enterprise
+from mirror.models import Connection, Directory, OrganizationDomain
+from outbox.models import Task
+from outbox.runner import run_due_tasks
 from tests.conftest import ACME_ORGANIZATION
+from tests.factories import create_connection
 from tests.gateway.test_gateway import API
 
 pytestmark = pytest.mark.django_db
@@ -76,22 +80,20 @@ def test_reconcile_stores_states_that_no_event_reports(workos: WorkOS, acme: Ent
     ]
     workos.domains = [{"id": "org_domain_1", "domain": "acme.example", "state": "verified"}]
 
-    refresh.refresh(acme, now=NOW)
+    reconcile.reconcile_enterprise(acme, now=NOW)
 
     assert Connection.objects.get().state == "validating"
     assert Directory.objects.get().state == "invalid_credentials"
     assert OrganizationDomain.objects.get().state == "verified"
     acme.refresh_from_db()
-    assert acme.checked_at == NOW
+    assert acme.reconciled_at == NOW
 
 
 def test_reconcile_does_not_overwrite_a_newer_state(workos: WorkOS, acme: Enterprise) -> None:
-    facts.record(
-        [objects.connection(connection(organization_id=ACME_ORGANIZATION, state="active"), as_of=NOW)]
-    )
+    create_connection(acme, state="active", as_of=NOW)
     workos.connections = [connection()]
 
-    refresh.refresh(acme, now=NOW + timedelta(seconds=1))
+    reconcile.reconcile_enterprise(acme, now=NOW + timedelta(seconds=1))
 
     assert Connection.objects.get().state == "active"
 
@@ -101,7 +103,7 @@ def test_reconcile_skips_and_logs_an_unknown_state(
 ) -> None:
     workos.connections = [connection(id="conn_new", state="hibernating"), connection()]
 
-    refresh.refresh(acme, now=NOW)
+    reconcile.reconcile_enterprise(acme, now=NOW)
 
     assert [row.connection_id for row in Connection.objects.all()] == ["conn_1"]
     assert "conn_new" in caplog.text
@@ -110,9 +112,9 @@ def test_reconcile_skips_and_logs_an_unknown_state(
 
 def test_renamed_connection_keeps_the_time_of_its_last_state_change(workos: WorkOS, acme: Enterprise) -> None:
     workos.connections = [connection()]
-    refresh.refresh(acme, now=NOW)
+    reconcile.reconcile_enterprise(acme, now=NOW)
     workos.connections = [connection(name="Renamed", updated_at=iso(NOW))]
-    refresh.refresh(acme, now=NOW + timedelta(seconds=1))
+    reconcile.reconcile_enterprise(acme, now=NOW + timedelta(seconds=1))
 
     row = Connection.objects.get()
     assert row.name == "Renamed"
@@ -124,10 +126,10 @@ def test_connection_missing_from_the_api_becomes_a_tombstone(
     workos: WorkOS, acme: Enterprise, birch: Enterprise
 ) -> None:
     workos.connections = [connection()]
-    refresh.refresh(acme, now=NOW)
-    Connection.objects.create(enterprise=birch, connection_id="conn_b", state="active", as_of=NOW)
+    reconcile.reconcile_enterprise(acme, now=NOW)
+    create_connection(birch, connection_id="conn_b", as_of=NOW)
     workos.connections = []
-    refresh.refresh(acme, now=NOW + timedelta(seconds=1))
+    reconcile.reconcile_enterprise(acme, now=NOW + timedelta(seconds=1))
 
     assert Connection.objects.get(connection_id="conn_1").state == "deleted"
     assert Connection.objects.get(connection_id="conn_b").state == "active"
@@ -137,9 +139,9 @@ def test_connection_missing_from_the_list_but_still_existing_is_kept(
     workos: WorkOS, acme: Enterprise
 ) -> None:
     workos.connections = [connection()]
-    refresh.refresh(acme, now=NOW)
+    reconcile.reconcile_enterprise(acme, now=NOW)
     workos.connections, workos.existing = [], {"conn_1"}
-    refresh.refresh(acme, now=NOW + timedelta(seconds=1))
+    reconcile.reconcile_enterprise(acme, now=NOW + timedelta(seconds=1))
 
     assert Connection.objects.get().state == "validating"
 
@@ -148,17 +150,17 @@ def test_connection_missing_from_the_list_but_still_existing_is_kept(
 def test_malformed_list_response_deletes_nothing(
     workos_api: responses.RequestsMock, acme: Enterprise, answer: dict[str, Any]
 ) -> None:
-    Connection.objects.create(enterprise=acme, connection_id="conn_1", state="active", as_of=NOW)
+    create_connection(acme, connection_id="conn_1", as_of=NOW)
     workos_api.get(f"{API}/organizations/{ACME_ORGANIZATION}", json={"id": ACME_ORGANIZATION})
     workos_api.get(f"{API}/connections", json=answer)
     workos_api.get(f"{API}/directories", json=answer)
 
     with pytest.raises(gateway.Unavailable):
-        refresh.refresh(acme, now=NOW)
+        reconcile.reconcile_enterprise(acme, now=NOW)
 
     assert Connection.objects.get().state == "active"
     acme.refresh_from_db()
-    assert acme.checked_at is None
+    assert acme.reconciled_at is None
 
 
 def test_list_connections_reads_every_page(workos_api: responses.RequestsMock, acme: Enterprise) -> None:
@@ -171,13 +173,13 @@ def test_list_connections_reads_every_page(workos_api: responses.RequestsMock, a
 
 
 def test_reconcile_enqueued_twice_runs_once(workos: WorkOS, acme: Enterprise) -> None:
-    refresh.ask(acme)
-    refresh.ask(acme)
+    reconcile.enqueue_reconcile(acme)
+    reconcile.enqueue_reconcile(acme)
 
-    assert Errand.objects.count() == 1
-    assert errands.run_due(now=timezone.now())["done"] == 1
+    assert Task.objects.count() == 1
+    assert run_due_tasks(now=timezone.now())["done"] == 1
     acme.refresh_from_db()
-    assert acme.checked_at is not None
+    assert acme.reconciled_at is not None
 
 
 def test_reconcile_of_an_unprovisioned_enterprise_sends_no_request(
@@ -186,6 +188,6 @@ def test_reconcile_of_an_unprovisioned_enterprise_sends_no_request(
     Enterprise.objects.update(organization_id=None)
     acme.refresh_from_db()
 
-    refresh.refresh(acme, now=NOW)
+    reconcile.reconcile_enterprise(acme, now=NOW)
 
     assert not workos_api.calls

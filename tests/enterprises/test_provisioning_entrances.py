@@ -12,9 +12,16 @@ from django.test import Client
 from django.utils import timezone
 
 import gateway
-from enterprises import errands, history, people, provisioning
-from enterprises.models import Enterprise, Errand, Membership, OrganizationDomain
+from audit.actor import Actor
+from audit.log import audit_entries_for
+from enterprises import memberships, provisioning
+from enterprises.models import Enterprise, Membership
+from enterprises.tasks import TaskKind
 from hostapp.models import User
+from mirror.models import OrganizationDomain
+from outbox import queue
+from outbox.models import Task
+from outbox.runner import run_due_tasks
 from sandbox.client import Sandbox
 from tests.conftest import signed_in
 from tests.processes import Manage, until
@@ -30,11 +37,11 @@ def enroll() -> Enterprise:
     return provisioning.enroll(name="Acme Inc.", domains=["acme.example"])
 
 
-def run_due_tasks() -> None:
+def run_tasks_for_hours() -> None:
     later = timezone.now()
     for _ in range(4):
         later += timedelta(minutes=10)
-        errands.run_due(now=later)
+        run_due_tasks(now=later)
 
 
 def assert_provisioned_once(workos_sandbox: Sandbox) -> None:
@@ -44,9 +51,9 @@ def assert_provisioned_once(workos_sandbox: Sandbox) -> None:
     assert enterprise.organization_id == organization["id"]
     assert enterprise.provisioning == Enterprise.Provisioning.READY
     assert enterprise.environment == "test"
-    assert [entry.deed for entry in history.of(enterprise)].count("provisioned") == 1
+    assert [entry.action for entry in audit_entries_for(enterprise)].count("provisioned") == 1
     assert OrganizationDomain.objects.get().domain == "acme.example"
-    assert not Errand.objects.exists()
+    assert not Task.objects.exists()
 
 
 def is_fault_used(workos_sandbox: Sandbox) -> bool:
@@ -65,7 +72,7 @@ def test_command_killed_during_a_request_is_completed_by_the_worker(
     process.communicate()
     # WorkOS completes the request, although no process receives the response.
     time.sleep(0.8)
-    run_due_tasks()
+    run_tasks_for_hours()
 
     assert_provisioned_once(workos_sandbox)
 
@@ -83,7 +90,7 @@ def test_command_killed_before_enrolling_can_be_run_again(workos_sandbox: Sandbo
     output, _ = process.communicate(timeout=20)
 
     assert process.returncode == 0, output
-    run_due_tasks()
+    run_tasks_for_hours()
     assert_provisioned_once(workos_sandbox)
 
 
@@ -99,7 +106,7 @@ def test_command_killed_before_its_first_request_is_completed_by_the_worker(
         process.communicate()
     assert not workos_sandbox.organizations()
 
-    run_due_tasks()
+    run_tasks_for_hours()
 
     assert_provisioned_once(workos_sandbox)
 
@@ -120,7 +127,7 @@ def test_command_killed_before_it_saves_the_organization_id_is_completed_by_the_
     enterprise.refresh_from_db()
     assert enterprise.organization_id is None
 
-    run_due_tasks()
+    run_tasks_for_hours()
 
     assert_provisioned_once(workos_sandbox)
 
@@ -153,12 +160,12 @@ def test_failed_request_is_retried_until_the_enterprise_is_provisioned(
     # No organization id is saved, and the enterprise shows a retry or a reason.
     assert enterprise.organization_id is None
     assert enterprise.provisioning in ("provisioning", "needs_attention")
-    assert Errand.objects.get().kind == Errand.Kind.PROVISION
+    assert Task.objects.get().kind == TaskKind.PROVISION
     if kind == "hang":
         # WorkOS completes the request after our timeout.
         time.sleep(0.5)
     settings.WORKOS_TIMEOUT = 8
-    run_due_tasks()
+    run_tasks_for_hours()
 
     assert_provisioned_once(workos_sandbox)
 
@@ -175,7 +182,7 @@ def test_organization_of_an_earlier_attempt_that_the_look_up_missed_is_adopted(
 
     provisioning.provision(enterprise)
 
-    run_due_tasks()
+    run_tasks_for_hours()
     assert_provisioned_once(workos_sandbox)
 
 
@@ -185,12 +192,12 @@ def test_organization_that_owns_our_domain_is_reported_and_not_adopted(workos_sa
 
     with pytest.raises(gateway.Refused):
         provisioning.provision(enterprise)
-    run_due_tasks()
+    run_tasks_for_hours()
 
     enterprise.refresh_from_db()
     assert enterprise.organization_id is None
     assert "belongs to another organization" in enterprise.attention
-    assert [entry.deed for entry in history.of(enterprise)] == ["needs_attention"]
+    assert [entry.action for entry in audit_entries_for(enterprise)] == ["needs_attention"]
     (other,) = workos_sandbox.organizations()
     assert other["external_id"] == "other"
 
@@ -210,7 +217,7 @@ def test_concurrent_callers_create_one_organization(workos_sandbox: Sandbox) -> 
     for thread in threads:
         thread.join()
 
-    run_due_tasks()
+    run_tasks_for_hours()
     assert_provisioned_once(workos_sandbox)
 
 
@@ -218,15 +225,15 @@ def test_api_key_of_another_environment_is_refused_before_any_request(
     workos_sandbox: Sandbox, settings: Any
 ) -> None:
     enterprise = provisioning.provision(enroll())
-    Errand.objects.all().delete()
+    Task.objects.all().delete()
     settings.WORKOS_API_KEY = "sk_live_other"
-    Errand.objects.record(Errand.Kind.RENAME, enterprise=enterprise)
+    queue.enqueue(TaskKind.RENAME, enterprise.external_id)
     # Any request would use up this fault.
     workos_sandbox.fault("cut")
 
-    errands.run_due(now=timezone.now())
+    run_due_tasks(now=timezone.now())
 
-    assert "test environment" in Errand.objects.get().error
+    assert "test environment" in Task.objects.get().error
     assert not is_fault_used(workos_sandbox)
     workos_sandbox.clear_faults()
 
@@ -245,19 +252,19 @@ def test_provisioned_hook_is_retried_until_it_succeeds(
     settings.ENTERPRISE_PROVISIONED_HOOK = "acme.tiers.make"
 
     provisioning.provision(enroll())
-    errands.run_due(now=timezone.now())
-    assert "the hook failed" in Errand.objects.get().error
-    run_due_tasks()
+    run_due_tasks(now=timezone.now())
+    assert "the hook failed" in Task.objects.get().error
+    run_tasks_for_hours()
 
     assert calls == ["acme-inc", "acme-inc"]
-    assert not Errand.objects.exists()
+    assert not Task.objects.exists()
 
 
 def test_provision_task_of_a_killed_worker_is_completed_after_its_lease(
     workos_sandbox: Sandbox, manage: Manage
 ) -> None:
     enterprise = enroll()
-    Errand.objects.record(Errand.Kind.PROVISION, enterprise=enterprise)
+    queue.enqueue(TaskKind.PROVISION, enterprise.external_id)
     workos_sandbox.fault("hang", seconds=0.5, **CREATE)
     worker = manage("worker", "--interval", "0.05")
     until(lambda: is_fault_used(workos_sandbox))
@@ -266,18 +273,18 @@ def test_provision_task_of_a_killed_worker_is_completed_after_its_lease(
     worker.communicate()
     time.sleep(0.8)
     # Until the lease ends, no other worker takes the task.
-    assert errands.run_due(now=timezone.now()) == {}
-    run_due_tasks()
+    assert run_due_tasks(now=timezone.now()) == {}
+    run_tasks_for_hours()
 
     assert_provisioned_once(workos_sandbox)
 
 
 def test_worker_provisions_an_enrolled_enterprise(workos_sandbox: Sandbox, manage: Manage) -> None:
     enroll()
-    Errand.objects.update(due_at=timezone.now())
+    Task.objects.update(due_at=timezone.now())
 
     worker = manage("worker", "--interval", "0.05")
-    until(lambda: not Errand.objects.exists())
+    until(lambda: not Task.objects.exists())
     worker.terminate()
     output, _ = worker.communicate(timeout=10)
 
@@ -316,15 +323,15 @@ def test_link_minted_while_its_user_is_removed_is_revoked_too(
         minting.start()
         until(someone_waits_for_a_lock)
         removed_at = timezone.now()
-        people.remove(Membership.objects.get(user=ben), who=ada, at=removed_at)
-        assert errands.run_due(now=timezone.now()) == {"done": 1}
+        memberships.remove_member(Membership.objects.get(user=ben), Actor.from_user(ada), removed_at)
+        assert run_due_tasks(now=timezone.now()) == {"completed": 1}
     minting.join()
     assert not link_works(earlier_link)
     # This link was minted too late to be revoked with the earlier one.
     assert link_works(minted[0])
 
     after_the_timeout = removed_at + timedelta(seconds=settings.WORKOS_TIMEOUT + 6)
-    assert errands.run_due(now=after_the_timeout) == {"done": 1}
+    assert run_due_tasks(now=after_the_timeout) == {"completed": 1}
 
     assert not link_works(minted[0])
     assert link_works(adas_link)

@@ -1,12 +1,13 @@
 """The staff pages provision enterprises, as the command does."""
 
+from enterprises.models import Enterprise
+from enterprises.models import Membership
 import re
 
 import pytest
 import responses
 from django.utils import timezone
 
-from enterprises.models import Enterprise, Membership
 from hostapp.models import User
 from tests.conftest import signed_in
 from tests.deliveries import deliver

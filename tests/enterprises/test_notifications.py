@@ -8,9 +8,11 @@ import time_machine
 from django.core import mail
 from django.utils import timezone
 
-from enterprises import errands
-from enterprises.models import Connection, Enterprise, Errand, Membership
+from enterprises.models import Enterprise, Membership
 from hostapp.models import User
+from mirror.models import Connection
+from outbox.models import Task
+from outbox.runner import run_due_tasks
 from tests.deliveries import deliver
 from webhooks.inbox import apply_waiting
 
@@ -20,7 +22,7 @@ pytestmark = pytest.mark.django_db
 def process_event(event: str, **data: Any) -> None:
     assert deliver(event, **data).status_code == 200
     apply_waiting(now=timezone.now())
-    errands.run_due(now=timezone.now())
+    run_due_tasks(now=timezone.now())
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_certificate_reminder_is_sent_and_the_next_one_scheduled(ada: User) -> N
     assert [message.subject for message in mail.outbox] == ["The certificate of Acme Inc. expires in 9 days"]
     assert "Renew certificate" in mail.outbox[0].body
 
-    later = Errand.objects.get()
+    later = Task.objects.get()
     # The next reminder is due a week before the certificate expires.
     assert abs(later.due_at - timezone.now() - timedelta(days=1.5)) < timedelta(minutes=1)
 
@@ -93,7 +95,7 @@ def test_certificate_reminder_task_run_early_sends_no_second_mail(ada: User) -> 
     deliver_renewal_required(6.9)
     assert len(mail.outbox) == 1
     # The task for the next threshold runs early and must not send a second mail.
-    errands.run_due(now=timezone.now() + timedelta(days=6))
+    run_due_tasks(now=timezone.now() + timedelta(days=6))
 
     assert len(mail.outbox) == 1
 
@@ -106,7 +108,7 @@ def test_certificate_reminders_are_sent_at_every_threshold_until_it_has_expired(
         with time_machine.travel(start + timedelta(hours=8 * step), tick=False):
             if step == 0:
                 deliver_renewal_required(65)
-            errands.run_due(now=timezone.now())
+            run_due_tasks(now=timezone.now())
             reminders += [
                 (step // 3, message.subject.removeprefix("The certificate of Acme Inc. "))
                 for message in mail.outbox
@@ -121,7 +123,7 @@ def test_certificate_reminders_are_sent_at_every_threshold_until_it_has_expired(
         (64, "expires within a day"),
         (65, "has expired"),
     ]
-    assert not Errand.objects.exists()
+    assert not Task.objects.exists()
 
 
 def test_late_certificate_renewal_stops_the_remaining_reminders(ada: User) -> None:
@@ -132,7 +134,7 @@ def test_late_certificate_renewal_stops_the_remaining_reminders(ada: User) -> No
                 deliver_renewal_required(35)
             if day == 30:
                 process_event("connection.saml_certificate_renewed", created_at=timezone.now().isoformat())
-            errands.run_due(now=timezone.now())
+            run_due_tasks(now=timezone.now())
 
     assert [message.subject.rpartition("expires ")[2] for message in mail.outbox] == [
         "in 35 days", "in 30 days", "in 14 days", "in 7 days",
@@ -144,10 +146,10 @@ def test_certificate_renewal_cancels_the_scheduled_reminder(ada: User) -> None:
     process_event(
         "connection.saml_certificate_renewed", created_at=(timezone.now() + timedelta(1)).isoformat()
     )
-    errands.run_due(now=timezone.now() + timedelta(days=30))
+    run_due_tasks(now=timezone.now() + timedelta(days=30))
 
     assert len(mail.outbox) == 1
-    assert not Errand.objects.exists()
+    assert not Task.objects.exists()
 
 
 @pytest.mark.parametrize(
@@ -159,4 +161,4 @@ def test_certificate_reminder_subject_states_the_remaining_time(
     deliver_renewal_required(days)
 
     assert mail.outbox[0].subject == f"The certificate of Acme Inc. {remaining}"
-    assert not (Errand.objects.exists() and days < 0)
+    assert not (Task.objects.exists() and days < 0)

@@ -1,0 +1,50 @@
+"""Rows that tests start from."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from enterprises.models import Enterprise
+from mirror.models import Certificate, Connection, Directory, Organization, OrganizationDomain
+
+
+def create_organization(organization_id: str, **fields: Any) -> Organization:
+    return Organization.objects.create(organization_id=organization_id, **{"as_of": timezone.now(), **fields})
+
+
+def create_enterprise(name: str, slug: str, organization_id: str | None = None, **fields: Any) -> Enterprise:
+    """A provisioned enterprise, or one that is not provisioned yet if it has no `organization_id`."""
+    organization = create_organization(organization_id, name=name) if organization_id else None
+    return Enterprise.objects.create(name=name, slug=slug, organization=organization, **fields)
+
+
+def create_connection(enterprise: Enterprise, **fields: Any) -> Connection:
+    defaults = {"connection_id": "conn_1", "state": "active", "connection_type": "OktaSAML"}
+    return Connection.objects.create(**_mirrored(enterprise, defaults, fields))
+
+
+def create_directory(enterprise: Enterprise, **fields: Any) -> Directory:
+    defaults = {"directory_id": "directory_1", "state": "active"}
+    return Directory.objects.create(**_mirrored(enterprise, defaults, fields))
+
+
+def create_domain(enterprise: Enterprise, **fields: Any) -> OrganizationDomain:
+    defaults = {"domain_id": "org_domain_1", "domain": "acme.example", "state": "verified"}
+    return OrganizationDomain.objects.create(**_mirrored(enterprise, defaults, fields))
+
+
+def create_certificate(enterprise: Enterprise, **fields: Any) -> Certificate:
+    connection_id = fields.get("connection_id", "conn_1")
+    defaults = {"connection_id": connection_id, "key": connection_id, "state": "renewal_required"}
+    return Certificate.objects.create(**_mirrored(enterprise, defaults, fields))
+
+
+def _mirrored(enterprise: Enterprise, defaults: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    as_of = fields.get("as_of") or timezone.now()
+    return {
+        "organization_id": enterprise.organization_id,
+        "as_of": as_of,
+        "state_since": as_of,
+        **defaults,
+        **fields,
+    }

@@ -1,0 +1,170 @@
+"""Outbox tasks run until they succeed: retries, leases, coalescing and concurrent workers."""
+
+import threading
+import uuid
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from enterprises.tasks import TaskKind
+from hostapp.tasks import TASKS
+from outbox import queue
+from outbox.backoff import retry_delay
+from outbox.handlers import TaskFailed, TaskHandler
+from outbox.models import Task
+from outbox.queue import LEASE
+from outbox.runner import run_due_tasks
+from portal import tasks as portal_tasks
+
+pytestmark = pytest.mark.django_db
+
+KIND = TaskKind.PROVISION
+ACME, BIRCH = uuid.uuid4(), uuid.uuid4()
+FIRST, LONGEST = timedelta(seconds=5), timedelta(hours=6)
+
+
+@pytest.fixture
+def completed(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
+    """Collect the tasks of one kind as they run."""
+    seen: list[Task] = []
+    monkeypatch.setitem(TASKS, KIND, TaskHandler("Test", lambda task, now: seen.append(task)))
+    return seen
+
+
+def test_every_task_kind_has_a_handler() -> None:
+    portal_kinds = {portal_tasks.REVOKE_PORTAL_LINKS, portal_tasks.REVOKE_SETUP_LINK}
+    assert set(TASKS) == {*TaskKind, *portal_kinds}
+
+
+def test_task_runs_once_and_its_row_is_deleted(completed: list[Task]) -> None:
+    queue.enqueue(KIND, ACME, arguments={"a": 1})
+
+    assert run_due_tasks(now=timezone.now()) == {"completed": 1}
+    assert run_due_tasks(now=timezone.now()) == {}
+
+    assert [task.arguments for task in completed] == [{"a": 1}]
+    assert not Task.objects.exists()
+
+
+def test_task_is_rolled_back_with_its_transaction(completed: list[Task]) -> None:
+    @transaction.atomic
+    def change() -> None:
+        queue.enqueue(KIND, ACME)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change()
+
+    assert not Task.objects.exists()
+
+
+def test_tasks_with_the_same_kind_and_key_are_coalesced(completed: list[Task]) -> None:
+    for number in range(3):
+        queue.enqueue(KIND, ACME, key="one", arguments={"number": number})
+    queue.enqueue(KIND, ACME, key="other")
+    queue.enqueue(KIND, BIRCH, key="one")
+
+    assert run_due_tasks(now=timezone.now()) == {"completed": 3}
+    assert completed[0].arguments == {"number": 2}
+
+
+def test_task_does_not_run_before_it_is_due(completed: list[Task]) -> None:
+    now = timezone.now()
+    queue.enqueue(KIND, ACME, due_at=now + timedelta(minutes=1))
+
+    assert run_due_tasks(now=now) == {}
+    assert run_due_tasks(now=now + timedelta(minutes=1)) == {"completed": 1}
+
+
+def test_failed_task_keeps_its_error_and_blocks_no_other_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail_for_acme(task: Task, now: datetime) -> None:
+        if task.subject == ACME:
+            raise TaskFailed("WorkOS asks us to slow down.", retry_after=90)
+
+    monkeypatch.setitem(TASKS, KIND, TaskHandler("Test", fail_for_acme))
+    queue.enqueue(KIND, ACME)
+    queue.enqueue(KIND, BIRCH)
+    now = timezone.now()
+
+    assert run_due_tasks(now=now) == {"retried later": 1, "completed": 1}
+
+    task = Task.objects.get()
+    assert (task.subject, task.error, task.attempts) == (ACME, "WorkOS asks us to slow down.", 1)
+    assert task.due_at >= now + timedelta(seconds=90)
+    assert run_due_tasks(now=now) == {}
+
+
+def test_retry_delay_grows_with_each_failure_and_is_capped() -> None:
+    assert (
+        retry_delay(1, first=FIRST, longest=LONGEST)
+        < retry_delay(3, first=FIRST, longest=LONGEST)
+        < retry_delay(6, first=FIRST, longest=LONGEST)
+    )
+    assert retry_delay(1000, first=FIRST, longest=LONGEST) <= timedelta(hours=7.5)
+
+
+def test_task_enqueued_again_while_it_runs_is_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    def enqueue_again(task: Task, now: datetime) -> None:
+        seen.append(task.arguments)
+        if len(seen) == 1:
+            queue.enqueue(KIND, ACME, arguments={"newer": True})
+            # The running task is claimed: no other worker takes it.
+            assert run_due_tasks(now=timezone.now()) == {}
+
+    monkeypatch.setitem(TASKS, KIND, TaskHandler("Test", enqueue_again))
+    queue.enqueue(KIND, ACME)
+
+    while run_due_tasks(now=timezone.now(), limit=1):
+        pass
+
+    assert seen == [{}, {"newer": True}]
+
+
+def test_task_of_a_killed_worker_runs_after_its_lease(completed: list[Task]) -> None:
+    queue.enqueue(KIND, ACME)
+    now = timezone.now()
+    # The claim is committed, and then the worker is killed.
+    assert queue.claim(now)
+
+    assert run_due_tasks(now=now + LEASE - timedelta(seconds=1)) == {}
+    assert run_due_tasks(now=now + LEASE) == {"completed": 1}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_concurrent_workers_run_each_task_once(completed: list[Task]) -> None:
+    for number in range(40):
+        queue.enqueue(KIND, ACME, key=str(number))
+    start = threading.Barrier(4)
+
+    def work() -> None:
+        start.wait()
+        while run_due_tasks(now=timezone.now(), limit=3):
+            pass
+        connection.close()
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+    assert sorted(int(task.key) for task in completed) == list(range(40))
+
+
+def test_due_task_query_uses_its_index_without_sorting() -> None:
+    with connection.cursor() as cursor:
+        # PostgreSQL would scan so small a table, whatever indexes it has.
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        cursor.execute(
+            "EXPLAIN SELECT id FROM outbox_task WHERE due_at <= now() "
+            "AND (claimed_until IS NULL OR claimed_until <= now()) "
+            "ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED"
+        )
+        plan = "\n".join(row for (row,) in cursor.fetchall())
+
+    assert "outbox_task_due" in plan
+    assert "Sort" not in plan
