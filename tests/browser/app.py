@@ -24,6 +24,7 @@ from playwright.sync_api import Page
 from enterprises.models import Enterprise
 from hostapp.models import User
 from sandbox.client import Sandbox
+from tests.factories import create_organization
 from tests.processes import ROOT, environment, until
 
 # A folder: then every state is also kept as pictures, to be looked at.
@@ -130,7 +131,8 @@ def organization(sandbox: Sandbox, enterprise: Enterprise, domain: str = "acme.e
         "domain_data": [{"domain": domain, "state": "pending"}],
     }
     organization_id: str = call(sandbox, "POST", "organizations", body)["id"]
-    Enterprise.objects.filter(pk=enterprise.pk).update(organization_id=organization_id)
+    create_organization(organization_id)
+    Enterprise.objects.filter(pk=enterprise.pk).update(organization=organization_id)
     return organization_id
 
 
