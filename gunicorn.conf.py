@@ -1,14 +1,14 @@
-"""How gunicorn serves us: it reads this file by itself when it is started here. docs/webhooks.md says why."""
+"""Settings of gunicorn, which reads this file when it starts here. docs/webhooks.md explains them."""
 
 import os
 
-# A thread waits for WorkOS as long as its visitor does. In a process 30 may wait at once and the next are
-# told to come again (gateway/client.py): there are still threads for deliveries and pages.
+# A thread that launches the Admin Portal waits for WorkOS. At most 30 threads of a process wait at once;
+# others fail at once (gateway/client.py): so threads stay free for deliveries and pages.
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "40"))
-# A thread of ours, with a deadline for whoever is too slow to send their request.
-worker_class = "hostapp.patience.PatientWorker"
-# A worker that does nothing at all for so long is replaced.
+# Disconnects senders that are too slow.
+worker_class = "hostapp.gunicorn_worker.DeadlineWorker"
+# Seconds after which a worker that hangs is replaced.
 timeout = 60
-# What is in hand when we are told to stop may be finished.
+# Seconds that requests may take to finish when gunicorn stops.
 graceful_timeout = 30

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audit.actor import Actor
 from enterprises.memberships import deactivate_user
-from hostapp.models import SignInTry, User
+from hostapp.models import SignInAttempt, User
 
 
 @admin.register(User)
@@ -41,9 +41,9 @@ class UserAdmin(DjangoUserAdmin):
         return False
 
 
-@admin.register(SignInTry)
+@admin.register(SignInAttempt)
 class SignInTryAdmin(admin.ModelAdmin):
-    """Search for an address or an account and delete its attempts: that unlocks it at once."""
+    """Search for an address or an account and delete its attempts: that lifts the limit at once."""
 
     list_display = ["at", "email", "address"]
     search_fields = ["email", "address"]

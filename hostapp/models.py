@@ -27,7 +27,7 @@ class LowercaseEmailField(EmailField):
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """A person who signs in with `email`. Without a password they set one through a mailed link."""
+        """A user who signs in with `email`. Without a password they set one through a mailed link."""
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -69,22 +69,22 @@ class User(AbstractBaseUser, PermissionsMixin):
         return str(self.name).split(" ")[0] or str(self.email)
 
 
-class SignInTry(models.Model):
-    """One that did not succeed (or is under way): what `hostapp.signing_in` counts. Deleting some unlocks."""
+class SignInAttempt(models.Model):
+    """A sign-in that failed or is under way. `hostapp.sign_in` counts them; deleting them lifts the limit."""
 
     email = models.CharField(max_length=254)
-    # Empty when it is not known.
+    # Empty if unknown.
     address = models.CharField(max_length=45, blank=True)
     at = models.DateTimeField()
 
     class Meta:
-        verbose_name_plural = "sign-in tries"
+        verbose_name_plural = "sign-in attempts"
         indexes = [
-            # Serves signing_in.is_throttled.
-            models.Index(fields=["address", "at"], name="sign_in_try_by_address"),
-            # Serves the pruning.
-            models.Index(fields=["at"], name="sign_in_try_by_age"),
+            # Serves signing_in.is_rate_limited.
+            models.Index(fields=["address", "at"], name="sign_in_attempt_by_address"),
+            # Serves the deletion of old attempts.
+            models.Index(fields=["at"], name="sign_in_attempt_by_age"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.email} from {self.address or 'somewhere'}"
+        return f"{self.email} from {self.address or 'an unknown address'}"

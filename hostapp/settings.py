@@ -70,7 +70,7 @@ else:
         _problems.append("DATABASE_URL is not set (the embedded PostgreSQL is for development only)")
     DATABASES = {
         "default": {
-            "ENGINE": "hostapp.embedded_postgres",
+            "ENGINE": "devtools.embedded_postgres",
             "NAME": "postgres",
             "USER": "postgres",
             "HOST": env.str("EMBEDDED_POSTGRES", default="") or str(BASE_DIR / ".postgres" / "data"),
@@ -203,7 +203,7 @@ MIDDLEWARE = [
     "webhooks.door.receive_first",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "hostapp.tokens.NoReferrer",
+    "hostapp.url_tokens.NoReferrerMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -238,7 +238,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 # --- People ----------------------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "hostapp.User"
-AUTHENTICATION_BACKENDS = ["hostapp.signing_in.ThrottledBackend"]
+AUTHENTICATION_BACKENDS = ["hostapp.sign_in.RateLimitedBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
@@ -321,7 +321,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "filters": {"hide_tokens": {"()": "hostapp.tokens.HideTokens"}},
+    "filters": {"hide_tokens": {"()": "hostapp.url_tokens.HideTokens"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {

@@ -13,10 +13,9 @@ from enterprises import (
 )
 from enterprises.tasks import TaskKind, enterprise_task
 from outbox.handlers import PeriodicJob, Step, TaskHandler
-from portal import launches, link_revocation
+from portal import link_revocation
 from portal import tasks as portal_tasks
 from portal.setup_links import revoking
-from webhooks import inbox
 
 TASKS: dict[str, TaskHandler] = {
     TaskKind.PROVISION: TaskHandler("Provision", enterprise_task(provisioning.run_provisioning)),

@@ -7,7 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from hostapp import views
-from hostapp.signing_in import SignInForm
+from hostapp.sign_in import SignInForm
 
 urlpatterns = [
     path("", views.home, name="home"),

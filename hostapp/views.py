@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from enterprises import access
-from hostapp.tokens import NO_TOKEN
+from hostapp.url_tokens import NO_TOKEN
 
 
 @login_required

@@ -39,8 +39,8 @@ logger = logging.getLogger(__name__)
 # Asking again sooner than this enqueues nothing: the answer is on its way.
 _MIN_CHECK_INTERVAL = timedelta(seconds=10)
 
-# A browser applies `form-action` to the redirect after the POST, and Chromium to all later redirects, too. We
-# cannot know all of their hosts, and a button does nothing if the list misses one.
+# A browser applies `form-action` to the redirect after the POST, and Chromium to every redirect after that
+# one. We cannot know all of their hosts, and a button does nothing if the list misses one.
 _allow_forms_to_workos: Callable[[Any], Any] = csp_update(
     {"form-action": ["https:", *(origin for origin in link_origins() if origin.startswith("http:"))]}
 )

@@ -50,12 +50,15 @@ def test_imports_keep_every_contract(project_copy: Path) -> None:
 VIOLATIONS = [
     ("enterprises/violation.py", "import portal.models", "The address stands above"),
     ("enterprises/violation.py", "import hostapp.models", "The address stands above"),
+    ("enterprises/violation.py", "import devtools.demo_data", "The address stands above"),
+    ("devtools/violation.py", "import hostapp.models", "The address stands above"),
     ("portal/violation.py", "import webhooks.models", "The address stands above"),
     ("webhooks/violation.py", "import portal.models", "The address stands above"),
     ("portal/violation.py", "import workos", "The gateway is the only importer"),
     ("enterprises/violation.py", "from workos import WorkOSClient", "The gateway is the only importer"),
     ("sandbox/violation.py", "import enterprises.models", "it imports nobody here"),
     ("sandbox/violation.py", "import django", "it imports nobody here"),
+    ("devtools/violation.py", "import sandbox", "nobody here imports it"),
     ("hostapp/violation.py", "import sandbox", "nobody here imports it"),
     ("webhooks/signature.py", "import django", "know no framework"),
 ]

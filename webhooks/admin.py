@@ -11,8 +11,8 @@ from django.utils import timezone
 from audit.admin import ReadOnlyAdmin
 from webhooks import inspection, replay
 from webhooks.handlers import HANDLERS
-from webhooks.models import Reason, RefusalCount, RefusalSample, Secret, WebhookEvent
-from webhooks.refusals import NEXT_STEP
+from webhooks.models import RefusalCount, RefusalSample, Secret, WebhookEvent
+from webhooks.receive.reasons import Reason
 
 # What one page can show, and one request apply.
 _AT_ONCE = 1000
@@ -139,7 +139,7 @@ class RefusalSampleAdmin(ShownOfMany):
 
     @admin.display(description="What to do")
     def next_step(self, sample: RefusalSample) -> str:
-        return NEXT_STEP[Reason(sample.reason)]
+        return Reason(sample.reason).next_step
 
 
 def _counted(sample: RefusalSample, span: timedelta) -> int:

@@ -113,9 +113,7 @@ def update_organization(events: Sequence[Event], now: datetime) -> Sequence[Outc
             now=now,
         ):
             adopted.add(number)
-    renamed = mirror.update_names(
-        [(event.data["id"], event.text("name"), _as_of(event)) for event in events]
-    )
+    renamed = mirror.update_names([(event.data["id"], event.text("name"), _as_of(event)) for event in events])
     observed = [(number, one) for number, event in enumerate(events) for one in _observe_domains(event)]
     # All in one call: one order of locks, whatever the order of the events.
     result = mirror.upsert("organization_domain", [one for _, one in observed])

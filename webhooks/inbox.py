@@ -111,7 +111,9 @@ def apply(handler: Handler | None, events: Sequence[WebhookEvent]) -> list[Appli
         return [(event, Outcome("ignored", "Nothing is to be done about it.")) for event in events]
     try:
         with transaction.atomic():
-            return list(zip(events, handler([as_told(event) for event in events], timezone.now()), strict=True))
+            return list(
+                zip(events, handler([as_told(event) for event in events], timezone.now()), strict=True)
+            )
     except Exception as error:
         if len(events) > 1:
             return [pair for event in events for pair in apply(handler, [event])]

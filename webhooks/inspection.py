@@ -8,8 +8,9 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Min, Q, Sum
 
-from webhooks.models import Reason, RefusalCount, RefusalSample, Secret, WebhookEvent
-from webhooks.refusals import NEXT_STEP, how_far
+from webhooks.models import RefusalCount, RefusalSample, Secret, WebhookEvent
+from webhooks.receive.reasons import Reason
+from webhooks.receive.refusals import describe_age
 
 # As long as WorkOS repeats a delivery.
 _UNUSED_FOR = timedelta(days=3)
@@ -35,7 +36,7 @@ class Refusal:
     last_hour: int
     last_days: int
     refused_at: datetime
-    how_far: str
+    age: str
     header_length: int | None
     body_length: int | None
     detail: str
@@ -152,11 +153,11 @@ def refusals(now: datetime) -> list[Refusal]:
             last_hour=counts.get(sample.reason, none)["hour"],
             last_days=counts.get(sample.reason, none)["days"],
             refused_at=sample.refused_at,
-            how_far=how_far(sample.issued_at, sample.refused_at),
+            age=describe_age(sample.issued_at, sample.refused_at),
             header_length=sample.header_length,
             body_length=sample.body_length,
             detail=sample.detail,
-            next_step=NEXT_STEP[Reason(sample.reason)],
+            next_step=Reason(sample.reason).next_step,
         )
         for sample in RefusalSample.objects.order_by("-refused_at")
     ]
@@ -164,7 +165,7 @@ def refusals(now: datetime) -> list[Refusal]:
 
 def in_words(sample: "RefusalSample | Refusal") -> str:
     """How far off and how long it was; never what it said."""
-    off = sample.how_far if isinstance(sample, Refusal) else how_far(sample.issued_at, sample.refused_at)
+    off = sample.age if isinstance(sample, Refusal) else describe_age(sample.issued_at, sample.refused_at)
     parts = [
         off,
         "no header" if sample.header_length is None else f"header of {sample.header_length} characters",

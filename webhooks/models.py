@@ -1,44 +1,23 @@
 """Signed events, written down once and applied in their own time; and what was refused."""
 
-import json
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from django.db import connection, models
+from django.db import models
 from django.db.models import F, Q
 
-from mirror.times import parse_time
-from webhooks.receiving import Received
+from webhooks.receive.reasons import Reason
 
 # A claimed event is another worker's again after this, doubled each time: the worker that had it is gone, or
 # stands between its two transactions for as long.
 _CLAIMED_FOR = timedelta(seconds=5)
 # Minutes that refusals are counted for: WorkOS repeats a delivery for three days.
 RING_MINUTES = 3 * 24 * 60
+_REASONS = [(reason.value, reason.label) for reason in Reason]
+_REASON_IS_KNOWN = Q(reason__in=[reason.value for reason in Reason])
 
 
 class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
-    def record(self, received: Received, *, received_at: datetime) -> None:
-        """Write the event down unless it is there. The unique constraint decides, not a look before."""
-        # Django's own bulk_create would cost a savepoint and two round trips more.
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO webhooks_webhookevent (event_id, event, issued_at, created_at, received_at,"
-                " payload, secret_name, status, error, attempts, unfinished, due_at, organization_id)"
-                " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, 'waiting', '', 0, 0, %s, '')"
-                " ON CONFLICT (event_id) DO NOTHING",
-                [
-                    received.event_id,
-                    received.event,
-                    received.issued_at,
-                    parse_time(received.payload.get("created_at")),
-                    received_at,
-                    json.dumps(received.payload),
-                    received.secret_name,
-                    received_at,
-                ],
-            )
-
     def due(self, now: datetime) -> "WebhookEventQuerySet":
         return self.filter(due_at__lte=now).order_by("due_at", "id")
 
@@ -66,13 +45,16 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
         return [event for event in rows.order_by("id") if event.attempts == claimed[event.pk]]
 
 
+class WebhookEventStatus(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    APPLIED = "applied", "Applied"
+    STALE = "stale", "Stale: older than what we know"
+    IGNORED = "ignored", "Ignored"
+    FAILED = "failed", "Failed"
+
+
 class WebhookEvent(models.Model):
-    class Status(models.TextChoices):
-        WAITING = "waiting", "Waiting"
-        APPLIED = "applied", "Applied"
-        STALE = "stale", "Stale: older than what we know"
-        IGNORED = "ignored", "Ignored"
-        FAILED = "failed", "Failed"
+    Status = WebhookEventStatus
 
     event_id = models.CharField(max_length=255, unique=True)
     event = models.CharField(max_length=255)
@@ -106,7 +88,7 @@ class WebhookEvent(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(status__in=["waiting", "applied", "stale", "ignored", "failed"]),
+                condition=Q(status__in=WebhookEventStatus.values),
                 name="webhook_event_status_is_known",
             ),
         ]
@@ -127,7 +109,7 @@ class WebhookEvent(models.Model):
             ),
             # Serves the admin's filter, inspect_webhooks and replay --failed. Applied ones are not in it.
             models.Index(
-                fields=["status", "id"], condition=~Q(status="applied"), name="webhook_event_status"
+                fields=["status", "id"], condition=~Q(status=WebhookEventStatus.APPLIED), name="webhook_event_status"
             ),
             # Serves the admin's filter by name and replay --event.
             models.Index(fields=["event", "id"], name="webhook_event_event"),
@@ -149,24 +131,10 @@ class Secret(models.Model):
         return self.name
 
 
-class Reason(models.TextChoices):
-    """Why a delivery is refused: a bounded list. What to do about each is in `webhooks.refusals`."""
-
-    MISSING_HEADER = "missing_header", "the WorkOS-Signature header is missing"
-    MALFORMED_HEADER = "malformed_header", "the WorkOS-Signature header is malformed"
-    NO_SECRET_MATCHES = "no_secret_matches", "no secret matches the signature"
-    TOO_OLD = "too_old", "it was signed too long ago"
-    IN_THE_FUTURE = "in_the_future", "it was signed in the future"
-    TOO_LARGE = "too_large", "it is too large"
-    NOT_AN_EVENT = "not_an_event", "it is signed, and not an event"
-    CUT_OFF = "cut_off", "it broke off in the middle"
-    SOURCE_NOT_ALLOWED = "source_not_allowed", "its address is not allowed"
-
-
 class RefusalCount(models.Model):
     """How many were refused for this reason in this minute. `slot` is the minute's place in the ring."""
 
-    reason = models.CharField(max_length=32, choices=Reason)
+    reason = models.CharField(max_length=32, choices=_REASONS)
     slot = models.PositiveSmallIntegerField()
     minute = models.DateTimeField()
     count = models.PositiveBigIntegerField()
@@ -176,7 +144,7 @@ class RefusalCount(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["reason", "slot"], name="refusal_count_once_per_reason_and_slot"),
             models.CheckConstraint(
-                condition=Q(reason__in=Reason.values), name="refusal_count_reason_is_known"
+                condition=_REASON_IS_KNOWN, name="refusal_count_reason_is_known"
             ),
             models.CheckConstraint(
                 condition=Q(slot__gte=0, slot__lt=RING_MINUTES), name="refusal_count_slot_is_in_the_ring"
@@ -190,7 +158,7 @@ class RefusalCount(models.Model):
 class RefusalSample(models.Model):
     """The newest refusal of each reason: lengths and times, nothing that was sent."""
 
-    reason = models.CharField(max_length=32, choices=Reason, primary_key=True)
+    reason = models.CharField(max_length=32, choices=_REASONS, primary_key=True)
     refused_at = models.DateTimeField()
     issued_at = models.DateTimeField(null=True, help_text="When it was signed, where the signature was good.")
     header_length = models.PositiveIntegerField(null=True)
@@ -200,7 +168,7 @@ class RefusalSample(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(reason__in=Reason.values), name="refusal_sample_reason_is_known"
+                condition=_REASON_IS_KNOWN, name="refusal_sample_reason_is_known"
             ),
         ]
 

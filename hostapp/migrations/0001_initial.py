@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='SignInTry',
+            name='SignInAttempt',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('email', models.CharField(max_length=254)),
@@ -22,8 +22,8 @@ class Migration(migrations.Migration):
                 ('at', models.DateTimeField()),
             ],
             options={
-                'verbose_name_plural': 'sign-in tries',
-                'indexes': [models.Index(fields=['address', 'at'], name='sign_in_try_by_address'), models.Index(fields=['at'], name='sign_in_try_by_age')],
+                'verbose_name_plural': 'sign-in attempts',
+                'indexes': [models.Index(fields=['address', 'at'], name='sign_in_attempt_by_address'), models.Index(fields=['at'], name='sign_in_attempt_by_age')],
             },
         ),
         migrations.CreateModel(

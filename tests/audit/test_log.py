@@ -12,6 +12,7 @@ from audit.models import AuditEntry
 from enterprises.models import Enterprise
 from hostapp import settings as production
 from hostapp.models import User
+from outbox.models import Task
 
 pytestmark = pytest.mark.django_db
 
@@ -60,9 +61,10 @@ def test_audit_entry_survives_deletion_of_its_enterprise_and_actor(
     entry: AuditEntry, acme: Enterprise, ada: User
 ) -> None:
     ada.delete()
+    Task.objects.all().delete()
     acme.delete()
 
-    assert AuditEntry.objects.get().actor == "Ada Adeyemi <ada@acme.example>"
+    assert AuditEntry.objects.get(action="invited").actor == "Ada Adeyemi <ada@acme.example>"
 
 
 def test_audit_entries_of_one_enterprise_are_listed_newest_first(

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
+import psycopg
 from axe_playwright_python.sync_playwright import Axe
 from django.db import connection
 from django.test import Client
@@ -24,6 +24,7 @@ from playwright.sync_api import Page
 from enterprises.models import Enterprise
 from hostapp.models import User
 from sandbox.client import Sandbox
+from tests.browser.pausable_worker import PAUSE_LOCK
 from tests.factories import create_organization
 from tests.processes import ROOT, environment, until
 
@@ -38,26 +39,28 @@ class App:
     url: str
     mail_folder: Path
     said: Path
-    worker: "subprocess.Popen[bytes]"
+    # Holds the lock while the worker is paused. Not the tests' own connection: a test may close it, and that
+    # releases the lock.
+    pause_connection: "psycopg.Connection[tuple[Any, ...]]"
 
-    def pause(self) -> None:
-        """Hold the worker between two transactions: emptying the tables must not wait for it."""
-        until(self._held)
+    def pause_worker(self) -> None:
+        """Wait until the worker is between two turns, and hold it there until `resume_worker`.
 
-    def _held(self) -> bool:
-        self.worker.send_signal(signal.SIGSTOP)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-                "AND pid <> pg_backend_pid() AND state <> 'idle'"
-            )
-            if cursor.fetchone() == (0,):
-                return True
-        self.go_on()
-        return False
+        Then also wait until the web server has no open transaction: then nothing holds a lock on the tables
+        that are emptied next.
+        """
+        self.pause_connection.execute("SELECT pg_advisory_lock(%s)", [PAUSE_LOCK])
+        until(self._database_is_idle)
 
-    def go_on(self) -> None:
-        self.worker.send_signal(signal.SIGCONT)
+    def resume_worker(self) -> None:
+        self.pause_connection.execute("SELECT pg_advisory_unlock(%s)", [PAUSE_LOCK])
+
+    def _database_is_idle(self) -> bool:
+        busy = self.pause_connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'"
+        ).fetchone()
+        return busy == (0,)
 
     def mails(self) -> list[str]:
         return [file.read_text() for file in sorted(self.mail_folder.glob("*.log"))]
@@ -93,20 +96,23 @@ def running(sandbox_url: str, mail_folder: Path) -> Iterator[App]:
             "--access-logfile",
             "-",
         ],
-        ["manage.py", "worker", "--interval", "0.05"],
+        ["-m", "tests.browser.pausable_worker", "--interval", "0.05"],
     )
-    with (mail_folder.parent / "said.txt").open("w") as said:
+    with (
+        psycopg.connect(**{**connection.get_connection_params(), "autocommit": True}) as pause_connection,
+        (mail_folder.parent / "said.txt").open("w") as said,
+    ):
+        # The worker begins paused: no test has asked for it yet.
+        pause_connection.execute("SELECT pg_advisory_lock(%s)", [PAUSE_LOCK])
         children = [
             subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environ, stdout=said, stderr=said)
             for command in commands
         ]
         try:
             _wait_for(f"{url}/account/login/")
-            yield App(url, mail_folder, mail_folder.parent / "said.txt", children[1])
+            yield App(url, mail_folder, mail_folder.parent / "said.txt", pause_connection)
         finally:
             for child in children:
-                # One that is held hears nothing.
-                child.send_signal(signal.SIGCONT)
                 child.terminate()
             for child in children:
                 child.wait(20)

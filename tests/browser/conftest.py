@@ -33,7 +33,7 @@ def app(app_process: App, sandbox: Sandbox, transactional_db: None) -> Iterator[
     """Web and worker, told of everything by an empty sandbox, with an empty database."""
     empty(app_process.mail_folder)
     sandbox.set_webhook(f"{app_process.url}/webhooks/workos/")
-    app_process.go_on()
+    app_process.resume_worker()
     yield app_process
     sandbox.set_webhook(None)
-    app_process.pause()
+    app_process.pause_worker()

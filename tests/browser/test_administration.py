@@ -21,7 +21,7 @@ from enterprises.models import (
     OrganizationDomain,
     SetupLink,
 )
-from hostapp.models import SignInTry, User
+from hostapp.models import SignInAttempt, User
 from portal.models import PortalSession
 from tests.browser.app import look, sign_in
 from tests.deliveries import deliver, post, signed
@@ -57,7 +57,7 @@ def staff(
         expires_at=now + timedelta(days=30),
     )  # fmt: skip
     PortalSession.objects.create(enterprise=acme, user=ada, intent="sso", launched_at=now)
-    SignInTry.objects.create(email=LONG, address="192.0.2.7", at=now)
+    SignInAttempt.objects.create(email=LONG, address="192.0.2.7", at=now)
     deliver("connection.activated", event_id="event_1")
     WebhookEvent.objects.update(status="failed", error="A long error " * 20)
     body = b"{}"

@@ -40,11 +40,13 @@ def start_demo(folder: str, port: int, sandbox_port: int) -> "subprocess.Popen[s
     )
 
 
-def create_tables_of_an_older_version(folder: str) -> None:
-    """Create a table with a current name and outdated columns."""
+def create_database_of_older_version(folder: str) -> None:
+    """Create a table with a current name and other columns, and record a migration that is gone."""
     statement = (
         "from django.db import connection\n"
-        "connection.cursor().execute('CREATE TABLE enterprises_enterprise (old integer)')"
+        "from django.db.migrations.recorder import MigrationRecorder\n"
+        "connection.cursor().execute('CREATE TABLE enterprises_enterprise (old integer)')\n"
+        "MigrationRecorder(connection).record_applied('enterprises', '0001_older')"
     )
     subprocess.run(
         [sys.executable, "manage.py", "shell", "--no-imports", "-c", statement],
@@ -71,7 +73,7 @@ class Demo:
 def demo() -> Iterator[Demo]:
     port, sandbox_port = free_port(), free_port()
     with tempfile.TemporaryDirectory(prefix="demo-") as folder:
-        create_tables_of_an_older_version(folder)
+        create_database_of_older_version(folder)
         # The secret is random: one in 64 begins with a dash.
         Path(folder, "webhook_secret").write_text("-a-secret-that-begins-with-a-dash-0123456789")
         process = start_demo(folder, port, sandbox_port)
@@ -81,6 +83,7 @@ def demo() -> Iterator[Demo]:
             if "Ctrl-C ends everything" in line:
                 break
         assert "The demo runs" in output, output
+        assert "Replaced the database of an older version.\n" in output
         yield Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", output, process, folder)
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=30)

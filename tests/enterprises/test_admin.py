@@ -30,15 +30,16 @@ from tests.gateway.test_gateway import API
 pytestmark = pytest.mark.django_db
 
 LISTS = [
-    "portal:overview",
-    "connection",
-    "directory",
-    "organizationdomain",
-    "certificate",
-    "task",
-    "historyentry",
-    "enterprises:invitation",
-    "membership",
+    "enterprises/enterprise",
+    "enterprises/invitation",
+    "enterprises/membership",
+    "mirror/organization",
+    "mirror/connection",
+    "mirror/directory",
+    "mirror/organizationdomain",
+    "mirror/certificate",
+    "outbox/task",
+    "audit/auditentry",
 ]
 
 
@@ -74,7 +75,7 @@ def create_rows(first: int, last: int) -> None:
 def test_query_count_of_a_list_does_not_grow_with_its_rows(client: Client) -> None:
     def count_queries() -> dict[str, int]:
         counts = {}
-        for name in (*(f"/admin/enterprises/{one}/" for one in LISTS), "/staff/enterprises/"):
+        for name in (*(f"/admin/{one}/" for one in LISTS), "/staff/enterprises/"):
             with CaptureQueriesContext(
                 connection,
             ) as captured:
@@ -92,7 +93,7 @@ def test_query_count_of_a_list_does_not_grow_with_its_rows(client: Client) -> No
 @pytest.mark.parametrize("name", LISTS)
 def test_admin_list_is_searchable_and_refuses_to_add_or_delete(name: str, client: Client) -> None:
     create_rows(0, 2)
-    address = f"/admin/enterprises/{name}/"
+    address = f"/admin/{name}/"
 
     assert client.get(f"{address}?q=Company").status_code == 200
     assert client.get(f"{address}add/").status_code == 403
@@ -132,7 +133,9 @@ def test_retry_action_provisions_again_and_shows_the_error(
     workos_api.get(f"{API}/organizations/external_id/{broken.external_id}", status=401, json={})
 
     page = client.post(
-        "/admin/enterprises/enterprise/", {"action": "retry", "_selected_action": [broken.pk]}, follow=True
+        "/admin/enterprises/enterprise/",
+        {"action": "provision_again", "_selected_action": [broken.pk]},
+        follow=True,
     )
 
     assert "Broken: WorkOS does not accept our API key." in page.text
@@ -147,8 +150,8 @@ def test_reconcile_action_enqueues_tasks_for_state_name_and_domains(
         "/admin/enterprises/enterprise/", {"action": "reconcile", "_selected_action": [acme.pk]}, follow=True
     )
 
-    assert sorted(Task.objects.values_list("enterprise__slug", "kind", "key")) == [
-        ("acme-inc", "push_domain", "acme.example"),
-        ("acme-inc", "refresh", ""),
-        ("acme-inc", "rename", ""),
+    assert sorted(Task.objects.values_list("subject", "kind", "key")) == [
+        (acme.external_id, "push_domain", "acme.example"),
+        (acme.external_id, "push_name", ""),
+        (acme.external_id, "reconcile", ""),
     ]

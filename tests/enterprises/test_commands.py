@@ -12,13 +12,15 @@ from django.utils import timezone
 
 import gateway
 from audit.log import audit_entries_for
-from enterprises.models import Enterprise, Invitation, Membership
+from enterprises.models import Enterprise, Invitation, Membership, ProvisioningState
 from enterprises.tasks import TaskKind
 from hostapp.models import User
+from mirror.models import Organization
 from outbox import queue
 from outbox.models import Task
 from outbox.runner import run_due_tasks
 from sandbox.client import Sandbox
+from tests.factories import create_organization
 
 pytestmark = pytest.mark.django_db
 
@@ -98,7 +100,7 @@ def test_csv_provisioning_reports_each_failed_line_with_its_reason(
     assert raised.value.returncode == 1
     assert "2 of 5 are provisioned, 3 failed." in out.getvalue()
     assert "line 4: Bad Mail: gmail.com is a public mail provider" in out.getvalue()
-    assert "line 5: Acme Inc.: “acme-inc” stands in line 2 already" in out.getvalue()
+    assert "line 5: Acme Inc.: “acme-inc” is already in line 2" in out.getvalue()
     assert "5/5, 3 failed" in err.getvalue()
     assert sorted(one["name"] for one in workos_sandbox.organizations()) == ["Acme Inc.", "Birch Ltd"]
     assert Membership.objects.get().role == "it_admin"
@@ -130,7 +132,7 @@ def test_csv_provisioning_waits_for_retry_after_and_the_rate_limit(
     workos_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sleeps: list[float] = []
-    monkeypatch.setattr("enterprises.bulk.time.sleep", sleeps.append)
+    monkeypatch.setattr("enterprises.bulk_provisioning.time.sleep", sleeps.append)
     file = tmp_path / "enterprises.csv"
     file.write_text("name\nAcme Inc.\nBirch Ltd\n")
     workos_sandbox.fault("status", status=429, retry_after=9)
@@ -212,7 +214,7 @@ def test_deprovision_command_requires_the_slug_as_confirmation(workos_sandbox: S
 def test_list_and_show_commands_report_state_and_next_step(
     acme: Enterprise, birch: Enterprise, ada: User
 ) -> None:
-    Enterprise.objects.filter(pk=birch.pk).update(organization_id=None, attention="A reason.")
+    Enterprise.objects.filter(pk=birch.pk).update(organization=None, attention="A reason.")
     queue.enqueue(TaskKind.PROVISION, birch.external_id)
     Task.objects.update(error="Why not.", attempts=3)
 
@@ -222,27 +224,30 @@ def test_list_and_show_commands_report_state_and_next_step(
     ]
     assert "ada@acme.example · it_admin" in run_command("show_enterprise", "acme-inc")
     shown = run_command_as_json("show_enterprise", "birch-ltd")
-    assert shown["errands"][0]["error"] == "Why not."
-    assert "Mend what is named" in shown["next_step"]
+    assert shown["outbox_tasks"][0]["error"] == "Why not."
+    assert "Fix the reason" in shown["next_step"]
     assert command_error("show_enterprise", "nobody").returncode == 1
 
 
 def test_queryset_and_model_agree_on_every_provisioning_state(acme: Enterprise) -> None:
     at = timezone.now()
-    changes: list[dict[str, Any]] = [
-        {},
-        {"organization_id": None},
-        {"provisioning_since": at},
-        {"attention": "A reason."},
-        {"organization_id": "org_1"},
-        {"organization_deleted_at": at},
-        {"deprovisioned_at": at},
+    row = Enterprise.objects.filter(pk=acme.pk)
+    changes: list[Callable[[], object]] = [
+        lambda: row.update(organization=None),
+        lambda: row.update(provisioning_since=at),
+        lambda: row.update(attention="A reason."),
+        lambda: row.update(organization=create_organization("org_1")),
+        lambda: Organization.objects.update(deleted_at=at),
+        lambda: row.update(deprovisioned_at=at),
     ]
-    for change in changes:
-        Enterprise.objects.filter(pk=acme.pk).update(**change)
-        acme.refresh_from_db()
-        matching = [state for state in Enterprise.Provisioning if Enterprise.objects.in_state(state).exists()]
-        assert matching == [acme.provisioning]
+    states = []
+    for change in [lambda: None, *changes]:
+        change()
+        enterprise = row.get()
+        matching = [state for state in ProvisioningState if Enterprise.objects.in_state(state).exists()]
+        assert matching == [enterprise.provisioning]
+        states += matching
+    assert set(states) == set(ProvisioningState)
 
 
 def test_invite_command_invites_an_it_admin_who_is_not_yet_a_member(acme: Enterprise, ada: User) -> None:

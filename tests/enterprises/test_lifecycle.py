@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 import gateway
-from audit.actor import COMMAND_LINE, Actor
+from audit.actor import COMMAND_LINE, WORKOS, Actor
 from audit.log import audit_entries_for
 from enterprises import lifecycle, provisioning
 from enterprises.models import Enterprise, Invitation, Membership
@@ -175,10 +175,12 @@ def test_organization_created_during_deprovisioning_is_deleted(workos_sandbox: S
     gateway.create_organization(name="Acme Inc.", external_id=str(enterprise.external_id), domains=[])
     (organization,) = workos_sandbox.organizations()
 
-    from enterprises import facts
-
-    adopted = facts.adopt_organization(
-        organization_id=organization["id"], external_id=str(enterprise.external_id)
+    adopted = provisioning.adopt_organization(
+        organization_id=organization["id"],
+        external_id=str(enterprise.external_id),
+        as_of=timezone.now(),
+        actor=WORKOS,
+        now=timezone.now(),
     )
     run_tasks_for_hours()
 

@@ -345,4 +345,4 @@ def test_audit_log_is_filtered_and_exported_with_formulas_escaped(acme: Enterpri
 
 
 def test_empty_token_finds_no_invitation(acme: Enterprise) -> None:
-    assert invitations.find("", now=timezone.now()) is None
+    assert invitations.find_invitation("", now=timezone.now()) is None

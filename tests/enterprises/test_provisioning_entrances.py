@@ -24,6 +24,7 @@ from outbox.models import Task
 from outbox.runner import run_due_tasks
 from sandbox.client import Sandbox
 from tests.conftest import signed_in
+from tests.factories import create_organization
 from tests.processes import Manage, until
 from tests.webhooks.test_worker import someone_waits_for_a_lock
 
@@ -293,7 +294,7 @@ def test_worker_provisions_an_enrolled_enterprise(workos_sandbox: Sandbox, manag
 
 
 def link_works(link: str) -> bool:
-    """Return whether this Portal Link still link_works the portal."""
+    """Return whether this Portal Link still opens the portal."""
     response = requests.get(link, timeout=5)
     return response.status_code == 200
 
@@ -304,7 +305,9 @@ def test_link_minted_while_its_user_is_removed_is_revoked_too(
     organization = gateway.create_organization(
         name="Acme Inc.", external_id=str(acme.external_id), domains=[]
     )
-    Enterprise.objects.filter(pk=acme.pk).update(organization_id=organization.organization_id)
+    Enterprise.objects.filter(pk=acme.pk).update(
+        organization=create_organization(organization.organization_id)
+    )
     Membership.objects.filter(user=ben).update(role=Membership.Role.IT_ADMIN)
     settings.WORKOS_LINK_ORIGINS = [workos_sandbox.url, workos_sandbox.url.replace("127.0.0.1", "localhost")]
     address = "/enterprises/acme-inc/portal/sso/"

@@ -118,8 +118,7 @@ def test_renamed_connection_keeps_the_time_of_its_last_state_change(workos: Work
 
     row = Connection.objects.get()
     assert row.name == "Renamed"
-    assert row.since is not None
-    assert row.since < row.as_of
+    assert row.state_since < row.as_of
 
 
 def test_connection_missing_from_the_api_becomes_a_tombstone(
@@ -177,7 +176,7 @@ def test_reconcile_enqueued_twice_runs_once(workos: WorkOS, acme: Enterprise) ->
     reconcile.enqueue_reconcile(acme)
 
     assert Task.objects.count() == 1
-    assert run_due_tasks(now=timezone.now())["done"] == 1
+    assert run_due_tasks(now=timezone.now())["completed"] == 1
     acme.refresh_from_db()
     assert acme.reconciled_at is not None
 
@@ -185,7 +184,7 @@ def test_reconcile_enqueued_twice_runs_once(workos: WorkOS, acme: Enterprise) ->
 def test_reconcile_of_an_unprovisioned_enterprise_sends_no_request(
     workos_api: responses.RequestsMock, acme: Enterprise
 ) -> None:
-    Enterprise.objects.update(organization_id=None)
+    Enterprise.objects.update(organization=None)
     acme.refresh_from_db()
 
     reconcile.reconcile_enterprise(acme, now=NOW)

@@ -1,13 +1,12 @@
 """The staff pages provision enterprises, as the command does."""
 
-from enterprises.models import Enterprise
-from enterprises.models import Membership
 import re
 
 import pytest
 import responses
 from django.utils import timezone
 
+from enterprises.models import Enterprise, Membership
 from hostapp.models import User
 from tests.conftest import signed_in
 from tests.deliveries import deliver
@@ -88,13 +87,13 @@ def test_superuser_opens_every_admin_list_and_cannot_add_mirrored_rows(
 
     for page in (
         "enterprises/enterprise",
-        "enterprises/connection",
-        "enterprises/directory",
-        "enterprises/organizationdomain",
+        "mirror/connection",
+        "mirror/directory",
+        "mirror/organizationdomain",
         "portal/portalsession",
         "webhooks/webhookevent",
         "hostapp/user",
     ):
         assert client.get(f"/admin/{page}/").status_code == 200, page
     assert client.get(f"/admin/enterprises/enterprise/{acme.pk}/change/").status_code == 200
-    assert client.get("/admin/enterprises/connection/add/").status_code == 403
+    assert client.get("/admin/mirror/connection/add/").status_code == 403

@@ -12,7 +12,7 @@ from django.utils.http import urlsafe_base64_encode
 
 from enterprises.models import Enterprise
 from hostapp.models import User
-from hostapp.tokens import hide
+from hostapp.url_tokens import hide_tokens
 from portal.models import PortalSession
 from tests.conftest import signed_in
 from tests.enterprises.test_access import MATRIX
@@ -184,4 +184,4 @@ def test_secret_url_parameters_have_names_that_the_middleware_knows() -> None:
     ],
 )  # fmt: skip
 def test_access_log_hides_tokens_in_urls(line: str, expected: str) -> None:
-    assert expected in hide(line)
+    assert expected in hide_tokens(line)

@@ -207,7 +207,7 @@ def test_unreachable_database_is_answered_503_so_that_workos_redelivers(
     good = connection.settings_dict["HOST"]
     connection.close()
     connection.settings_dict["HOST"] = good + "-gone"
-    monkeypatch.setattr("hostapp.embedded_postgres.base.ensure_running", str)
+    monkeypatch.setattr("devtools.embedded_postgres.base.ensure_running", str)
     try:
         response = post(BODY, signed(BODY))
     finally:

@@ -16,8 +16,10 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
-from hostapp import demo
+from devtools import demo_data
 
 _STARTUP = 30.0
 _SHUTDOWN = 10.0
@@ -84,9 +86,11 @@ Starts from nothing each time, prints the addresses and sign-ins, and ends every
                     raise CommandError(
                         "A demo runs in this folder already. End it first, or use another clone."
                     )
-                # Whatever an older version of the code has left there.
+                is_replaced = has_older_layout()
                 cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
             call_command("migrate", verbosity=0)
+        if is_replaced:
+            self.stdout.write("Replaced the database of an older version.")
         with self._step("Starting the sandbox"):
             children["sandbox"] = _start(
                 "sandbox",
@@ -100,7 +104,7 @@ Starts from nothing each time, prints the addresses and sign-ins, and ends every
             )
             _wait_for(f"{settings.WORKOS_BASE_URL}/_sandbox/health", children["sandbox"])
         with self._step("Provisioning two enterprises"):
-            enterprises = demo.seed()
+            enterprises = demo_data.seed()
         with self._step("Starting web and worker"):
             children["worker"] = _start(
                 "worker", [python, "manage.py", "worker", "--interval", "0.2"], started
@@ -116,10 +120,10 @@ Starts from nothing each time, prints the addresses and sign-ins, and ends every
             _wait_for(f"{url}/account/login/", children["web"])
 
         self.stdout.write(f"\n{self.style.SUCCESS('The demo runs.')} Sign in at {url}/ with:\n")
-        for enterprise, (_, _, members) in zip(enterprises, demo.CAST, strict=True):
+        for enterprise, (_, _, members) in zip(enterprises, demo_data.CAST, strict=True):
             for email, _, role in members:
-                self.stdout.write(f"  {email:<22} {demo.PASSWORD}   {role.label} of {enterprise}")
-        self.stdout.write(f"  {demo.STAFF:<22} {demo.PASSWORD}   staff")
+                self.stdout.write(f"  {email:<22} {demo_data.PASSWORD}   {role.label} of {enterprise}")
+        self.stdout.write(f"  {demo_data.STAFF:<22} {demo_data.PASSWORD}   staff")
         self.stdout.write(f"\nThe sandbox, standing in for WorkOS: {settings.WORKOS_BASE_URL}/_sandbox/")
         self.stdout.write("Try: sign in as ada@acme.example, press Configure SSO. Ctrl-C ends everything.\n")
         self.stdout.flush()
@@ -140,6 +144,12 @@ Starts from nothing each time, prints the addresses and sign-ins, and ends every
         self.stdout.flush()
         yield
         self.stdout.write(f"done ({time.monotonic() - began:.1f} s)")
+
+
+def has_older_layout() -> bool:
+    """Whether the database was migrated by code with other migrations than ours."""
+    applied = MigrationRecorder(connection).applied_migrations()
+    return not applied.keys() <= MigrationLoader(None).disk_migrations.keys()
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.backends.postgresql import base
 
-from hostapp.embedded_postgres import ensure_running
+from devtools.embedded_postgres import ensure_running
 
 
 class DatabaseWrapper(base.DatabaseWrapper):

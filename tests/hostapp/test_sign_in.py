@@ -145,7 +145,7 @@ def test_server_error_page_does_not_show_the_exception(ada: User, monkeypatch: p
     def raise_error(*args: object) -> None:
         raise RuntimeError("broken on purpose")
 
-    monkeypatch.setattr("hostapp.views.access.memberships", raise_error)
+    monkeypatch.setattr("hostapp.views.access.memberships_of", raise_error)
     client = signed_in(ada)
     client.raise_request_exception = False
 

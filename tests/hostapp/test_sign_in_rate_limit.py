@@ -9,8 +9,8 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from hostapp import signing_in
-from hostapp.models import SignInTry, User
+from hostapp import sign_in
+from hostapp.models import SignInAttempt, User
 from tests.conftest import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ def test_correct_password_is_refused_after_five_failed_attempts(ada: User) -> No
     guess(ada.email, 5)
 
     assert not sign_in(ada.email, PASSWORD)
-    SignInTry.objects.update(at=timezone.now() - timedelta(minutes=16))
+    SignInAttempt.objects.update(at=timezone.now() - timedelta(minutes=16))
     assert sign_in(ada.email, PASSWORD)
 
 
@@ -55,7 +55,7 @@ def test_successful_sign_in_resets_the_failed_attempts(ada: User) -> None:
 def test_ip_is_blocked_after_failed_attempts_on_many_accounts(
     ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signing_in, "TRIES_FOR_AN_ADDRESS", 10)
+    monkeypatch.setattr(signing_in, "MAX_ATTEMPTS_PER_ADDRESS", 10)
     for number in range(10):
         guess(f"person{number}@acme.example", 1)
 
@@ -98,10 +98,10 @@ def test_staff_unblock_a_user_by_deleting_the_failed_attempts(ada: User, sam: Us
     sam.is_superuser = True
     sam.save()
     guess(ada.email, 5)
-    attempts = list(SignInTry.objects.values_list("pk", flat=True))
+    attempts = list(SignInAttempt.objects.values_list("pk", flat=True))
 
     signed_in(sam).post(
-        "/admin/hostapp/signintry/",
+        "/admin/hostapp/signinattempt/",
         {"action": "delete_selected", "_selected_action": attempts, "post": "yes"},
     )
 

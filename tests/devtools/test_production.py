@@ -1,0 +1,36 @@
+"""Production runs without the package `devtools`."""
+
+import os
+import subprocess
+import sys
+
+from tests.processes import ROOT
+
+# None in sys.modules makes an import fail, as if the package were not there.
+CHECK_WITHOUT_DEVTOOLS = """
+import sys
+sys.modules["devtools"] = None
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", "check"])
+"""
+
+
+def test_production_starts_without_devtools_when_database_url_is_set() -> None:
+    check = subprocess.run(
+        [sys.executable, "-c", CHECK_WITHOUT_DEVTOOLS],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "DJANGO_SETTINGS_MODULE": "hostapp.settings",
+            "ENV_FILE": "",
+            "SECRET_KEY": "a-long-and-random-one-" + "x" * 50 + "0123456789",
+            "SITE_URL": "https://app.acme.example",
+            "DATABASE_URL": "postgres://user:password@db.acme.example/app",
+            "WORKOS_API_KEY": "sk_live_x",
+            "WORKOS_WEBHOOK_SECRET": "whsec_x",
+        },
+        capture_output=True,
+        text=True,
+    )
+
+    assert check.returncode == 0, check.stderr

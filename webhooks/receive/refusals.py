@@ -1,0 +1,164 @@
+"""Count refused deliveries by reason and minute, and keep the newest sample of each reason.
+
+Anyone may post to us, so nothing here grows with what is posted. Both tables have a bounded key: one sample
+per reason, and a ring of minutes that starts again after three days (as long as WorkOS repeats a delivery).
+Nor does a flood cost a write per request: a process counts in memory and writes at most once per interval.
+"""
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import DatabaseError, InterfaceError, connection, transaction
+
+from webhooks.models import RING_MINUTES, RefusalSample
+from webhooks.receive.reasons import Refused
+
+logger = logging.getLogger(__name__)
+
+_MAX_UNWRITTEN = 100
+
+def build_sample(refused: Refused, *, signature: str | None, now: datetime) -> RefusalSample:
+    """An unsaved sample: times and lengths, and nothing that was sent. `signature` is the header."""
+    return RefusalSample(
+        reason=refused.reason.value,
+        refused_at=now,
+        issued_at=refused.issued_at,
+        header_length=None if signature is None else min(len(signature), 2**31 - 1),
+        body_length=None if refused.body_length is None else min(refused.body_length, 2**63 - 1),
+        detail=refused.detail,
+    )
+
+
+def log_refusal(refused: Refused, *, now: datetime) -> None:
+    if refused.status == 200:
+        # WorkOS signed it and will not send it again.
+        logger.error("Signed webhook left out: %s", refused.detail)
+        return
+    clocks = ""
+    if refused.issued_at:
+        clocks = f" (t={refused.issued_at:%Y-%m-%dT%H:%M:%SZ}; our clock says {now:%Y-%m-%dT%H:%M:%SZ})"
+    logger.warning("Webhook refused: %s%s", refused.reason.label, clocks)
+
+
+@dataclass
+class _Unwritten:
+    """Refusals of one reason and minute that are not written yet, and the newest sample of them."""
+
+    count: int
+    sample: RefusalSample
+
+
+class RefusalTally:
+    """Counts the refusals of this process, and writes them at most once per `interval` (seconds).
+
+    It holds at most one entry per reason and minute. The first refusal after a quiet interval is written at
+    once; those that follow wait for the end of the interval.
+    """
+
+    def __init__(self, interval: float) -> None:
+        self._interval = interval
+        self._lock = threading.Lock()
+        self._unwritten: dict[tuple[str, int], _Unwritten] = {}
+        self._next_write = 0.0
+        self._timer: threading.Timer | None = None
+
+    def add(self, sample: RefusalSample) -> None:
+        key = sample.reason, int(sample.refused_at.timestamp()) // 60
+        with self._lock:
+            entry = self._unwritten.get(key)
+            if entry is None:
+                # It gets this full only when the database has been away for long: the newest minutes stay.
+                while len(self._unwritten) >= _MAX_UNWRITTEN:
+                    del self._unwritten[min(self._unwritten, key=lambda one: one[1])]
+                entry = self._unwritten[key] = _Unwritten(0, sample)
+            entry.count += 1
+            entry.sample = sample
+            wait = self._next_write - time.monotonic()
+            if wait > 0:
+                if self._timer is None:
+                    self._timer = threading.Timer(wait, self._write_and_disconnect)
+                    self._timer.daemon = True
+                    self._timer.start()
+                return
+        self.write()
+
+    def write(self) -> None:
+        """Write what is counted. While the database does not answer, it stays counted here."""
+        with self._lock:
+            entries, self._unwritten = self._unwritten, {}
+            self._next_write = time.monotonic() + self._interval
+            self._timer = None
+        try:
+            with transaction.atomic():
+                for (reason, minute), entry in sorted(entries.items()):
+                    _write_count(reason, minute, entry.count)
+                    _write_sample(entry.sample)
+        except (DatabaseError, InterfaceError) as error:
+            logger.error("Refused webhooks not counted yet: %s", type(error).__name__)
+            with self._lock:
+                for key, entry in entries.items():
+                    if key in self._unwritten:
+                        self._unwritten[key].count += entry.count
+                    elif len(self._unwritten) < _MAX_UNWRITTEN:
+                        self._unwritten[key] = entry
+
+    def _write_and_disconnect(self) -> None:
+        try:
+            self.write()
+        finally:
+            # This thread ends here, and its database connection with it.
+            connection.close()
+
+
+def _write_count(reason: str, minute: int, count: int) -> None:
+    # A slot that holds another minute is at least three days old, and starts again. Never backwards.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO webhooks_refusalcount AS stored (reason, slot, minute, count)"
+            " VALUES (%s, %s, to_timestamp(%s), %s)"
+            " ON CONFLICT (reason, slot) DO UPDATE SET minute = EXCLUDED.minute, count ="
+            " EXCLUDED.count + CASE WHEN stored.minute = EXCLUDED.minute THEN stored.count ELSE 0 END"
+            " WHERE stored.minute <= EXCLUDED.minute",
+            [reason, minute % RING_MINUTES, minute * 60, count],
+        )
+
+
+def _write_sample(sample: RefusalSample) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO webhooks_refusalsample AS stored"
+            " (reason, refused_at, issued_at, header_length, body_length, detail)"
+            " VALUES (%s, %s, %s, %s, %s, %s)"
+            " ON CONFLICT (reason) DO UPDATE SET refused_at = EXCLUDED.refused_at,"
+            " issued_at = EXCLUDED.issued_at, header_length = EXCLUDED.header_length,"
+            " body_length = EXCLUDED.body_length, detail = EXCLUDED.detail"
+            " WHERE stored.refused_at <= EXCLUDED.refused_at",
+            [
+                sample.reason,
+                sample.refused_at,
+                sample.issued_at,
+                sample.header_length,
+                sample.body_length,
+                sample.detail,
+            ],
+        )
+
+
+def describe_age(issued_at: datetime | None, refused_at: datetime) -> str:
+    """`12 h old` or `40 s in the future: your clock?`; blank without a trusted time of signing."""
+    if issued_at is None:
+        return ""
+    seconds = (refused_at - issued_at).total_seconds()
+    size = abs(seconds)
+    if size < 120:
+        amount = f"{size:.0f} s"
+    elif size < 7200:
+        amount = f"{size / 60:.0f} min"
+    elif size < 172_800:
+        amount = f"{size / 3600:.0f} h"
+    else:
+        amount = f"{size / 86_400:.0f} days"
+    return f"{amount} {'old' if seconds >= 0 else 'in the future: your clock?'}"
