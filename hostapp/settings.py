@@ -200,7 +200,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "webhooks.door.receive_first",
+    "webhooks.receive.middleware.receive_webhooks_first",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "hostapp.url_tokens.NoReferrerMiddleware",

@@ -25,8 +25,8 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # Serve static files from the apps: the tests do not run collectstatic.
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
-# Tests empty their tables; everywhere else the database refuses to empty the audit log. A statement that waits for
-# a lock longer than this fails: it would wait forever if the holder of the lock waits for the test.
+# Tests empty their tables; everywhere else the database refuses to empty the audit log. A statement that
+# waits for a lock longer than this fails: it would wait forever if the holder of the lock waits for the test.
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = (  # type: ignore[index]
     "-c audit_log.may_be_truncated=on -c lock_timeout=15s"
 )

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from hostapp import sign_in
+from hostapp import sign_in as sign_in_module
 from hostapp.models import SignInAttempt, User
 from tests.conftest import signed_in
 
@@ -55,7 +55,7 @@ def test_successful_sign_in_resets_the_failed_attempts(ada: User) -> None:
 def test_ip_is_blocked_after_failed_attempts_on_many_accounts(
     ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(signing_in, "MAX_ATTEMPTS_PER_ADDRESS", 10)
+    monkeypatch.setattr(sign_in_module, "MAX_ATTEMPTS_PER_ADDRESS", 10)
     for number in range(10):
         guess(f"person{number}@acme.example", 1)
 

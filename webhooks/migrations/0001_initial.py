@@ -1,0 +1,70 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+
+    initial = True
+
+    dependencies = [
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='Secret',
+            fields=[
+                ('name', models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ('last_used_at', models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
+            name='RefusalCount',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('reason', models.CharField(choices=[('missing_header', 'the WorkOS-Signature header is missing'), ('malformed_header', 'the WorkOS-Signature header is malformed'), ('no_secret_matches', 'no secret matches the signature'), ('too_old', 'it was signed too long ago'), ('in_the_future', 'it was signed in the future'), ('too_large', 'it is too large'), ('not_an_event', 'it is signed, but not an event'), ('cut_off', 'its body was incomplete'), ('source_not_allowed', 'its IP address is not allowed')], max_length=32)),
+                ('slot', models.PositiveSmallIntegerField()),
+                ('minute', models.DateTimeField()),
+                ('count', models.PositiveBigIntegerField()),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('reason', 'slot'), name='refusal_count_once_per_reason_and_slot'), models.CheckConstraint(condition=models.Q(('reason__in', ['missing_header', 'malformed_header', 'no_secret_matches', 'too_old', 'in_the_future', 'too_large', 'not_an_event', 'cut_off', 'source_not_allowed'])), name='refusal_count_reason_is_known'), models.CheckConstraint(condition=models.Q(('slot__gte', 0), ('slot__lt', 4320)), name='refusal_count_slot_is_in_the_ring')],
+            },
+        ),
+        migrations.CreateModel(
+            name='RefusalSample',
+            fields=[
+                ('reason', models.CharField(choices=[('missing_header', 'the WorkOS-Signature header is missing'), ('malformed_header', 'the WorkOS-Signature header is malformed'), ('no_secret_matches', 'no secret matches the signature'), ('too_old', 'it was signed too long ago'), ('in_the_future', 'it was signed in the future'), ('too_large', 'it is too large'), ('not_an_event', 'it is signed, but not an event'), ('cut_off', 'its body was incomplete'), ('source_not_allowed', 'its IP address is not allowed')], max_length=32, primary_key=True, serialize=False)),
+                ('refused_at', models.DateTimeField()),
+                ('issued_at', models.DateTimeField(help_text='When it was signed, where the signature was good.', null=True)),
+                ('header_length', models.PositiveIntegerField(null=True)),
+                ('body_length', models.PositiveBigIntegerField(help_text='Bytes announced or read.', null=True)),
+                ('detail', models.CharField(blank=True, help_text='What was wrong, in our words.', max_length=100)),
+            ],
+            options={
+                'constraints': [models.CheckConstraint(condition=models.Q(('reason__in', ['missing_header', 'malformed_header', 'no_secret_matches', 'too_old', 'in_the_future', 'too_large', 'not_an_event', 'cut_off', 'source_not_allowed'])), name='refusal_sample_reason_is_known')],
+            },
+        ),
+        migrations.CreateModel(
+            name='WebhookEvent',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('event_id', models.CharField(max_length=255, unique=True)),
+                ('event', models.CharField(max_length=255)),
+                ('issued_at', models.DateTimeField()),
+                ('created_at', models.DateTimeField(null=True)),
+                ('received_at', models.DateTimeField()),
+                ('payload', models.JSONField()),
+                ('secret_name', models.CharField(blank=True, help_text='Which secret verified it; empty if it was read from the API.', max_length=32)),
+                ('status', models.CharField(choices=[('waiting', 'Waiting'), ('applied', 'Applied'), ('stale', 'Stale: older than what we know'), ('ignored', 'Ignored'), ('failed', 'Failed')], default='waiting', max_length=16)),
+                ('error', models.TextField(blank=True, help_text='Why it failed, was ignored or still waits.')),
+                ('attempts', models.PositiveIntegerField(default=0)),
+                ('unfinished', models.PositiveIntegerField(default=0, help_text='Attempts since the last outcome: a worker has it in hand, or ended with it.')),
+                ('due_at', models.DateTimeField(help_text='When the worker takes it next; empty when it will not.', null=True)),
+                ('organization_id', models.CharField(blank=True, help_text='The organization it waits for, which we do not know yet.', max_length=64)),
+                ('applied_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at', 'id'], name='webhook_event_due'), models.Index(condition=models.Q(('due_at__isnull', False), ('unfinished__gt', 0)), fields=['due_at', 'id'], name='webhook_event_suspect'), models.Index(condition=models.Q(('organization_id', ''), _negated=True), fields=['organization_id'], name='webhook_event_waits_for'), models.Index(condition=models.Q(('status', 'applied'), _negated=True), fields=['status', 'id'], name='webhook_event_status'), models.Index(fields=['event', 'id'], name='webhook_event_event'), models.Index(fields=['received_at'], name='webhook_event_received')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['waiting', 'applied', 'stale', 'ignored', 'failed'])), name='webhook_event_status_is_known')],
+            },
+        ),
+    ]
