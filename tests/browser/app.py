@@ -24,6 +24,7 @@ from playwright.sync_api import Page
 from enterprises.models import Enterprise
 from hostapp.models import User
 from sandbox.client import Sandbox
+from tests import factories
 from tests.browser.pausable_worker import PAUSE_LOCK
 from tests.processes import ROOT, build_environment, wait_until
 
@@ -139,7 +140,8 @@ def create_organization(sandbox: Sandbox, enterprise: Enterprise, domain: str = 
         "domain_data": [{"domain": domain, "state": "pending"}],
     }
     organization_id: str = call_api(sandbox, "POST", "organizations", body)["id"]
-    Enterprise.objects.filter(pk=enterprise.pk).update(organization_id=organization_id)
+    organization = factories.create_organization(organization_id, name=enterprise.name)
+    Enterprise.objects.filter(pk=enterprise.pk).update(organization=organization)
     return organization_id
 
 

@@ -5,8 +5,10 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from enterprises.models import Enterprise, HistoryEntry, SetupLink
+from audit.models import AuditEntry
+from enterprises.models import Enterprise
 from hostapp.models import User
+from portal.models import SetupLink
 from sandbox.client import Sandbox
 from tests.browser.app import App, check_page, create_organization, sign_in
 from tests.processes import wait_until
@@ -48,7 +50,7 @@ def test_setup_link_is_mailed_by_workos_and_opens_the_portal(ready: Page, sandbo
     assert secret not in app.log_file.read_text()
     wait_until(app.read_mails)
     assert "setup link of Acme Inc. to ines@provider.example" in app.read_mails()[0]
-    assert HistoryEntry.objects.filter(deed="setup_link_sent", for_whom="ines@provider.example").exists()
+    assert AuditEntry.objects.filter(action="setup_link_sent", target="ines@provider.example").exists()
 
     ready.goto(mail["link"])
     expect(ready.locator("body")).to_contain_text("Acme Inc.")

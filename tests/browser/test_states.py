@@ -299,7 +299,7 @@ def test_failed_domain_shows_the_reason(walk: Walk) -> None:
 
 
 def test_enterprise_without_an_organization_has_no_configure_button(walk: Walk) -> None:
-    Enterprise.objects.update(organization_id=None)
+    Enterprise.objects.update(organization=None)
     walk.open()
 
     expect(walk.page.get_by_role("main")).to_contain_text("not connected to WorkOS yet")

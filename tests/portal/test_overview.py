@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from enterprises.models import Connection, Directory, Enterprise, OrganizationDomain
+from enterprises.models import Enterprise
 from hostapp.models import User
-from portal.models import PortalSession
+from mirror.registry import MIRRORED
+from portal.page.wording import STATES
 from tests.conftest import signed_in
+from tests.factories import create_connection, create_directory, create_domain, create_portal_session
 
 pytestmark = pytest.mark.django_db
 
@@ -18,16 +20,6 @@ PATH = "/enterprises/acme-inc/"
 
 def text(html: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html))
-
-
-def connection(enterprise: Enterprise, state: str, **fields: Any) -> Connection:
-    values = {
-        "connection_id": "conn_1",
-        "connection_type": "OktaSAML",
-        "name": "Acme",
-        "as_of": timezone.now(),
-    }
-    return Connection.objects.create(enterprise=enterprise, state=state, **(values | fields))
 
 
 def test_it_admin_sees_both_configure_buttons(ada: User) -> None:
@@ -63,13 +55,20 @@ def test_stranger_gets_a_404_for_the_page(cleo: User, dan: User, acme: Enterpris
     ],
 )
 def test_connection_state_is_shown_in_words(ada: User, acme: Enterprise, state: str, words: str) -> None:
-    connection(acme, state)
+    create_connection(acme, state=state)
 
     assert words in text(signed_in(ada).get(PATH).text)
 
 
+@pytest.mark.parametrize("kind", MIRRORED)
+def test_every_mirrored_state_has_its_words(kind: str) -> None:
+    model = MIRRORED[kind].model
+
+    assert STATES[model].keys() == {state for state, _ in model._meta.get_field("state").flatchoices}
+
+
 def test_another_enterprise_s_connection_is_not_shown(ada: User, acme: Enterprise, birch: Enterprise) -> None:
-    connection(birch, "active", name="Birch's own")
+    create_connection(birch, state="active", name="Birch's own")
 
     page = signed_in(ada).get(PATH)
 
@@ -78,13 +77,8 @@ def test_another_enterprise_s_connection_is_not_shown(ada: User, acme: Enterpris
 
 
 def test_directories_and_domains_are_shown(ada: User, acme: Enterprise) -> None:
-    now = timezone.now()
-    Directory.objects.create(
-        enterprise=acme, directory_id="d1", directory_type="okta scim v2.0", state="active", as_of=now
-    )
-    OrganizationDomain.objects.create(
-        enterprise=acme, domain_id="o1", domain="acme.example", state="failed", reason="no_record", as_of=now
-    )
+    create_directory(acme, directory_type="okta scim v2.0")
+    create_domain(acme, state="failed", reason="no_record")
 
     page = text(signed_in(ada).get(PATH).text)
 
@@ -95,13 +89,11 @@ def test_directories_and_domains_are_shown(ada: User, acme: Enterprise) -> None:
 
 def test_page_shows_waiting_after_a_return_until_the_change_arrives(ada: User, acme: Enterprise) -> None:
     now = timezone.now()
-    PortalSession.objects.create(
-        enterprise=acme, user=ada, intent="sso", outcome="opened", launched_at=now, finished_at=now
-    )
+    create_portal_session(acme, ada, launched_at=now, finished_at=now)
     client = signed_in(ada)
 
     waiting = client.get(PATH)
-    connection(acme, "active", as_of=timezone.now())
+    create_connection(acme, state="active", as_of=timezone.now())
     active = client.get(PATH)
 
     assert "Waiting for WorkOS" in waiting.text
@@ -111,13 +103,13 @@ def test_page_shows_waiting_after_a_return_until_the_change_arrives(ada: User, a
 
 
 def test_connection_name_is_escaped(ada: User, acme: Enterprise) -> None:
-    connection(acme, "active", name="<script>alert(1)</script>")
+    create_connection(acme, state="active", name="<script>alert(1)</script>")
 
     assert "<script>alert" not in signed_in(ada).get(PATH).text
 
 
 def test_page_without_an_organization_has_no_button_and_says_why(ada: User, acme: Enterprise) -> None:
-    Enterprise.objects.update(organization_id=None)
+    Enterprise.objects.update(organization=None)
 
     page = signed_in(ada).get(PATH)
 
@@ -127,7 +119,7 @@ def test_page_without_an_organization_has_no_button_and_says_why(ada: User, acme
 
 def test_page_query_count_is_bounded(ada: User, acme: Enterprise, django_assert_max_num_queries: Any) -> None:
     for number in range(50):
-        connection(acme, "active", connection_id=f"conn_{number}")
+        create_connection(acme, state="active", connection_id=f"conn_{number}")
     client = signed_in(ada)
 
     with django_assert_max_num_queries(12):

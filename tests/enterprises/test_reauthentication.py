@@ -27,7 +27,7 @@ def old_client(workos_api: responses.RequestsMock, ada: User) -> Client:
 
 def with_old_sign_in(client: Client) -> Client:
     session = client.session
-    session["confirmed_at"] = (timezone.now() - timedelta(hours=1)).isoformat()
+    session["reauthenticated_at"] = (timezone.now() - timedelta(hours=1)).isoformat()
     session.save()
     return client
 
@@ -50,11 +50,11 @@ def test_correct_password_launches_the_portal_and_renews_the_sign_in(old_client:
 
 def test_reauthentication_form_keeps_the_fields_but_not_the_password(old_client: Client) -> None:
     page = old_client.post(
-        PATH, {"visit": "0b9d4a36-3c4e-4f7b-9a51-2f6f0a6b7c1d", "current_password": "wrong one"}
+        PATH, {"nonce": "0b9d4a36-3c4e-4f7b-9a51-2f6f0a6b7c1d", "current_password": "wrong one"}
     )
 
     assert page.status_code == 422
-    assert 'name="visit" value="0b9d4a36-3c4e-4f7b-9a51-2f6f0a6b7c1d"' in page.text
+    assert 'name="nonce" value="0b9d4a36-3c4e-4f7b-9a51-2f6f0a6b7c1d"' in page.text
     assert "wrong one" not in page.text
 
 
@@ -78,7 +78,7 @@ def test_password_guessing_is_rate_limited(old_client: Client) -> None:
 
 def test_session_without_a_sign_in_time_must_reauthenticate(old_client: Client) -> None:
     session = old_client.session
-    del session["confirmed_at"]
+    del session["reauthenticated_at"]
     session.save()
 
     assert "Your password, please" in old_client.post(PATH).text

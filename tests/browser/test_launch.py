@@ -8,7 +8,8 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
-from enterprises.models import Enterprise, HistoryEntry
+from audit.models import AuditEntry
+from enterprises.models import Enterprise
 from hostapp.models import User
 from portal.models import PortalSession
 from sandbox.client import Sandbox
@@ -32,7 +33,7 @@ def age_sign_in(hours: int = 1) -> None:
     """Make the sign-in older; the session stays valid."""
     session = Session.objects.get()
     data = session.get_decoded()
-    data["confirmed_at"] = (timezone.now() - timedelta(hours=hours)).isoformat()
+    data["reauthenticated_at"] = (timezone.now() - timedelta(hours=hours)).isoformat()
     session.session_data = Session.objects.encode(data)
     session.save()
 
@@ -134,7 +135,7 @@ def test_workos_error_is_explained_with_the_next_step(
     reference = message.inner_text().rpartition("Reference: ")[2]
     session = PortalSession.objects.get()
     assert (session.outcome, session.reference) == (outcome, reference)
-    assert reference in HistoryEntry.objects.get(deed="portal_opened").outcome
+    assert reference in AuditEntry.objects.get(action="portal_opened").outcome
     if fault["kind"] in ("link", "cut"):
         check_page(ready, f"failed-{outcome}")
 

@@ -6,8 +6,9 @@ import pytest
 from django.contrib.sessions.models import Session
 from playwright.sync_api import Browser, Page, expect
 
-from enterprises.models import Connection, Enterprise
+from enterprises.models import Enterprise
 from hostapp.models import User
+from mirror.models import Connection, Organization
 from sandbox.client import Sandbox
 from tests.browser.app import App, create_organization, sign_in
 from tests.processes import wait_until
@@ -28,7 +29,7 @@ def test_times_are_shown_in_the_browser_s_time_zone_with_utc_on_hover(
     browser: Browser, app: App, sandbox: Sandbox, acme: Enterprise, ada: User
 ) -> None:
     create_organization(sandbox, acme)
-    Enterprise.objects.update(checked_at="2026-05-03T20:00:00Z")
+    Organization.objects.update(reconciled_at="2026-05-03T20:00:00Z")
     context = browser.new_context(timezone_id="Asia/Tokyo")
     page = context.new_page()
     sign_in(page, app.url, ada)
@@ -55,7 +56,7 @@ def test_unchanged_status_update_keeps_focus_and_announces_nothing(
     # Count what a screen reader would announce.
     page.evaluate(
         "window.announcements = 0; new MutationObserver(() => window.announcements++)"
-        ".observe(document.getElementById('news'), {childList: true, subtree: true})"
+        ".observe(document.getElementById('updates'), {childList: true, subtree: true})"
     )
     with page.expect_response("**/status/**"):
         pass

@@ -4,15 +4,27 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
-from enterprises import errands, facts, objects
-from enterprises.models import Certificate, Enterprise, HistoryEntry, SetupLink
+from audit.actor import WORKOS
+from audit.models import AuditEntry
+from enterprises.consequences import record_consequences
+from enterprises.models import Enterprise
 from hostapp.models import User
+from mirror.models import Certificate, Organization
+from mirror.parsing import Observed, parse_connection, parse_domain
+from mirror.upsert import close_organizations, upsert
+from outbox.runner import run_due_tasks
 from tests.conftest import ACME_ORGANIZATION, signed_in
 from tests.deliveries import deliver
-from tests.portal.test_coming_back import visit
-from tests.portal.test_page import PATH, connection, text
+from tests.factories import (
+    create_certificate,
+    create_connection,
+    create_portal_session,
+    create_setup_link,
+)
+from tests.portal.test_overview import PATH, text
 from webhooks.inbox import apply_waiting
 
 pytestmark = pytest.mark.django_db
@@ -27,25 +39,35 @@ def page_text(user: User, path: str = PATH) -> str:
 def observe_connection(state: str, at: datetime, event: str = "", **data: Any) -> None:
     """Mirror Acme's connection in this state, as from an event or from the API."""
     values = {"id": "conn_1", "organization_id": ACME_ORGANIZATION, "connection_type": "OktaSAML"}
-    facts.record([objects.connection({**values, **data}, state=state, as_of=at, as_of_event=event)])
+    _mirror(parse_connection({**values, **data}, state=state, as_of=at, as_of_event=event), "connection")
 
 
 def observe_domain(state: str, at: datetime) -> None:
     values = {"id": "org_domain_1", "organization_id": ACME_ORGANIZATION, "domain": "acme.example"}
-    facts.record([objects.domain({**values, "state": state}, as_of=at)])
+    _mirror(parse_domain({**values, "state": state}, as_of=at), "organization_domain")
 
 
-def create_certificate(enterprise: Enterprise, days: float, kind: str = "ResponseSigning") -> Certificate:
+def _mirror(observed: Observed, kind: str) -> None:
+    with transaction.atomic():
+        record_consequences(upsert(kind, [observed]).changes, WORKOS, timezone.now())
+
+
+def create_expiring_certificate(
+    enterprise: Enterprise, days: float, kind: str = "ResponseSigning"
+) -> Certificate:
     now = timezone.now()
-    return Certificate.objects.create(
-        enterprise=enterprise, key=f"conn_1/{kind}", connection_id="conn_1", certificate_type=kind,
-        renewal_required=True, expires_at=now + days * DAY, as_of=now - DAY,
-    )  # fmt: skip
+    return create_certificate(
+        enterprise,
+        key=f"conn_1/{kind}",
+        certificate_type=kind,
+        expires_at=now + days * DAY,
+        as_of=now - DAY,
+    )
 
 
 def create_returned_session(enterprise: Enterprise, user: User, **fields: Any) -> None:
     now = timezone.now()
-    visit(
+    create_portal_session(
         enterprise,
         user,
         launched_at=now - timedelta(minutes=3),
@@ -100,23 +122,25 @@ def test_connection_removal_by_organization_deletion_is_notified_and_audited_onc
 ) -> None:
     now = timezone.now()
     observe_connection("active", now - 90 * DAY, "event_1")
-    errands.run_due(now=timezone.now())
+    run_due_tasks(now=timezone.now())
     mailoutbox.clear()
 
-    facts.close_organizations([(ACME_ORGANIZATION, now)])
+    with transaction.atomic():
+        changes = close_organizations([(ACME_ORGANIZATION, now)], now=now).changes
+        record_consequences(changes, WORKOS, now)
     # WorkOS may also send events for the connections, and late.
     observe_connection("deleted", now, "event_9")
-    errands.run_due(now=timezone.now())
+    run_due_tasks(now=timezone.now())
 
     assert [mail.subject for mail in mailoutbox] == ["Single Sign-On of Acme Inc. was removed"]
-    assert HistoryEntry.objects.filter(deed="connection_removed").count() == 1
+    assert AuditEntry.objects.filter(action="connection_removed").count() == 1
     assert "Removed Okta SAML" in page_text(ada)
     assert f"since {now:%-d %B}" in page_text(ada)
 
 
 def test_deactivated_connection_with_an_expiring_certificate_shows_both(acme: Enterprise, ada: User) -> None:
-    connection(acme, "inactive", as_of=timezone.now())
-    create_certificate(acme, 8.5)
+    create_connection(acme, state="inactive", as_of=timezone.now())
+    create_expiring_certificate(acme, 8.5)
     shown = page_text(ada)
 
     assert "Deactivated" in shown
@@ -125,7 +149,7 @@ def test_deactivated_connection_with_an_expiring_certificate_shows_both(acme: En
 
 
 def test_validating_connection_explains_the_missing_verified_domain(acme: Enterprise, ada: User) -> None:
-    connection(acme, "validating", as_of=timezone.now())
+    create_connection(acme, state="validating", as_of=timezone.now())
 
     assert "Becomes active with the first sign-in. None of your domains is verified" in page_text(ada)
 
@@ -144,35 +168,35 @@ def test_certificates_of_one_connection_are_kept_separately(
             certificate={"certificate_type": kind, "expiry_date": expires_at},
         )  # fmt: skip
     apply_waiting(now=timezone.now())
-    errands.run_due(now=timezone.now())
+    run_due_tasks(now=timezone.now())
 
     assert "The certificate of Acme Inc. expires in 9 days" in [mail.subject for mail in mailoutbox]
     assert Certificate.objects.count() == 2
 
 
 def test_page_shows_the_certificate_that_expires_first(acme: Enterprise, ada: User) -> None:
-    connection(acme, "active", as_of=timezone.now())
-    create_certificate(acme, 30)
-    create_certificate(acme, 8.5, "RequestSigning")
+    create_connection(acme, state="active", as_of=timezone.now())
+    create_expiring_certificate(acme, 30)
+    create_expiring_certificate(acme, 8.5, "RequestSigning")
 
     assert "certificate expires in 9 days" in page_text(ada)
 
 
 def test_unfinished_certificate_renewal_is_listed(acme: Enterprise, ada: User) -> None:
-    connection(acme, "active", as_of=timezone.now() - 9 * DAY)
-    create_certificate(acme, 8.5)
-    visit(acme, ada, intent="certificate_renewal")
+    create_connection(acme, state="active", as_of=timezone.now() - 9 * DAY)
+    create_expiring_certificate(acme, 8.5)
+    create_portal_session(acme, ada, intent="certificate_renewal")
 
     assert "Started 2 minutes ago by Ada Adeyemi, not finished" in page_text(ada)
     assert "Renew certificate" in page_text(ada)
 
 
 def test_finished_certificate_renewal_shows_waiting_until_it_is_observed(acme: Enterprise, ada: User) -> None:
-    connection(acme, "active", as_of=timezone.now() - 9 * DAY)
-    expiring = create_certificate(acme, 8.5)
-    session = visit(acme, ada, intent="certificate_renewal")
+    create_connection(acme, state="active", as_of=timezone.now() - 9 * DAY)
+    expiring = create_expiring_certificate(acme, 8.5)
+    session = create_portal_session(acme, ada, intent="certificate_renewal")
     waiting = signed_in(ada).get(f"{PATH}portal/finished/{session.nonce}/", follow=True)
-    expiring.renewal_required, expiring.as_of = False, timezone.now()
+    expiring.state, expiring.state_since = "renewed", timezone.now()
     expiring.save()
 
     assert "You finished in the Admin Portal; its news is on the way." in text(waiting.text)
@@ -182,26 +206,25 @@ def test_finished_certificate_renewal_shows_waiting_until_it_is_observed(acme: E
 
 
 def test_session_for_an_active_connection_is_not_shown_as_unfinished(acme: Enterprise, ada: User) -> None:
-    connection(acme, "active", as_of=timezone.now() - 40 * DAY)
-    visit(acme, ada, launched_at=timezone.now() - 3 * DAY, returned_at=timezone.now() - 2 * DAY)
+    create_connection(acme, state="active", as_of=timezone.now() - 40 * DAY)
+    create_portal_session(
+        acme, ada, launched_at=timezone.now() - 3 * DAY, returned_at=timezone.now() - 2 * DAY
+    )
 
     assert "not finished" not in page_text(ada)
     assert "Manage SSO" in page_text(ada)
 
 
 def test_enterprise_that_failed_provisioning_refers_to_staff(acme: Enterprise, ada: User) -> None:
-    Enterprise.objects.update(organization_id=None, attention="One of the domains belongs to another.")
+    Enterprise.objects.update(organization=None, attention="One of the domains belongs to another.")
 
     assert "could not be connected to WorkOS. Our staff see why" in page_text(ada)
 
 
 def test_setup_links_of_a_deleted_organization_are_shown_as_removed(acme: Enterprise, ada: User) -> None:
     now = timezone.now()
-    SetupLink.objects.create(
-        enterprise=acme, contact_id="it_contact_1", email="x@p.example", intents=["sso"], sent_by=ada,
-        state="sent", asked_at=now, expires_at=now + 20 * DAY,
-    )  # fmt: skip
-    Enterprise.objects.update(organization_deleted_at=now)
+    create_setup_link(acme, ada)
+    Organization.objects.update(deleted_at=now)
     shown = page_text(ada, f"{PATH}setup-links/")
 
     assert "good until" not in shown

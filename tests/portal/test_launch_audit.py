@@ -1,15 +1,15 @@
 """Every launch is in the audit log with its outcome, including refused and killed ones."""
 
-from collections import Counter
 from datetime import timedelta
 
 import pytest
 import responses
 from django.utils import timezone
 
-from enterprises.models import Enterprise, HistoryEntry
+from audit.models import AuditEntry
+from enterprises.models import Enterprise
 from hostapp.models import User
-from portal import launching
+from portal.launches import end_interrupted_launches
 from portal.models import PortalSession
 from sandbox.client import Sandbox
 from tests.browser.app import create_organization
@@ -28,7 +28,7 @@ def portal(workos_api: responses.RequestsMock) -> responses.RequestsMock:
 
 
 def audited_outcomes() -> list[str]:
-    found = HistoryEntry.objects.filter(deed="portal_opened").order_by("id")
+    found = AuditEntry.objects.filter(action="portal_opened").order_by("id")
     return list(found.values_list("outcome", flat=True))
 
 
@@ -45,11 +45,11 @@ def create_launches(enterprise: Enterprise, user: User, *, count: int) -> None:
 def test_opened_launch_is_in_the_audit_log(portal: responses.RequestsMock, ada: User) -> None:
     signed_in(ada).post(PATH)
 
-    entry = HistoryEntry.objects.get()
-    assert (entry.who, entry.for_whom, entry.outcome) == (
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.target, entry.outcome) == (
         "Ada Adeyemi <ada@acme.example>", "Single Sign-On", "Opened",
     )  # fmt: skip
-    assert entry.client_address == "127.0.0.1"
+    assert entry.client_ip == "127.0.0.1"
 
 
 def test_launches_over_the_user_limit_are_refused_and_audited_once(
@@ -90,7 +90,7 @@ def test_rate_limit_ends_after_its_window(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_launch_killed_during_the_workos_call_is_audited_as_cut_off(
+def test_launch_killed_during_the_workos_call_is_audited_as_interrupted(
     workos_sandbox: Sandbox, manage: Manage, acme: Enterprise, ada: User
 ) -> None:
     create_organization(workos_sandbox, acme)
@@ -101,22 +101,24 @@ def test_launch_killed_during_the_workos_call_is_audited_as_cut_off(
         "-c",
         "import uuid\n"
         "from django.utils import timezone\n"
+        "from audit.actor import Actor\n"
         "from enterprises.intents import Intent\n"
         "from enterprises.models import Membership\n"
-        "from portal import launching\n"
-        "launching.launch(Membership.objects.get(), Intent.SSO, nonce=uuid.uuid4(), reference='0b9d4a36',"
-        " client_address='192.0.2.7', now=timezone.now())",
+        "from portal.launches import launch\n"
+        "membership = Membership.objects.get()\n"
+        "actor = Actor.from_user(membership.user, client_ip='192.0.2.7')\n"
+        "launch(membership, Intent.SSO, actor, timezone.now(), nonce=uuid.uuid4(), reference='0b9d4a36')",
     )
     wait_until(lambda: not workos_sandbox.request("GET", "faults")["data"])
     process.kill()
     process.communicate()
 
-    assert launching.end_cut_off(now=timezone.now()) == Counter()
+    assert end_interrupted_launches(timezone.now()) == 0
     later = timezone.now() + timedelta(minutes=1)
-    assert launching.end_cut_off(now=later) == {"launches cut off": 1}
-    assert launching.end_cut_off(now=later) == Counter()
+    assert end_interrupted_launches(later) == 1
+    assert end_interrupted_launches(later) == 0
 
-    assert PortalSession.objects.get().outcome == "cut_off"
-    entry = HistoryEntry.objects.get(deed="portal_opened")
-    assert entry.outcome == "Cut off before WorkOS had answered (0b9d4a36)"
-    assert (entry.who, entry.client_address) == ("Ada Adeyemi <ada@acme.example>", "192.0.2.7")
+    assert PortalSession.objects.get().outcome == "interrupted"
+    entry = AuditEntry.objects.get(action="portal_opened")
+    assert entry.outcome == "Interrupted before WorkOS answered (0b9d4a36)"
+    assert (entry.actor, entry.client_ip) == ("Ada Adeyemi <ada@acme.example>", "192.0.2.7")

@@ -8,8 +8,8 @@ from django.utils import timezone
 from enterprises.models import Enterprise
 from hostapp.models import User
 from tests.conftest import signed_in
-from tests.portal.test_coming_back import visit
-from tests.portal.test_page import PATH, connection, text
+from tests.factories import create_connection, create_portal_session
+from tests.portal.test_overview import PATH, text
 
 pytestmark = pytest.mark.django_db
 
@@ -24,9 +24,9 @@ def test_unfinished_sessions_of_all_users_are_listed_newest_first(
     acme: Enterprise, ada: User, ben: User
 ) -> None:
     now = timezone.now()
-    visit(acme, ada, launched_at=now - 12 * MINUTE)
-    visit(acme, ben, launched_at=now - 3 * MINUTE)
-    visit(acme, ben, launched_at=now - 90 * MINUTE)
+    create_portal_session(acme, ada, launched_at=now - 12 * MINUTE)
+    create_portal_session(acme, ben, launched_at=now - 3 * MINUTE)
+    create_portal_session(acme, ben, launched_at=now - 90 * MINUTE)
 
     shown = page_text(ada)
 
@@ -37,8 +37,8 @@ def test_unfinished_sessions_of_all_users_are_listed_newest_first(
 
 
 def test_unfinished_session_is_listed_with_its_intent(acme: Enterprise, ada: User) -> None:
-    visit(acme, ada)
-    visit(acme, ada, intent="dsync")
+    create_portal_session(acme, ada)
+    create_portal_session(acme, ada, intent="dsync")
 
     shown = page_text(ada)
 
@@ -49,8 +49,8 @@ def test_unfinished_session_is_listed_with_its_intent(acme: Enterprise, ada: Use
 
 def test_later_finished_session_hides_earlier_unfinished_ones(acme: Enterprise, ada: User, ben: User) -> None:
     now = timezone.now()
-    visit(acme, ada, launched_at=now - 60 * MINUTE)
-    visit(acme, ben, launched_at=now - 40 * MINUTE, finished_at=now - 30 * MINUTE)
+    create_portal_session(acme, ada, launched_at=now - 60 * MINUTE)
+    create_portal_session(acme, ben, launched_at=now - 40 * MINUTE, finished_at=now - 30 * MINUTE)
 
     assert "not finished" not in page_text(ada)
 
@@ -62,9 +62,9 @@ def test_finished_session_still_counts_when_the_same_user_starts_again(
     now = timezone.now()
     Enterprise.objects.update(intents=["log_streams"])
     streams = {"intent": "log_streams"}
-    visit(acme, ada, launched_at=now - 60 * MINUTE, **streams)
-    visit(acme, ben, launched_at=now - 40 * MINUTE, finished_at=now - 30 * MINUTE, **streams)
-    visit(acme, ben, launched_at=now - 2 * MINUTE, **streams)
+    create_portal_session(acme, ada, launched_at=now - 60 * MINUTE, **streams)
+    create_portal_session(acme, ben, launched_at=now - 40 * MINUTE, finished_at=now - 30 * MINUTE, **streams)
+    create_portal_session(acme, ben, launched_at=now - 2 * MINUTE, **streams)
 
     shown = page_text(ada)
 
@@ -74,8 +74,8 @@ def test_finished_session_still_counts_when_the_same_user_starts_again(
 
 
 def test_unfinished_session_is_hidden_once_the_connection_has_changed(acme: Enterprise, ada: User) -> None:
-    visit(acme, ada)
-    connection(acme, "active", as_of=timezone.now())
+    create_portal_session(acme, ada)
+    create_connection(acme, state="active", as_of=timezone.now())
 
     assert "not finished" not in page_text(ada)
 
@@ -83,7 +83,7 @@ def test_unfinished_session_is_hidden_once_the_connection_has_changed(acme: Ente
 def test_unfinished_sessions_beyond_three_are_counted(acme: Enterprise, ada: User) -> None:
     for number in range(5):
         colleague = User.objects.create_user(f"c{number}@acme.example", name=f"Colleague {number}")
-        visit(acme, colleague, launched_at=timezone.now() - number * MINUTE)
+        create_portal_session(acme, colleague, launched_at=timezone.now() - number * MINUTE)
 
     shown = page_text(ada)
 
@@ -95,12 +95,12 @@ def test_new_session_of_a_colleague_does_not_hide_the_waiting_message(
     acme: Enterprise, ada: User, ben: User
 ) -> None:
     now = timezone.now()
-    visit(acme, ben, launched_at=now - 5 * MINUTE, finished_at=now - MINUTE)
-    visit(acme, ada, launched_at=now)
+    create_portal_session(acme, ben, launched_at=now - 5 * MINUTE, finished_at=now - MINUTE)
+    create_portal_session(acme, ada, launched_at=now)
     client = signed_in(ada)
 
     waiting = client.get(PATH)
-    connection(acme, "active", as_of=now - MINUTE, told_at=now)
+    create_connection(acme, state="active", as_of=now - MINUTE, observed_at=now)
     active = client.get(PATH)
 
     assert "Ben Brandt finished in the Admin Portal; its news is on the way." in text(waiting.text)
