@@ -16,6 +16,7 @@ from outbox.handlers import PeriodicJob, Step, TaskHandler
 from portal import launches, link_revocation
 from portal import tasks as portal_tasks
 from portal.setup_links import revoking
+from webhooks import inbox
 
 TASKS: dict[str, TaskHandler] = {
     TaskKind.PROVISION: TaskHandler("Provision", enterprise_task(provisioning.run_provisioning)),
@@ -44,10 +45,11 @@ TASKS: dict[str, TaskHandler] = {
     ),
 }
 
-STEPS: Mapping[str, Step] = {}
+STEPS: Mapping[str, Step] = {"Events": inbox.apply_waiting}
 
+# Intervals in seconds.
 PERIODIC_JOBS: Sequence[PeriodicJob] = (
-    PeriodicJob("Ended access", 30, access_grants.end_lost_access),
+    PeriodicJob("Access that ended", 30, access_grants.end_lost_access),
     PeriodicJob("Interrupted launches", 5, launches.end_interrupted_launches),
     PeriodicJob("Setup links of people who lost access", 30, revoking.enqueue_missed_revocations),
 )
