@@ -1,4 +1,4 @@
-// WorkOS's OpenAPI document, and the question whether an answer is one that it allows.
+// Checks responses against WorkOS's OpenAPI document.
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import addFormats from "ajv-formats";
@@ -7,28 +7,28 @@ import { parse } from "yaml";
 
 const require = createRequire(import.meta.url);
 
-// Another copy of the document may be named; the published package is read where none is.
+// WORKOS_OPENAPI may name another copy of the document than the published package.
 const file = process.env.WORKOS_OPENAPI ?? require.resolve("@workos/openapi-spec/spec");
 const document = parse(readFileSync(file, "utf8"));
 const ajv = new Ajv({ strict: false, allErrors: true });
 addFormats(ajv);
 ajv.addSchema(document, "workos");
 
-// Answers that the API gives anywhere, which the document does not repeat for each operation.
-const ANYWHERE = {
+// Responses of every operation, which the document does not repeat for each.
+const COMMON_RESPONSES = {
   401: { type: "object", required: ["message"] },
   429: { type: "object", required: ["message"] },
 };
 
-// Answers that the document leaves out though the operation cannot do without: a wrong id, a wrong value.
-const LEFT_OUT = new Set([
+// Responses to a wrong id or value that the document omits.
+const OMITTED_RESPONSES = new Set([
   "POST /organization_domains 404",
   "POST /organization_domains 422",
   "POST /organization_domains/{id}/verify 404",
   "GET /webhook_endpoints 422",
 ]);
 
-function operation(method, path) {
+function findOperation(method, path) {
   const parts = path.split("?")[0].split("/");
   const names = Object.keys(document.paths).filter((name) => {
     const wanted = name.split("/");
@@ -38,28 +38,28 @@ function operation(method, path) {
       document.paths[name][method.toLowerCase()]
     );
   });
-  // A path without a placeholder is nearer than one with.
+  // A path without a placeholder is a better match.
   return names.sort((one, other) => one.split("{").length - other.split("{").length)[0];
 }
 
 const pointer = (...keys) =>
   keys.map((key) => encodeURIComponent(String(key).replaceAll("~", "~0").replaceAll("/", "~1"))).join("/");
 
-/** What the document has against this answer, as a list of sentences. */
-export function objections(method, path, status, body) {
-  const name = operation(method, path);
+/** The violations of the document by this response, as a list of sentences. */
+export function findViolations(method, path, status, body) {
+  const name = findOperation(method, path);
   if (!name) return [`the document has no ${method} ${path}`];
   const responses = document.paths[name][method.toLowerCase()].responses;
-  const described = responses[status];
-  if (!described) {
-    if (LEFT_OUT.has(`${method} ${name} ${status}`)) return check(ANYWHERE[401], body);
-    if (ANYWHERE[status]) return check(ANYWHERE[status], body);
+  const response = responses[status];
+  if (!response) {
+    if (OMITTED_RESPONSES.has(`${method} ${name} ${status}`)) return validate(COMMON_RESPONSES[401], body);
+    if (COMMON_RESPONSES[status]) return validate(COMMON_RESPONSES[status], body);
     return [`${method} ${name} never answers ${status}; it answers ${Object.keys(responses).join(", ")}`];
   }
-  if (!described.content) return body === undefined ? [] : [`${method} ${name} ${status} has no body`];
-  const schema = described.content["application/json"].schema;
+  if (!response.content) return body === undefined ? [] : [`${method} ${name} ${status} has no body`];
+  const schema = response.content["application/json"].schema;
   if (Object.keys(schema).length === 0) return [];
-  return check(
+  return validate(
     {
       $ref: `workos#/${pointer("paths", name, method.toLowerCase(), "responses", status, "content", "application/json", "schema")}`,
     },
@@ -67,8 +67,8 @@ export function objections(method, path, status, body) {
   );
 }
 
-function check(schema, body) {
-  const validate = ajv.compile(schema);
-  if (validate(body)) return [];
-  return validate.errors.map((error) => `${error.instancePath || "the body"} ${error.message}`);
+function validate(schema, body) {
+  const validator = ajv.compile(schema);
+  if (validator(body)) return [];
+  return validator.errors.map((error) => `${error.instancePath || "the body"} ${error.message}`);
 }
