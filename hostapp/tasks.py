@@ -16,6 +16,7 @@ from outbox.handlers import PeriodicJob, Step, TaskHandler
 from portal import link_revocation
 from portal import tasks as portal_tasks
 from portal.setup_links import revoking
+from webhooks import inbox, pruning
 
 TASKS: dict[str, TaskHandler] = {
     TaskKind.PROVISION: TaskHandler("Provision", enterprise_task(provisioning.run_provisioning)),
@@ -44,6 +45,10 @@ TASKS: dict[str, TaskHandler] = {
     ),
 }
 
-STEPS: Mapping[str, Step] = {}
+STEPS: Mapping[str, Step] = {"Events": inbox.apply_waiting}
 
-PERIODIC_JOBS: Sequence[PeriodicJob] = (PeriodicJob("Ended access", 30, access_grants.end_lost_access),)
+PERIODIC_JOBS: Sequence[PeriodicJob] = (
+    PeriodicJob("Ended access", 30, access_grants.end_lost_access),
+    PeriodicJob("Events of unknown organizations", 3600, inbox.ignore_events_of_unknown_organizations),
+    PeriodicJob("Pruned events", 86_400, pruning.prune_expired_events),
+)

@@ -9,8 +9,7 @@ from django.db import transaction
 from enterprises.models import Connection, Enterprise
 from sandbox.client import Sandbox
 from tests.browser.app import App, organization
-from tests.processes import until
-from tests.webhooks.test_worker import someone_waits_for_a_lock
+from tests.processes import someone_waits_for_a_lock, until
 
 
 def test_pause_waits_for_the_transaction_of_the_worker_and_leaves_no_lock(

@@ -8,7 +8,8 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from enterprises.models import Connection, Enterprise
+from enterprises.models import Enterprise
+from mirror.models import Connection
 from tests.deliveries import deliver
 from tests.processes import ROOT, environment, until
 from webhooks import inbox
@@ -62,10 +63,10 @@ def test_event_that_kills_its_worker_is_quarantined_and_all_others_are_applied(a
 
     deaths = restart_worker_until_nothing_is_due(max_starts=6)
 
-    assert deaths == inbox.MAX_UNFINISHED
+    assert deaths == inbox.MAX_UNFINISHED_ATTEMPTS
     poison = WebhookEvent.objects.get(event_id="event_15")
     assert (poison.status, poison.due_at) == ("failed", None)
-    assert "ended before it was done" in poison.error
+    assert "Quarantined" in poison.reason
     assert WebhookEvent.objects.filter(status="applied").count() == 19
     assert Connection.objects.filter(state="active").count() == 10
 
