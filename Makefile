@@ -60,6 +60,7 @@ check: lint test  ## All that CI runs (and `make contract`, where Node is)
 	@if command -v node >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))'; \
 	then $(MAKE) --no-print-directory contract; else echo "No Node 20: make contract did not run."; fi
 
-requirements:  ## Compile requirements/*.txt from pyproject.toml (UPGRADE=1 takes newer versions)
+requirements:  ## Compile requirements/*.txt from the pyproject.toml files (UPGRADE=1 takes newer versions)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/base.txt
-	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements/base.txt pyproject.toml -o requirements/dev.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements/base.txt pyproject.toml sandbox/pyproject.toml \
+		-o requirements/dev.txt

@@ -1,4 +1,4 @@
-"""The people and companies of the demo."""
+"""The demo's data: two enterprises, their people, and a staff user."""
 
 from django.contrib.auth import get_user_model
 from django.utils import timezone
@@ -8,10 +8,10 @@ from enterprises import provisioning
 from enterprises.memberships import add_it_admin
 from enterprises.models import Enterprise, Membership
 
-PASSWORD = "sandbox-walk-2026"  # noqa: S105 - printed on the screen, for a database that holds nothing else
+PASSWORD = "sandbox-walk-2026"  # noqa: S105 - printed by the demo, for a database with nothing else in it
 
-# Each enterprise, its domain and its people.
-CAST = [
+# Name, domain and members (email, name, role) of each enterprise.
+ENTERPRISES = [
     (
         "Acme Inc.",
         "acme.example",
@@ -22,18 +22,18 @@ CAST = [
     ),
     ("Birch Ltd", "birch.example", [("cleo@birch.example", "Cleo Castro", Membership.Role.IT_ADMIN)]),
 ]
-STAFF = "staff@saas.example"
+STAFF_EMAIL = "staff@saas.example"
 
 
-def seed() -> list[Enterprise]:
-    """Enroll and provision the cast. Needs WorkOS, or the sandbox in its place."""
-    people = get_user_model().objects
-    people.create_superuser(STAFF, PASSWORD, name="Sam of the staff")
+def create_demo_data() -> list[Enterprise]:
+    """Create the users, and enroll and provision the enterprises. Calls WorkOS's API (the sandbox)."""
+    users = get_user_model().objects
+    users.create_superuser(STAFF_EMAIL, PASSWORD, name="Sam of the staff")
     enterprises = []
-    for name, domain, members in CAST:
+    for name, domain, members in ENTERPRISES:
         enterprise = provisioning.enroll(name=name, domains=[domain])
         for email, full_name, role in members:
-            user = people.create_user(email, PASSWORD, name=full_name)
+            user = users.create_user(email, PASSWORD, name=full_name)
             if role == Membership.Role.IT_ADMIN:
                 add_it_admin(enterprise, email, COMMAND_LINE, timezone.now())
             else:

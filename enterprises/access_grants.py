@@ -86,7 +86,7 @@ def _end_if_lost(grant_id: int, now: datetime) -> bool:
     )
     if grant is None:
         return False
-    live_role: str = grant.live_role or ""  # type: ignore[attr-defined]
+    live_role: str = grant.live_role or ""
     if grant.role in ("", live_role):
         return False
     membership = Membership(enterprise=grant.enterprise, user_id=grant.user_id, role=grant.role)

@@ -1,7 +1,7 @@
-"""Settings of `manage.py demo`: the sandbox and a database of its own, whatever .env and the shell say.
+"""Settings of `manage.py demo`: the sandbox and the demo's own database, whatever .env and the shell say.
 
-The demo signs people in with known passwords and starts from nothing each time: it must never meet a real
-database or a real key.
+The demo creates users with known passwords and empties its database at each start. It must never use a real
+database or a real API key.
 """
 
 import os
@@ -10,15 +10,15 @@ import secrets
 from pathlib import Path
 
 _BASE = Path(__file__).resolve().parent.parent
-# Its database and keys; tests give it another.
+# Holds the demo's database and secrets. Tests use another folder.
 _FOLDER = Path(os.environ.get("DEMO_FOLDER", _BASE / ".demo"))
 
 DEMO_PORT = int(os.environ.get("DEMO_PORT", "8000"))
 DEMO_SANDBOX_PORT = int(os.environ.get("DEMO_SANDBOX_PORT", "4100"))
 
 
-def _secret(name: str) -> str:
-    """Made once a checkout, and the same in every process of the demo."""
+def _read_or_create_secret(name: str) -> str:
+    """The secret kept in the file `name`: the same in every process of the demo."""
     file = _FOLDER / name
     if not file.exists():
         _FOLDER.mkdir(exist_ok=True)
@@ -33,17 +33,17 @@ os.environ.update(
     ENV_FILE="",
     DEBUG="on",
     SUPPORT_EMAIL="support@saas.example",
-    SECRET_KEY=_secret("secret_key"),
+    SECRET_KEY=_read_or_create_secret("secret_key"),
     SITE_URL=f"http://localhost:{DEMO_PORT}",
     EMBEDDED_POSTGRES=str(_FOLDER / "postgres" / "data"),
     WORKOS_API_KEY="sk_test_demo",
     WORKOS_CLIENT_ID="client_demo",
     WORKOS_BASE_URL=f"http://localhost:{DEMO_SANDBOX_PORT}",
-    WORKOS_WEBHOOK_SECRET=_secret("webhook_secret"),
+    WORKOS_WEBHOOK_SECRET=_read_or_create_secret("webhook_secret"),
 )
 
 from hostapp.settings import *  # noqa: E402, F403
 
-# Error pages as people will see them; files straight from the folders, as in development.
+# Error pages as in production; static files without collectstatic, as in development.
 DEBUG = False
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True

@@ -13,7 +13,7 @@ from enterprises import (
 )
 from enterprises.tasks import TaskKind, enterprise_task
 from outbox.handlers import PeriodicJob, Step, TaskHandler
-from portal import link_revocation
+from portal import launches, link_revocation
 from portal import tasks as portal_tasks
 from portal.setup_links import revoking
 from webhooks import inbox, pruning
@@ -47,8 +47,11 @@ TASKS: dict[str, TaskHandler] = {
 
 STEPS: Mapping[str, Step] = {"Events": inbox.apply_waiting}
 
+# Intervals in seconds.
 PERIODIC_JOBS: Sequence[PeriodicJob] = (
-    PeriodicJob("Ended access", 30, access_grants.end_lost_access),
+    PeriodicJob("Access that ended", 30, access_grants.end_lost_access),
+    PeriodicJob("Interrupted launches", 5, launches.end_interrupted_launches),
+    PeriodicJob("Setup links of people who lost access", 30, revoking.enqueue_missed_revocations),
     PeriodicJob("Events of unknown organizations", 3600, inbox.ignore_events_of_unknown_organizations),
     PeriodicJob("Pruned events", 86_400, pruning.prune_expired_events),
 )

@@ -6,17 +6,16 @@ from audit.admin import ReadOnlyAdmin
 from mirror.models import Certificate, Connection, Directory, Organization, OrganizationDomain
 
 
+@admin.register(Organization)
+class OrganizationAdmin(ReadOnlyAdmin):
+    list_display = ["organization_id", "name", "as_of", "reconciled_at", "deleted_at"]
+    list_filter = [("deleted_at", admin.EmptyFieldListFilter)]
+    search_fields = ["organization_id", "name"]
+
+
 class MirrorAdmin(ReadOnlyAdmin):
     list_filter = ["state"]
     list_select_related = ["organization"]
-
-
-@admin.register(Organization)
-class OrganizationAdmin(MirrorAdmin):
-    list_display = ["organization_id", "name", "as_of", "reconciled_at", "deleted_at"]
-    list_filter = [("deleted_at", admin.EmptyFieldListFilter)]
-    list_select_related = False
-    search_fields = ["organization_id", "name"]
 
 
 @admin.register(Connection)

@@ -36,7 +36,7 @@ class Change:
 
     @property
     def is_change_of_state(self) -> bool:
-        return self.previous_state != self.row.state
+        return bool(self.previous_state != self.row.state)
 
 
 @dataclass(frozen=True)
@@ -148,16 +148,16 @@ def _delete_objects(
     if not (organizations and kind.has_tombstones):
         return []
     rows = list(
-        kind.model._default_manager.select_for_update()
+        kind.model._default_manager.select_for_update(of=("self",))
         .filter(organization__in=organizations)
         .exclude(state=DELETED)
         .select_related("organization")
         .order_by(kind.key_field)
     )
-    deleted_at = {one.organization_id: one.deleted_at for one in organizations}
     for row in rows:
+        deleted_at = row.organization.deleted_at or now
         row.previous_state, row.state = row.state, DELETED
-        row.state_since = row.as_of = deleted_at[row.organization_id]
+        row.state_since = row.as_of = deleted_at
         row.observed_at = now
     kind.model._default_manager.bulk_update(
         rows, ["previous_state", "state", "state_since", "as_of", "observed_at"]

@@ -17,8 +17,7 @@ from enterprises.models import Enterprise, Membership
 from enterprises.rate_limits import WINDOW, RateLimited, check_rate_limit
 from gateway.conf import timeout as gateway_timeout
 from portal.models import PortalSession
-
-Outcome = PortalSession.Outcome
+from portal.models import PortalSessionOutcome as Outcome
 
 
 def launch(
@@ -100,7 +99,7 @@ def _return_url(name: str, session: PortalSession) -> str:
     return f"{conf.site_url()}{reverse(name, args=[session.enterprise.slug, session.nonce])}"
 
 
-def _end_launch(session: PortalSession, outcome: PortalSession.Outcome, actor: Actor, now: datetime) -> None:
+def _end_launch(session: PortalSession, outcome: Outcome, actor: Actor, now: datetime) -> None:
     reference = "" if outcome == Outcome.OPENED else f" ({session.reference})"
     with transaction.atomic():
         session.outcome = outcome

@@ -10,7 +10,7 @@ from enterprises.models import Enterprise
 from mirror.models import is_one_of
 from portal.setup_links.models import SetupLink
 
-__all__ = ["PortalSession", "SetupLink"]
+__all__ = ["PortalSession", "PortalSessionOutcome", "SetupLink"]
 
 
 class PortalSessionOutcome(models.TextChoices):

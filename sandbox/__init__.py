@@ -1,4 +1,4 @@
-"""A stand-in for WorkOS: its own process and port, its API, a portal a person can click, signed webhooks.
+"""A stand-in for WorkOS: its API, an Admin Portal to click through, and signed webhooks, in one process.
 
-Nothing here imports the host app and the host app imports nothing from here; they meet over HTTP alone.
+It imports nothing of the application, and the application imports nothing of it. They talk over HTTP.
 """

@@ -1,4 +1,4 @@
-"""`python -m sandbox`: serve the stand-in for WorkOS until told to stop."""
+"""`python -m sandbox`: serve the sandbox until SIGTERM or SIGINT."""
 
 import argparse
 import asyncio
@@ -14,128 +14,139 @@ from pathlib import Path
 import yaml
 from aiohttp import web
 
-from sandbox import app, control, seeds
-from sandbox.clock import milliseconds
-from sandbox.state import World
+from sandbox import seeds
+from sandbox.app import build_app
+from sandbox.clock import parse_timestamp
+from sandbox.initial_state import InitialState, apply_initial_state
+from sandbox.middleware import API_KEY_PREFIX, CONTROL_PREFIX
+from sandbox.store import Store
 
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+SHUTDOWN_SECONDS = 0.2
 
 
-def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m sandbox",
         description="A stand-in for WorkOS, for development and tests: API, Admin Portal, signed webhooks.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to bind (default: loopback only)")
-    parser.add_argument("--port", type=int, default=4100, help="port to bind; 0 takes a free one (4100)")
-    parser.add_argument("--public-url", help="where browsers reach it (default: http://localhost:PORT)")
-    parser.add_argument("--webhook-url", help="post every event here")
-    parser.add_argument("--webhook-secret", help="sign with this secret (default: a new one, printed)")
-    parser.add_argument("--seed", type=Path, help="begin with this YAML or JSON file")
-    parser.add_argument("--state", type=Path, help="keep the state in this file (default: in memory)")
-    parser.add_argument("--random-seed", type=int, help="give the same ids again, with a frozen clock")
-    parser.add_argument("--freeze", metavar="TIME", help="freeze the clock, e.g. 2026-01-15T12:00:00Z")
     parser.add_argument(
-        "--switch", action="append", default=[], metavar="NAME=VALUE", help="set a switch; may be repeated"
+        "--port", type=int, default=4100, help="port to bind; 0 picks a free one (default: 4100)"
     )
-    parser.add_argument("--quiet", action="store_true", help="print the address only, not each request")
-    given = parser.parse_args(arguments)
-    if given.webhook_secret and not given.webhook_url:
+    parser.add_argument("--public-url", help="URL that browsers use (default: http://localhost:PORT)")
+    parser.add_argument("--webhook-url", help="send every event to this URL")
+    parser.add_argument(
+        "--webhook-secret", help="sign webhooks with this secret (default: a new one, printed)"
+    )
+    parser.add_argument("--seed", type=Path, help="start with the objects in this YAML or JSON file")
+    parser.add_argument("--state", type=Path, help="keep the state in this file (default: in memory)")
+    parser.add_argument(
+        "--random-seed", type=int, help="with a frozen clock: generate the same ids in every run"
+    )
+    parser.add_argument("--freeze", metavar="TIME", help="freeze the clock, e.g. at 2026-01-15T12:00:00Z")
+    parser.add_argument(
+        "--switch", action="append", default=[], metavar="NAME=VALUE", help="set a switch; can be repeated"
+    )
+    parser.add_argument("--quiet", action="store_true", help="do not log each request")
+    options = parser.parse_args(arguments)
+    if options.webhook_secret and not options.webhook_url:
         parser.error("--webhook-secret needs --webhook-url")
-    if given.webhook_url and not given.webhook_secret:
-        given.webhook_secret = f"whsec_{secrets.token_hex(16)}"
+    if options.webhook_url and not options.webhook_secret:
+        options.webhook_secret = f"whsec_{secrets.token_hex(16)}"
     try:
-        given.switches = dict(_switch(item) for item in given.switch)
+        options.switches = dict(_parse_switch(item) for item in options.switch)
     except ValueError as error:
         parser.error(str(error))
-    return given
+    return options
 
 
-def _switch(text: str) -> tuple[str, object]:
+def _parse_switch(text: str) -> tuple[str, object]:
     name, equals, value = text.partition("=")
     if not equals:
         raise ValueError(f"--switch {text}: write NAME=VALUE")
     return name, yaml.safe_load(value)
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def _bind_socket(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((host, port))
+        bound.bind((host, port))
     except BaseException:
-        listening.close()
+        bound.close()
         raise
-    return listening
+    return bound
 
 
-async def serve(given: argparse.Namespace, listening: socket.socket) -> None:
+async def serve(options: argparse.Namespace, bound: socket.socket) -> None:
+    """Serve on the bound socket until a signal stops it. Raises InvalidSeed and ValueError."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
 
-    port = listening.getsockname()[1]
-    world = World(
-        public_url=(given.public_url or f"http://localhost:{port}").rstrip("/"),
-        state_file=given.state,
-        random_seed=given.random_seed,
+    port = bound.getsockname()[1]
+    store = Store(
+        public_url=(options.public_url or f"http://localhost:{port}").rstrip("/"),
+        state_path=options.state,
+        random_seed=options.random_seed,
     )
-    beginning = control.Beginning(
-        switches=given.switches,
-        webhook=(given.webhook_url, given.webhook_secret) if given.webhook_url else None,
-        seed=seeds.read(given.seed) if given.seed else {},
-        frozen_at=milliseconds(given.freeze) if given.freeze else None,
+    initial_state = InitialState(
+        switches=options.switches,
+        webhook=(options.webhook_url, options.webhook_secret) if options.webhook_url else None,
+        seed=seeds.load_seed(options.seed) if options.seed else {},
+        frozen_at=parse_timestamp(options.freeze) if options.freeze else None,
     )
-    application = app.build(world, beginning)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.2)
+    app = build_app(store, initial_state)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
-        control.begin(application)
-        await web.SockSite(runner, listening, shutdown_timeout=0.2).start()
-        announce(given, world, port)
+        apply_initial_state(app)
+        await web.SockSite(runner, bound, shutdown_timeout=SHUTDOWN_SECONDS).start()
+        print_addresses(options, store, port)
         await stop.wait()
     finally:
         await runner.cleanup()
 
 
-def announce(given: argparse.Namespace, world: World, port: int) -> None:
+def print_addresses(options: argparse.Namespace, store: Store, port: int) -> None:
     lines = [
         "This is a sandbox: a stand-in for WorkOS, for development and tests. It is not WorkOS.",
-        f"  API           http://{given.host}:{port}   (any key that begins {app.KEY_PREFIX})",
-        f"  Control room  {world.public_url}{app.CONTROL}/",
-        f"  State         {given.state or 'in memory, gone when it stops'}",
+        f"  API        http://{options.host}:{port}   (any key that starts with {API_KEY_PREFIX})",
+        f"  Dashboard  {store.public_url}{CONTROL_PREFIX}/",
+        f"  State      {options.state or 'in memory, lost when it stops'}",
     ]
-    if given.webhook_url:
-        lines.append(f"  Webhooks      {given.webhook_url}   (secret {given.webhook_secret})")
-    if given.host not in LOOPBACK:
-        lines.append(
-            f"  WARNING       it listens on {given.host}: others on the network can reach and change it."
-        )
+    if options.webhook_url:
+        lines.append(f"  Webhooks   {options.webhook_url}   (secret {options.webhook_secret})")
+    if options.host not in LOOPBACK:
+        lines.append(f"  WARNING    other machines on the network can reach and change it at {options.host}.")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 
 
 def main(arguments: list[str] | None = None) -> int:
-    given = parse(arguments)
+    """Run the command. Returns the exit status."""
+    options = parse_arguments(arguments)
     logging.basicConfig(
-        level=logging.WARNING if given.quiet else logging.INFO,
+        level=logging.WARNING if options.quiet else logging.INFO,
         format="%(asctime)s %(message)s",
         datefmt="%H:%M:%S",
     )
     try:
-        listening = _bind(given.host, given.port)
+        bound = _bind_socket(options.host, options.port)
     except OSError as error:
-        what = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be bound: {error.strerror}"
+        reason = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be bound: {error.strerror}"
         sys.stderr.write(
-            f"Port {given.port} on {given.host} {what}. Choose another with --port; 0 takes a free one.\n"
+            f"Port {options.port} on {options.host} {reason}."
+            " Choose another one with --port; 0 picks a free one.\n"
         )
         return 1
-    with contextlib.closing(listening):
+    with contextlib.closing(bound):
         try:
-            asyncio.run(serve(given, listening))
-        except (seeds.BadSeed, ValueError) as error:
+            asyncio.run(serve(options, bound))
+        except (seeds.InvalidSeed, ValueError) as error:
             sys.stderr.write(f"{error}\n")
             return 1
     return 0

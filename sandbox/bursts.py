@@ -1,4 +1,4 @@
-"""Bursts: a first sync of 100,000 people, made as fast as they can be posted and no faster."""
+"""Bursts of directory events: up to 100,000 users, created as fast as the receiver takes the webhooks."""
 
 import asyncio
 import itertools
@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sandbox import directories
-from sandbox.deliveries import Dispatcher
-from sandbox.records import Directory
-from sandbox.state import World
+from aiohttp import web
 
-CHUNK = 200
-BACKLOG = 1000
+from sandbox import directory_groups, directory_users
+from sandbox.deliveries import Dispatcher
+from sandbox.models import Directory
+from sandbox.store import Store
+
+# Other requests run after each chunk.
+CHUNK_SIZE = 200
+MAX_READY_DELIVERIES = 1000
 EVENTS = ("dsync.user.created", "dsync.user.updated", "dsync.user.deleted", "dsync.group.created")
 
 
 @dataclass(slots=True)
 class Burst:
+    """`made` events of `count` have been emitted."""
+
     id: str
     event: str
     directory_id: str
@@ -26,7 +31,7 @@ class Burst:
     made: int = 0
     done: bool = False
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {
             "id": self.id,
             "event": self.event,
@@ -37,69 +42,69 @@ class Burst:
         }
 
 
-class Bursts:
-    """Those under way and those done since the last reset."""
+class BurstRunner:
+    """Runs bursts in the background. `all` also has those done since the last reset."""
 
-    def __init__(self, world: World, dispatcher: Dispatcher) -> None:
-        self._world = world
+    def __init__(self, store: Store, dispatcher: Dispatcher) -> None:
+        self._store = store
         self._dispatcher = dispatcher
         self._tasks: set[asyncio.Task[None]] = set()
         self.all: list[Burst] = []
 
     def start(self, directory: Directory, event: str, count: int) -> Burst:
-        """Raises ValueError for an event that no burst can be made of."""
+        """Raises ValueError for an event that is not in EVENTS, and for a count below 1."""
         if event not in EVENTS:
             raise ValueError(f"event is one of {', '.join(EVENTS)}")
         if count < 1:
             raise ValueError("count is a number from 1")
-        burst = Burst(self._world.ids.new("burst"), event, directory.id, count)
+        burst = Burst(self._store.ids.new_id("burst"), event, directory.id, count)
         self.all.append(burst)
-        task = asyncio.create_task(self._run(burst, directory))
+        task = asyncio.create_task(self._run_burst(burst, directory))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return burst
 
-    async def _run(self, burst: Burst, directory: Directory) -> None:
-        deeds = self._deeds(burst, directory)
-        while burst.made < burst.count and self._world.directories.get(directory.id):
-            deed = next(deeds, None)
-            if deed is None:
+    async def _run_burst(self, burst: Burst, directory: Directory) -> None:
+        operations = self._build_operations(burst, directory)
+        while burst.made < burst.count and self._store.directories.get(directory.id):
+            operation = next(operations, None)
+            if operation is None:
                 break
-            deed()
+            operation()
             burst.made += 1
-            if burst.made % CHUNK == 0:
-                if self._world.journal:
-                    self._world.journal.flush()
+            if burst.made % CHUNK_SIZE == 0:
+                if self._store.state_file:
+                    self._store.state_file.flush()
                 await asyncio.sleep(0)
-                # The receiver sets the pace; what waits would only fill the memory.
-                while self._dispatcher.backlog() > BACKLOG:
+                # Wait for the receiver: more deliveries would only fill the memory.
+                while self._dispatcher.count_ready() > MAX_READY_DELIVERIES:
                     await asyncio.sleep(0.02)
-        if self._world.journal:
-            self._world.journal.flush()
+        if self._store.state_file:
+            self._store.state_file.flush()
         burst.done = True
 
-    def _deeds(self, burst: Burst, directory: Directory) -> Iterator[Callable[[], object]]:
-        """One deed an event; updates and deletions run through those there are, and end with them."""
+    def _build_operations(self, burst: Burst, directory: Directory) -> Iterator[Callable[[], object]]:
+        """One operation per event. Updates and deletions end with the last user of the directory."""
         if burst.event == "dsync.user.created":
             for _ in itertools.count():
-                yield partial(directories.add_user, self._world, directory)
+                yield partial(directory_users.create_user, self._store, directory)
         elif burst.event == "dsync.group.created":
             for number in itertools.count(1):
-                yield partial(directories.add_group, self._world, directory, f"Group {number}")
+                yield partial(directory_groups.create_group, self._store, directory, f"Group {number}")
         else:
-            for user in self._world.users:
+            for user in self._store.users:
                 if user.directory_id != directory.id:
                     continue
                 if burst.event == "dsync.user.deleted":
-                    yield partial(directories.delete_user, self._world, user)
+                    yield partial(directory_users.delete_user, self._store, user)
                 else:
-                    moved = f"{user.job_title} (moved)"
-                    yield partial(directories.update_user, self._world, user, job_title=moved)
+                    title = f"{user.job_title} (moved)"
+                    yield partial(directory_users.update_user, self._store, user, job_title=title)
 
-    def running(self) -> int:
+    def count_running(self) -> int:
         return sum(not burst.done for burst in self.all)
 
-    async def forget(self) -> None:
+    async def clear(self) -> None:
         await self.stop()
         self.all.clear()
 
@@ -108,3 +113,6 @@ class Bursts:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+BURSTS = web.AppKey("bursts", BurstRunner)

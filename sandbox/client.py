@@ -1,4 +1,4 @@
-"""A small typed client of the control API, on the standard library alone, for tests and scripts."""
+"""A typed client of the control API for tests and scripts. It needs only the standard library."""
 
 import json
 import urllib.error
@@ -9,39 +9,37 @@ from urllib.parse import urlencode
 
 
 class SandboxError(AssertionError):
-    """The sandbox refused what a test ordered, or did not settle; the message is its answer."""
+    """The control API answered an error. The message has its response."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """`url` is the API's address, for the SDK's `base_url`; `api_key` is one that it takes."""
+    """A running sandbox. `url` is the SDK's `base_url`, and `api_key` a key that the sandbox accepts."""
 
     url: str
     api_key: str = "sk_test_sandbox"
     webhook_secret: str = "whsec_sandbox"
 
-    def order(self, method: str, path: str, values: dict[str, Any] | None = None) -> Any:
-        """One call of the control API, answered as plain data. Raises SandboxError on a refusal."""
-        request = urllib.request.Request(  # noqa: S310  (an http address of this machine)
+    def request(self, method: str, path: str, values: dict[str, Any] | None = None) -> Any:
+        """Call the control API. Returns the parsed JSON. Raises SandboxError."""
+        request = urllib.request.Request(  # noqa: S310  (an http URL of this machine)
             f"{self.url}/_sandbox/{path}",
             method=method,
             data=None if values is None else json.dumps(values).encode(),
             headers={"Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-                return json.loads(answer.read() or b"null")
+            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
+                return json.loads(response.read() or b"null")
         except urllib.error.HTTPError as error:
             with error:
                 raise SandboxError(f"{method} {path}: {error.code} {error.read().decode()}") from error
 
     def reset(self) -> None:
-        self.order("POST", "reset", {})
-
-    # Looking
+        self.request("POST", "reset", {})
 
     def state(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.order("GET", "state")
+        found: dict[str, Any] = self.request("GET", "state")
         return found
 
     def organizations(self) -> list[dict[str, Any]]:
@@ -56,114 +54,110 @@ class Sandbox:
         found: list[dict[str, Any]] = self.state()["directories"]
         return found
 
-    def events(self, event: str | None = None, **narrowed: str) -> list[dict[str, Any]]:
-        query = urlencode(narrowed | ({"event": event} if event else {}))
-        found: list[dict[str, Any]] = self.order("GET", f"events?{query}")["data"]
+    def events(self, event: str | None = None, **filters: str) -> list[dict[str, Any]]:
+        query = urlencode(filters | ({"event": event} if event else {}))
+        found: list[dict[str, Any]] = self.request("GET", f"events?{query}")["data"]
         return found
 
-    def deliveries(self, **narrowed: str) -> list[dict[str, Any]]:
-        """Oldest first, with `state` and `attempts`; `state=` and `event=` narrow."""
-        found: list[dict[str, Any]] = self.order("GET", f"deliveries?{urlencode(narrowed)}")["data"]
+    def deliveries(self, **filters: str) -> list[dict[str, Any]]:
+        """The deliveries with `state` and `attempts`, oldest first. Filters: `state=`, `event=`."""
+        found: list[dict[str, Any]] = self.request("GET", f"deliveries?{urlencode(filters)}")["data"]
         return found
 
     def mails(self) -> list[dict[str, str]]:
-        found: list[dict[str, str]] = self.order("GET", "mails")["data"]
+        found: list[dict[str, str]] = self.request("GET", "mails")["data"]
         return found
 
-    # Webhooks
-
     def set_webhook(self, url: str | None, secret: str | None = None) -> None:
-        """Post every event to `url`, signed with `secret` (`webhook_secret`); None posts nowhere."""
-        self.order("PUT", "webhook", {"url": url, "secret": secret or self.webhook_secret} if url else {})
+        """Send every event to `url`, signed with `secret` (default: `webhook_secret`). None sends none."""
+        self.request("PUT", "webhook", {"url": url, "secret": secret or self.webhook_secret} if url else {})
 
     def settle(self, seconds: float = 10) -> None:
-        """Wait until nothing is left to deliver and no burst runs. Raises SandboxError after `seconds`."""
-        self.order("POST", "settle", {"seconds": seconds})
+        """Wait until no delivery is pending and no burst runs. Raises SandboxError after `seconds`."""
+        self.request("POST", "settle", {"seconds": seconds})
 
     def resend(self, delivery_id: str) -> dict[str, Any]:
-        sent: dict[str, Any] = self.order("POST", f"deliveries/{delivery_id}/resend", {})
+        sent: dict[str, Any] = self.request("POST", f"deliveries/{delivery_id}/resend", {})
         return sent
 
-    def emit(self, event: str, data: dict[str, Any], organization_id: str | None = None) -> dict[str, Any]:
+    def emit_event(
+        self, event: str, data: dict[str, Any], organization_id: str | None = None
+    ) -> dict[str, Any]:
         values = {"event": event, "data": data, "organization_id": organization_id}
-        emitted: dict[str, Any] = self.order("POST", "events", values)
+        emitted: dict[str, Any] = self.request("POST", "events", values)
         return emitted
 
-    # Faults, switches, clock
-
     def fault(self, kind: str, **values: Any) -> dict[str, Any]:
-        """Order one, e.g. ``fault("status", status=429, path="/portal/*")`` or ``fault("duplicate")``."""
-        ordered: dict[str, Any] = self.order("POST", "faults", {"kind": kind, **values})
-        return ordered
+        """Add a fault, e.g. ``fault("status", status=429, path="/portal/*")`` or ``fault("duplicate")``."""
+        added: dict[str, Any] = self.request("POST", "faults", {"kind": kind, **values})
+        return added
 
     def clear_faults(self) -> None:
-        self.order("DELETE", "faults")
+        self.request("DELETE", "faults")
 
     def switch(self, **values: Any) -> dict[str, Any]:
-        switched: dict[str, Any] = self.order("PATCH", "switches", values)
-        return switched
+        updated: dict[str, Any] = self.request("PATCH", "switches", values)
+        return updated
 
     def freeze(self, at: str | None = None) -> None:
-        self.order("PATCH", "clock", {"freeze": at or True})
+        self.request("PATCH", "clock", {"freeze": at or True})
 
     def advance(self, seconds: float) -> None:
-        self.order("PATCH", "clock", {"advance": seconds})
-
-    # Making things happen without a click
+        self.request("PATCH", "clock", {"advance": seconds})
 
     def activate_connection(
         self,
         organization_id: str,
-        type: str = "OktaSAML",  # noqa: A002  (WorkOS's word)
+        type: str = "OktaSAML",  # noqa: A002  (WorkOS's name)
         state: str = "active",
     ) -> dict[str, Any]:
         values = {"organization_id": organization_id, "type": type, "state": state}
-        made: dict[str, Any] = self.order("POST", "connections", values)
-        return made
+        created: dict[str, Any] = self.request("POST", "connections", values)
+        return created
 
-    def change_connection(self, connection_id: str, deed: str, **values: Any) -> dict[str, Any]:
+    def change_connection(self, connection_id: str, action: str, **values: Any) -> dict[str, Any]:
         """`activate`, `deactivate`, `delete`, `renew_certificate`, `expire_certificate` (`days=`)."""
-        changed: dict[str, Any] = self.order("POST", f"connections/{connection_id}/{deed}", values)
+        changed: dict[str, Any] = self.request("POST", f"connections/{connection_id}/{action}", values)
         return changed
 
     def activate_directory(
         self,
         organization_id: str,
-        type: str = "okta scim v2.0",  # noqa: A002  (WorkOS's word)
+        type: str = "okta scim v2.0",  # noqa: A002  (WorkOS's name)
         state: str = "linked",
         users: int = 0,
     ) -> dict[str, Any]:
         values = {"organization_id": organization_id, "type": type, "state": state, "users": users}
-        made: dict[str, Any] = self.order("POST", "directories", values)
-        return made
+        created: dict[str, Any] = self.request("POST", "directories", values)
+        return created
 
-    def change_directory(self, directory_id: str, deed: str) -> dict[str, Any]:
+    def change_directory(self, directory_id: str, action: str) -> dict[str, Any]:
         """`activate`, `unlink`, `refuse` (invalid credentials), `delete`."""
-        changed: dict[str, Any] = self.order("POST", f"directories/{directory_id}/{deed}", {})
+        changed: dict[str, Any] = self.request("POST", f"directories/{directory_id}/{action}", {})
         return changed
 
     def verify_domain(self, organization_id: str, domain: str) -> dict[str, Any]:
         values = {"organization_id": organization_id, "domain": domain}
-        verified: dict[str, Any] = self.order("POST", "domains/verify", values)
+        verified: dict[str, Any] = self.request("POST", "domains/verify", values)
         return verified
 
     def fail_domain(self, organization_id: str, domain: str) -> dict[str, Any]:
         values = {"organization_id": organization_id, "domain": domain}
-        failed: dict[str, Any] = self.order("POST", "domains/fail", values)
+        failed: dict[str, Any] = self.request("POST", "domains/fail", values)
         return failed
 
     def expire_links(self, organization_id: str | None = None) -> None:
-        self.order("POST", "links/expire", {"organization_id": organization_id} if organization_id else {})
+        self.request("POST", "links/expire", {"organization_id": organization_id} if organization_id else {})
 
     def revoke_links(self, organization_id: str | None = None) -> None:
-        self.order("POST", "links/revoke", {"organization_id": organization_id} if organization_id else {})
+        self.request("POST", "links/revoke", {"organization_id": organization_id} if organization_id else {})
 
     def burst(self, directory_id: str, count: int, event: str = "dsync.user.created") -> dict[str, Any]:
         values = {"directory_id": directory_id, "count": count, "event": event}
-        started: dict[str, Any] = self.order("POST", "bursts", values)
+        started: dict[str, Any] = self.request("POST", "bursts", values)
         return started
 
-    def whole_life(self, name: str = "Lifetime Inc.") -> str:
-        """An organization from creation to deletion; its id."""
-        organization_id: str = self.order("POST", "lives", {"name": name})["organization_id"]
+    def run_lifecycle(self, name: str = "Lifetime Inc.") -> str:
+        """Create an organization, make it emit every kind of event, and delete it. Returns its id."""
+        organization_id: str = self.request("POST", "lifecycles", {"name": name})["organization_id"]
         return organization_id

@@ -1,18 +1,18 @@
-"""Time as the sandbox tells it: the machine's, shifted, or frozen for a test."""
+"""The sandbox's clock: the machine's time, shifted, or frozen for a test."""
 
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 
-def iso(milliseconds: int) -> str:
-    """The form of every WorkOS timestamp: ``2026-01-15T12:00:00.000Z``."""
+def format_timestamp(milliseconds: int) -> str:
+    """Format milliseconds since 1970 as WorkOS does: ``2026-01-15T12:00:00.000Z``."""
     moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
 
 
-def milliseconds(text: str) -> int:
-    """Read an ISO 8601 moment; without an offset it is UTC. Raises ValueError."""
+def parse_timestamp(text: str) -> int:
+    """Parse an ISO 8601 time into milliseconds since 1970. Without an offset it is UTC. Raises ValueError."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
@@ -20,7 +20,7 @@ def milliseconds(text: str) -> int:
 
 
 class Clock:
-    """The one source of time; every stamp, expiry, signature and retry follows it."""
+    """The only source of time for timestamps, expiries, signatures and retries."""
 
     def __init__(self) -> None:
         self._offset_ms = 0
@@ -37,11 +37,11 @@ class Clock:
         return time.time_ns() // 1_000_000 + self._offset_ms
 
     def now(self) -> str:
-        return iso(self.now_ms())
+        return format_timestamp(self.now_ms())
 
     def freeze(self, at_ms: int | None = None) -> None:
         self._frozen_at = self.now_ms() if at_ms is None else at_ms
-        self._tell()
+        self._notify_listeners()
 
     def advance(self, seconds: float) -> None:
         step = round(seconds * 1000)
@@ -49,18 +49,18 @@ class Clock:
             self._frozen_at += step
         else:
             self._offset_ms += step
-        self._tell()
+        self._notify_listeners()
 
     def reset(self) -> None:
-        """Back to the machine's time, running."""
+        """Return to the machine's time, running."""
         self._offset_ms = 0
         self._frozen_at = None
-        self._tell()
+        self._notify_listeners()
 
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """A sleeper that waits for a moment of this clock must wake when the clock is set."""
+    def add_listener(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever the clock is set: a wait for a time of this clock must then be renewed."""
         self._listeners.append(listener)
 
-    def _tell(self) -> None:
+    def _notify_listeners(self) -> None:
         for listener in self._listeners:
             listener()

@@ -1,4 +1,4 @@
-"""Webhooks on their way: posted, retried with backoff, at least once, several at a time."""
+"""Delivery of webhooks: at least once, several at the same time, retried with backoff."""
 
 import asyncio
 import contextlib
@@ -15,27 +15,27 @@ import aiohttp
 
 from sandbox import signature
 from sandbox.faults import Fault, Faults
-from sandbox.records import Delivery, Event, WebhookEndpoint
-from sandbox.state import World
+from sandbox.models import Delivery, Event, WebhookEndpoint
+from sandbox.store import Store
 
 log = logging.getLogger("sandbox.deliveries")
 
-ANSWER_KEPT = 2000
-REORDER_WAITS = 5.0
-BETWEEN_REORDERED_MS = 50
+MAX_LOGGED_RESPONSE_BYTES = 2000
+REORDER_TIMEOUT_SECONDS = 5.0
+REORDERED_INTERVAL_MS = 50
 
 
-def body_of(event: Event, *, with_context: bool) -> bytes:
-    """The bytes as posted: compact JSON, characters beyond ASCII as they are."""
-    shown = event.as_json() if with_context else event.as_webhook()
+def encode_event(event: Event, *, with_context: bool) -> bytes:
+    """The body of the webhook: compact JSON, with characters beyond ASCII unescaped."""
+    shown = event.to_json() if with_context else event.to_webhook_json()
     return json.dumps(shown, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 class Dispatcher:
-    """Takes events from the world and sees to it that every endpoint hears of them."""
+    """Delivers each event of the store to every endpoint that subscribes to it."""
 
-    def __init__(self, world: World, faults: Faults) -> None:
-        self.world = world
+    def __init__(self, store: Store, faults: Faults) -> None:
+        self.store = store
         self.faults = faults
         self._finished: deque[str] = deque()
         self._ready: deque[str] = deque()
@@ -45,34 +45,32 @@ class Dispatcher:
         self._numbers = count()
         self._wake = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
-        world.on_event(self.schedule)
-        world.clock.on_change(self._wake.set)
+        store.add_event_listener(self.schedule_deliveries)
+        store.clock.add_listener(self._wake.set)
 
-    # Scheduling
-
-    def schedule(self, event: Event) -> None:
-        for endpoint in self.world.endpoints:
-            if endpoint.wants(event.event):
-                self._schedule_for(event, endpoint)
+    def schedule_deliveries(self, event: Event) -> None:
+        for endpoint in self.store.endpoints:
+            if endpoint.subscribes_to(event.event):
+                self._schedule_delivery(event, endpoint)
         self._wake.set()
 
-    def _schedule_for(self, event: Event, endpoint: WebhookEndpoint) -> None:
-        faults = self.faults.for_scheduling(event.event)
+    def _schedule_delivery(self, event: Event, endpoint: WebhookEndpoint) -> None:
+        faults = self.faults.take_scheduling_faults(event.event)
         kinds = tuple(fault.kind for fault in faults)
         wait = sum(fault.values["seconds"] for fault in faults if fault.kind == "delay")
         copies = 1 + sum(int(fault.values["copies"]) for fault in faults if fault.kind == "duplicate")
         if "drop" in kinds:
-            self._finish(self._new(event, endpoint, kinds, state="dropped"))
+            self._finish_delivery(self._create_delivery(event, endpoint, kinds, state="dropped"))
             return
         for _ in range(copies):
-            delivery = self._new(event, endpoint, kinds, wait=wait)
+            delivery = self._create_delivery(event, endpoint, kinds, wait=wait)
             reorder = next((fault for fault in faults if fault.kind == "reorder"), None)
             if reorder:
-                self._hold(reorder, delivery)
+                self._hold_for_reorder(reorder, delivery)
             else:
-                self._queue(delivery)
+                self._enqueue_delivery(delivery)
 
-    def _new(
+    def _create_delivery(
         self,
         event: Event,
         endpoint: WebhookEndpoint,
@@ -81,65 +79,63 @@ class Dispatcher:
         wait: float = 0,
         state: str = "pending",
     ) -> Delivery:
-        return self.world.deliveries.put(
+        return self.store.deliveries.put(
             Delivery(
-                id=self.world.ids.new("delivery"),
+                id=self.store.ids.new_id("delivery"),
                 event_id=event.id,
                 event=event.event,
                 endpoint_id=endpoint.id,
                 url=endpoint.endpoint_url,
                 state=state,
-                due_ms=self.world.clock.now_ms() + round(wait * 1000),
+                due_ms=self.store.clock.now_ms() + round(wait * 1000),
                 faults=faults,
-                **self.world.born(),
+                **self.store.new_timestamps(),
             )
         )
 
-    def _queue(self, delivery: Delivery) -> None:
-        if delivery.due_ms <= self.world.clock.now_ms():
+    def _enqueue_delivery(self, delivery: Delivery) -> None:
+        if delivery.due_ms <= self.store.clock.now_ms():
             self._ready.append(delivery.id)
         else:
             heapq.heappush(self._waiting, (delivery.due_ms, next(self._numbers), delivery.id))
         self._wake.set()
 
-    def _hold(self, fault: Fault, delivery: Delivery) -> None:
-        """Keep it back until `size` are together, then let them go last first, a moment apart."""
+    def _hold_for_reorder(self, fault: Fault, delivery: Delivery) -> None:
+        """Hold the delivery until there are `size`, then release them in reverse order."""
         held = self._held.setdefault(fault.id, [])
         held.append(delivery.id)
         if len(held) >= int(fault.values["size"]):
-            self._release(fault.id)
+            self._release_held(fault.id)
         elif len(held) == 1:
-            # A partner that never comes must not hold it for ever.
-            asyncio.get_running_loop().call_later(REORDER_WAITS, self._release, fault.id)
+            # If no other delivery follows, release this one after a while.
+            asyncio.get_running_loop().call_later(REORDER_TIMEOUT_SECONDS, self._release_held, fault.id)
 
-    def _release(self, fault_id: str) -> None:
-        now = self.world.clock.now_ms()
-        for place, delivery_id in enumerate(reversed(self._held.pop(fault_id, []))):
-            delivery = self.world.deliveries.get(delivery_id)
+    def _release_held(self, fault_id: str) -> None:
+        now = self.store.clock.now_ms()
+        for position, delivery_id in enumerate(reversed(self._held.pop(fault_id, []))):
+            delivery = self.store.deliveries.get(delivery_id)
             if delivery is not None:
-                self._queue(replace(delivery, due_ms=now + place * BETWEEN_REORDERED_MS))
+                self._enqueue_delivery(replace(delivery, due_ms=now + position * REORDERED_INTERVAL_MS))
 
-    def resend(self, delivery: Delivery) -> Delivery | None:
-        """A new delivery of the same event to the same endpoint; None if either is gone."""
-        event = self.world.events.get(delivery.event_id)
-        endpoint = self.world.endpoints.get(delivery.endpoint_id)
+    def resend_delivery(self, delivery: Delivery) -> Delivery | None:
+        """Create a new delivery of the same event to the same endpoint. None if either was deleted."""
+        event = self.store.events.get(delivery.event_id)
+        endpoint = self.store.endpoints.get(delivery.endpoint_id)
         if event is None or endpoint is None:
             return None
-        again = self._new(event, endpoint, ("resent",))
-        self._queue(again)
-        return again
-
-    # Running
+        resent = self._create_delivery(event, endpoint, ("resent",))
+        self._enqueue_delivery(resent)
+        return resent
 
     async def start(self) -> None:
         self._session = aiohttp.ClientSession(
-            # A kept-alive connection that the receiver closes meanwhile would look like a failed delivery.
+            # If the receiver closed a kept-alive connection, the next delivery would fail.
             connector=aiohttp.TCPConnector(force_close=True, limit=0),
             auto_decompress=True,
         )
-        for delivery in self.world.deliveries:
+        for delivery in self.store.deliveries:
             if delivery.state == "pending":
-                self._queue(delivery)
+                self._enqueue_delivery(delivery)
             else:
                 self._finished.append(delivery.id)
         self._runner = asyncio.create_task(self._run())
@@ -154,57 +150,57 @@ class Dispatcher:
     async def _run(self) -> None:
         while True:
             self._wake.clear()
-            now = self.world.clock.now_ms()
+            now = self.store.clock.now_ms()
             while self._waiting and self._waiting[0][0] <= now:
                 self._ready.append(heapq.heappop(self._waiting)[2])
-            while self._ready and len(self._active) < max(1, int(self.world.switches.concurrency)):
-                task = asyncio.create_task(self._attempt(self._ready.popleft()))
+            while self._ready and len(self._active) < max(1, int(self.store.switches.concurrency)):
+                task = asyncio.create_task(self._attempt_delivery(self._ready.popleft()))
                 self._active.add(task)
-                task.add_done_callback(self._attempted)
+                task.add_done_callback(self._on_attempt_done)
             pause = None
-            if self._waiting and not self.world.clock.frozen:
+            if self._waiting and not self.store.clock.frozen:
                 pause = max(0.0, (self._waiting[0][0] - now) / 1000)
-            # Not wait_for: it loses a cancellation that comes in the same moment as the waking.
+            # Not wait_for: it loses a cancellation that arrives at the same time as the event.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
 
-    def _attempted(self, task: asyncio.Task[None]) -> None:
+    def _on_attempt_done(self, task: asyncio.Task[None]) -> None:
         self._active.discard(task)
         self._wake.set()
         if not task.cancelled() and task.exception() is not None:
-            log.error("A delivery broke off", exc_info=task.exception())
+            log.error("A delivery failed with an internal error", exc_info=task.exception())
 
-    async def _attempt(self, delivery_id: str) -> None:
-        delivery = self.world.deliveries.get(delivery_id)
+    async def _attempt_delivery(self, delivery_id: str) -> None:
+        delivery = self.store.deliveries.get(delivery_id)
         if delivery is None:
             return
-        event = self.world.events.get(delivery.event_id)
-        endpoint = self.world.endpoints.get(delivery.endpoint_id)
+        event = self.store.events.get(delivery.event_id)
+        endpoint = self.store.endpoints.get(delivery.endpoint_id)
         if event is None or endpoint is None:
-            self._settle(replace(delivery, state="failed"))
+            self._finish_and_flush(replace(delivery, state="failed"))
             return
-        faults = self.faults.for_sending(event.event)
-        body, headers = self._compose(event, endpoint, faults, first=delivery.attempts[:1])
-        attempt = await self._post(delivery.url, body, headers)
+        faults = self.faults.take_sending_faults(event.event)
+        body, headers = self._build_request(event, endpoint, faults, first=delivery.attempts[:1])
+        attempt = await self._post_request(delivery.url, body, headers)
         attempt["request"] = {"headers": headers, "body": body.decode(errors="replace")}
         delivered = attempt["status"] is not None and 200 <= attempt["status"] < 300
 
-        tried = self.world.changed(
+        attempted = self.store.with_changes(
             delivery,
             attempts=(*delivery.attempts, attempt),
             faults=(*delivery.faults, *(fault.kind for fault in faults)),
         )
-        delays = self.world.switches.retry_delays
+        delays = self.store.switches.retry_delays
         if delivered:
-            self._settle(replace(tried, state="delivered"))
+            self._finish_and_flush(replace(attempted, state="delivered"))
         elif len(delivery.attempts) < len(delays):
-            due = self.world.clock.now_ms() + round(delays[len(delivery.attempts)] * 1000)
-            self._queue(self.world.deliveries.put(replace(tried, due_ms=due)))
+            due = self.store.clock.now_ms() + round(delays[len(delivery.attempts)] * 1000)
+            self._enqueue_delivery(self.store.deliveries.put(replace(attempted, due_ms=due)))
         else:
-            self._settle(replace(tried, state="failed"))
+            self._finish_and_flush(replace(attempted, state="failed"))
 
-    def _compose(
+    def _build_request(
         self,
         event: Event,
         endpoint: WebhookEndpoint,
@@ -212,78 +208,82 @@ class Dispatcher:
         *,
         first: tuple[dict[str, Any], ...],
     ) -> tuple[bytes, dict[str, str]]:
-        body = body_of(event, with_context=self.world.switches.envelope_context)
-        ordered = {fault.kind: fault for fault in faults}
-        t = self.world.clock.now_ms()
-        if first and not self.world.switches.resign_retries:
+        """The body and the headers to send. `first` holds the first attempt, if this is a retry."""
+        body = encode_event(event, with_context=self.store.switches.envelope_context)
+        active = {fault.kind: fault for fault in faults}
+        t = self.store.clock.now_ms()
+        if first and not self.store.switches.resign_retries:
             t = first[0]["t"]
-        if "old_timestamp" in ordered:
-            t -= round(ordered["old_timestamp"].values["seconds"] * 1000)
-        if "seconds" in ordered:
+        if "old_timestamp" in active:
+            t -= round(active["old_timestamp"].values["seconds"] * 1000)
+        if "seconds" in active:
             t //= 1000
-        secret = f"not-{endpoint.secret}" if "wrong_secret" in ordered else endpoint.secret
-        signed = signature.header(body, secret=secret, t=t)
-        if "two_signatures" in ordered:
-            other = signature.digest(body, secret=f"rotated-{endpoint.secret}", t=t)
+        secret = f"not-{endpoint.secret}" if "wrong_secret" in active else endpoint.secret
+        signed = signature.build_header(body, secret=secret, t=t)
+        if "two_signatures" in active:
+            other = signature.compute_signature(body, secret=f"rotated-{endpoint.secret}", t=t)
             signed = signed.replace("v1=", f"v1={other}, v1=")
-        if "no_space" in ordered:
+        if "no_space" in active:
             signed = signed.replace(", ", ",")
-        if "change_byte" in ordered:
-            # The last letter of the event's own id: still JSON, no longer what was signed.
-            place = body.index(event.id.encode()) + len(event.id) - 1
-            body = body[:place] + (b"0" if body[place : place + 1] != b"0" else b"1") + body[place + 1 :]
+        if "change_byte" in active:
+            # Change the last letter of the event's id: the body stays JSON, the signature is invalid.
+            index = body.index(event.id.encode()) + len(event.id) - 1
+            body = body[:index] + (b"0" if body[index : index + 1] != b"0" else b"1") + body[index + 1 :]
         return body, {
             "Content-Type": "application/json",
             "User-Agent": "WorkOS Webhooks (sandbox)",
             signature.HEADER: signed,
         }
 
-    async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+    async def _post_request(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
+        """Post the webhook. Returns the attempt for the delivery log, without the request."""
         if self._session is None:
             raise RuntimeError("the dispatcher has not been started")
-        began = time.perf_counter()
+        started = time.perf_counter()
         attempt: dict[str, Any] = {
-            "at": self.world.clock.now(),
-            "t": self.world.clock.now_ms(),
+            "at": self.store.clock.now(),
+            "t": self.store.clock.now_ms(),
             "status": None,
             "answer": "",
             "error": None,
         }
-        timeout = aiohttp.ClientTimeout(total=self.world.switches.webhook_timeout)
+        timeout = aiohttp.ClientTimeout(total=self.store.switches.webhook_timeout)
         try:
             async with self._session.post(
                 url, data=body, headers=headers, timeout=timeout, allow_redirects=False
-            ) as answer:
-                attempt["status"] = answer.status
-                attempt["answer"] = (await answer.content.read(ANSWER_KEPT)).decode(errors="replace")
+            ) as response:
+                attempt["status"] = response.status
+                attempt["answer"] = (await response.content.read(MAX_LOGGED_RESPONSE_BYTES)).decode(
+                    errors="replace"
+                )
         except TimeoutError:
             attempt["status"], attempt["error"] = None, "no answer in time"
         except (aiohttp.ClientError, ValueError) as error:
             attempt["status"], attempt["error"] = None, f"{type(error).__name__}: {error}"
-        attempt["milliseconds"] = round((time.perf_counter() - began) * 1000, 1)
+        attempt["milliseconds"] = round((time.perf_counter() - started) * 1000, 1)
         return attempt
 
-    def _settle(self, delivery: Delivery) -> None:
-        self._finish(self.world.deliveries.put(delivery))
-        if self.world.journal:
-            self.world.journal.flush()
+    def _finish_and_flush(self, delivery: Delivery) -> None:
+        self._finish_delivery(self.store.deliveries.put(delivery))
+        if self.store.state_file:
+            self.store.state_file.flush()
 
-    def _finish(self, delivery: Delivery) -> None:
+    def _finish_delivery(self, delivery: Delivery) -> None:
         self._finished.append(delivery.id)
-        while len(self._finished) > self.world.switches.delivery_log:
-            self.world.deliveries.drop(self._finished.popleft())
+        while len(self._finished) > self.store.switches.delivery_log:
+            self.store.deliveries.delete(self._finished.popleft())
 
-    # Looking
-
-    def pending(self) -> int:
+    def count_pending(self) -> int:
+        """How many deliveries are not finished: due, waiting, held by a fault, or being sent."""
         held = sum(len(ids) for ids in self._held.values())
         return len(self._ready) + len(self._waiting) + len(self._active) + held
 
-    def backlog(self) -> int:
-        """What could be posted at once; a burst waits while this is long."""
+    def count_ready(self) -> int:
+        """How many deliveries are due and not started. A burst waits while there are many."""
         return len(self._ready)
 
-    async def forget(self) -> None:
+    async def clear(self) -> None:
+        """Abort what is being sent and drop all deliveries."""
         for task in self._active:
             task.cancel()
         await asyncio.gather(*self._active, return_exceptions=True)

@@ -1,58 +1,72 @@
-"""Organization domains: who lists them, who has proved them, and the DNS record that does."""
+"""Organization domains, their verification by DNS, and WorkOS's API for them."""
 
 from typing import Any
 
 from aiohttp import web
 
-from sandbox import errors, reading
-from sandbox.records import OrganizationDomain
-from sandbox.requests import routes, world_of
-from sandbox.state import World
+from sandbox import errors, parameters
+from sandbox.app_keys import api_routes, get_store
+from sandbox.models import OrganizationDomain
+from sandbox.store import Store
 
 VERIFIED = "verified"
 
 
-def of(world: World, organization_id: str) -> list[OrganizationDomain]:
-    return world.domains.where(organization_id=organization_id)
+def list_domains(store: Store, organization_id: str) -> list[OrganizationDomain]:
+    return store.domains.filter(organization_id=organization_id)
 
 
-def find(world: World, domain_id: str) -> OrganizationDomain:
+def find_domain(store: Store, organization_id: str, domain: str) -> OrganizationDomain | None:
+    return next((item for item in list_domains(store, organization_id) if item.domain == domain), None)
+
+
+def get_domain(store: Store, domain_id: str) -> OrganizationDomain:
     """Raises 404."""
-    found = world.domains.get(domain_id)
+    found = store.domains.get(domain_id)
     if found is None:
         raise errors.not_found("Organization domain", domain_id)
     return found
 
 
-def taken(world: World, domain: str, *, besides: str | None) -> bool:
-    """Whether another organization holds the domain: by proof, or by listing it, as the switch says."""
+def is_domain_taken(store: Store, domain: str, *, excluding: str | None) -> bool:
+    """Whether an organization other than `excluding` has the domain.
+
+    A pending domain counts if the switch `exclusive_pending_domains` is on.
+    """
     return any(
-        item.organization_id != besides
-        and (item.state == VERIFIED or world.switches.exclusive_pending_domains)
-        for item in world.domains.where(domain=domain)
+        item.organization_id != excluding
+        and (item.state == VERIFIED or store.switches.exclusive_pending_domains)
+        for item in store.domains.filter(domain=domain)
     )
 
 
-def read(values: dict[str, Any]) -> list[tuple[str, str]] | None:
-    """The `domain_data` (or the older `domains`) of an organization, as (domain, state); None if absent."""
+def parse_domain_data(values: dict[str, Any]) -> list[tuple[str, str]] | None:
+    """Parse an organization's `domain_data` (or the older `domains`) into (domain, state).
+
+    None if absent. Raises 422.
+    """
     if values.get("domain_data") is None and values.get("domains") is None:
         return None
     if values.get("domain_data") is None:
-        return [(reading.domain(item, "domains"), VERIFIED) for item in reading.texts(values, "domains")]
+        names = parameters.require_text_list(values, "domains")
+        return [(parameters.parse_domain(item, "domains"), VERIFIED) for item in names]
     data = values["domain_data"]
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-        raise errors.invalid("domain_data", "invalid", "domain_data must be a list of objects.")
-    wanted = {}
+        raise errors.invalid_parameter("domain_data", "invalid", "domain_data must be a list of objects.")
+    states = {}
     for item in data:
         if item.get("state") not in {"pending", VERIFIED}:
-            raise errors.invalid("domain_data.state", "invalid", "state must be pending or verified.")
-        wanted[reading.domain(item.get("domain"), "domain_data.domain")] = item["state"]
-    return list(wanted.items())
+            raise errors.invalid_parameter(
+                "domain_data.state", "invalid", "state must be pending or verified."
+            )
+        states[parameters.parse_domain(item.get("domain"), "domain_data.domain")] = item["state"]
+    return list(states.items())
 
 
-def add(world: World, organization_id: str, domain: str, state: str = "pending") -> OrganizationDomain:
-    domain_id = world.ids.new("org_domain")
-    return world.domains.put(
+def add_domain(store: Store, organization_id: str, domain: str, state: str = "pending") -> OrganizationDomain:
+    """Add a domain without an event; `emit_domain_created` emits it."""
+    domain_id = store.ids.new_id("org_domain")
+    return store.domains.put(
         OrganizationDomain(
             id=domain_id,
             organization_id=organization_id,
@@ -60,110 +74,119 @@ def add(world: World, organization_id: str, domain: str, state: str = "pending")
             state=state,
             verification_strategy="manual" if state == VERIFIED else "dns",
             verification_prefix=f"workos-sandbox-domain-verification-{domain_id[-6:].lower()}",
-            verification_token=world.ids.key(25),
-            **world.born(),
+            verification_token=store.ids.random_key(25),
+            **store.new_timestamps(),
         )
     )
 
 
-def tell(world: World, event: str, item: OrganizationDomain, *, source: str = "api") -> None:
-    world.emit(
-        f"organization_domain.{event}", item.as_json(), organization_id=item.organization_id, source=source
+def emit_domain_event(store: Store, event: str, item: OrganizationDomain, *, source: str = "api") -> None:
+    store.emit_event(
+        f"organization_domain.{event}", item.to_json(), organization_id=item.organization_id, source=source
     )
 
 
-def tell_added(world: World, item: OrganizationDomain, *, source: str = "api") -> None:
-    tell(world, "created", item, source=source)
+def emit_domain_created(store: Store, item: OrganizationDomain, *, source: str = "api") -> None:
+    emit_domain_event(store, "created", item, source=source)
     if item.state == VERIFIED:
-        tell(world, "verified", item, source=source)
+        emit_domain_event(store, "verified", item, source=source)
 
 
-def replace_all(world: World, organization_id: str, wanted: list[tuple[str, str]]) -> None:
-    """Make the organization's domains those wanted; one that is proved does not lose its proof."""
-    held = {item.domain: item for item in of(world, organization_id)}
-    for domain in held.keys() - dict(wanted).keys():
-        drop(world, held[domain])
-    for domain, state in wanted:
-        if domain not in held:
-            tell_added(world, add(world, organization_id, domain, state))
-        elif state == VERIFIED and held[domain].state != VERIFIED:
-            mark_verified(world, held[domain], strategy="manual")
+def replace_domains(store: Store, organization_id: str, domain_data: list[tuple[str, str]]) -> None:
+    """Make `domain_data` the organization's domains. A verified domain stays verified."""
+    current = {item.domain: item for item in list_domains(store, organization_id)}
+    for domain in current.keys() - dict(domain_data).keys():
+        delete_domain(store, current[domain])
+    for domain, state in domain_data:
+        if domain not in current:
+            emit_domain_created(store, add_domain(store, organization_id, domain, state))
+        elif state == VERIFIED and current[domain].state != VERIFIED:
+            mark_domain_verified(store, current[domain], strategy="manual")
 
 
-def drop(world: World, item: OrganizationDomain, *, source: str = "api") -> None:
-    world.domains.drop(item.id)
-    tell(world, "deleted", item, source=source)
+def delete_domain(
+    store: Store, item: OrganizationDomain, *, source: str = "api", silent: bool = False
+) -> None:
+    store.domains.delete(item.id)
+    if not silent:
+        emit_domain_event(store, "deleted", item, source=source)
 
 
-def mark_verified(
-    world: World, item: OrganizationDomain, *, strategy: str = "dns", source: str = "api"
+def mark_domain_verified(
+    store: Store, item: OrganizationDomain, *, strategy: str = "dns", source: str = "api"
 ) -> OrganizationDomain:
-    verified = world.domains.put(world.changed(item, state=VERIFIED, verification_strategy=strategy))
-    tell(world, "verified", verified, source=source)
+    verified = store.domains.put(store.with_changes(item, state=VERIFIED, verification_strategy=strategy))
+    emit_domain_event(store, "verified", verified, source=source)
     return verified
 
 
-def fail(
-    world: World, item: OrganizationDomain, reason: str, *, source: str = "system"
+def retry_domain(store: Store, item: OrganizationDomain) -> OrganizationDomain:
+    """Set a failed domain back to pending."""
+    pending = store.domains.put(store.with_changes(item, state="pending"))
+    emit_domain_event(store, "updated", pending)
+    return pending
+
+
+def fail_domain(
+    store: Store, item: OrganizationDomain, reason: str, *, source: str = "system"
 ) -> OrganizationDomain:
     """`reason`: ``domain_verification_period_expired`` or ``domain_verified_by_other_organization``."""
-    failed = world.domains.put(world.changed(item, state="failed"))
-    world.emit(
+    failed = store.domains.put(store.with_changes(item, state="failed"))
+    store.emit_event(
         "organization_domain.verification_failed",
-        {"reason": reason, "organization_domain": failed.as_json()},
+        {"reason": reason, "organization_domain": failed.to_json()},
         organization_id=failed.organization_id,
         source=source,
     )
     return failed
 
 
-def check(world: World, item: OrganizationDomain, *, source: str = "system") -> OrganizationDomain:
-    """Look the TXT record up in the sandbox's own DNS and act on what is there."""
-    if item.state == VERIFIED or item.domain not in world.published_dns:
+def verify_domain(store: Store, item: OrganizationDomain, *, source: str = "system") -> OrganizationDomain:
+    """Look up the TXT record in the sandbox's own DNS, and verify the domain or let it fail."""
+    if item.state == VERIFIED or item.domain not in store.published_dns:
         return item
-    rivals = [other for other in world.domains.where(domain=item.domain) if other.id != item.id]
-    if any(other.state == VERIFIED for other in rivals):
-        return fail(world, item, "domain_verified_by_other_organization", source=source)
-    return mark_verified(world, item, source=source)
+    others = [other for other in store.domains.filter(domain=item.domain) if other.id != item.id]
+    if any(other.state == VERIFIED for other in others):
+        return fail_domain(store, item, "domain_verified_by_other_organization", source=source)
+    return mark_domain_verified(store, item, source=source)
 
 
-@routes.post("/organization_domains")
-async def create_view(request: web.Request) -> web.Response:
-    world = world_of(request)
-    values = await reading.body(request)
-    organization = world.organizations.get(reading.text(values, "organization_id"))
+@api_routes.post("/organization_domains")
+async def create_domain_view(request: web.Request) -> web.Response:
+    store = get_store(request)
+    values = await parameters.parse_body(request)
+    organization = store.organizations.get(parameters.require_text(values, "organization_id"))
     if organization is None:
         raise errors.not_found("Organization", values["organization_id"])
-    domain = reading.domain(reading.text(values, "domain"), "domain")
-    if any(item.domain == domain for item in of(world, organization.id)):
+    domain = parameters.parse_domain(parameters.require_text(values, "domain"), "domain")
+    if find_domain(store, organization.id, domain) is not None:
         raise errors.conflict("Domain already exists for this organization.", "domain_already_exists")
-    if taken(world, domain, besides=organization.id):
-        # The published schema gives this 409 one code, whoever holds the domain.
+    if is_domain_taken(store, domain, excluding=organization.id):
+        # The published schema has one code for this 409, whichever organization has the domain.
         raise errors.conflict(f"The domain '{domain}' is already in use.", "domain_already_exists")
-    item = add(world, organization.id, domain)
-    tell_added(world, item)
-    return web.json_response(item.as_json(), status=201)
+    item = add_domain(store, organization.id, domain)
+    emit_domain_created(store, item)
+    return web.json_response(item.to_json(), status=201)
 
 
-@routes.get("/organization_domains/{id}")
-async def get_view(request: web.Request) -> web.Response:
-    return web.json_response(find(world_of(request), request.match_info["id"]).as_json())
+@api_routes.get("/organization_domains/{id}")
+async def get_domain_view(request: web.Request) -> web.Response:
+    return web.json_response(get_domain(get_store(request), request.match_info["id"]).to_json())
 
 
-@routes.post("/organization_domains/{id}/verify")
-async def verify_view(request: web.Request) -> web.Response:
-    world = world_of(request)
-    item = find(world, request.match_info["id"])
+@api_routes.post("/organization_domains/{id}/verify")
+async def verify_domain_view(request: web.Request) -> web.Response:
+    store = get_store(request)
+    item = get_domain(store, request.match_info["id"])
     if item.state == VERIFIED:
         raise errors.bad_request("Domain is already verified.", "domain_already_verified")
     if item.state != "pending":
-        item = world.domains.put(world.changed(item, state="pending"))
-        tell(world, "updated", item)
-    return web.json_response(check(world, item).as_json(), status=201)
+        item = retry_domain(store, item)
+    return web.json_response(verify_domain(store, item).to_json(), status=201)
 
 
-@routes.delete("/organization_domains/{id}")
-async def delete_view(request: web.Request) -> web.Response:
-    world = world_of(request)
-    drop(world, find(world, request.match_info["id"]))
+@api_routes.delete("/organization_domains/{id}")
+async def delete_domain_view(request: web.Request) -> web.Response:
+    store = get_store(request)
+    delete_domain(store, get_domain(store, request.match_info["id"]))
     return web.Response(status=204)

@@ -1,10 +1,10 @@
-"""WorkOS's refusals: status, body and headers as its API answers them."""
+"""Errors of WorkOS's API, with the status, body and headers that it answers."""
 
 from typing import Any
 
 
-class Refusal(Exception):
-    """Raised anywhere below a request; the application turns it into its JSON answer."""
+class ApiError(Exception):
+    """Raised while a request is handled. A middleware turns it into the JSON response."""
 
     def __init__(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         super().__init__(f"{status} {body}")
@@ -13,31 +13,31 @@ class Refusal(Exception):
         self.headers = headers or {}
 
 
-def unauthorized() -> Refusal:
-    return Refusal(
+def unauthorized() -> ApiError:
+    return ApiError(
         401,
         {"message": "Could not authorize the request. Maybe your API key is invalid?"},
         {"WWW-Authenticate": "Bearer"},
     )
 
 
-def not_found(kind: str, key: str) -> Refusal:
-    return Refusal(
+def not_found(kind: str, key: str) -> ApiError:
+    return ApiError(
         404, {"message": f"{kind} not found: '{key}'.", "code": "entity_not_found", "entity_id": key}
     )
 
 
-def bad_request(message: str, code: str | None = None) -> Refusal:
-    return Refusal(400, {"message": message} | ({"code": code} if code else {}))
+def bad_request(message: str, code: str | None = None) -> ApiError:
+    return ApiError(400, {"message": message} | ({"code": code} if code else {}))
 
 
-def conflict(message: str, code: str | None = None) -> Refusal:
-    return Refusal(409, {"message": message} | ({"code": code} if code else {}))
+def conflict(message: str, code: str | None = None) -> ApiError:
+    return ApiError(409, {"message": message} | ({"code": code} if code else {}))
 
 
-def invalid(field: str, code: str, message: str) -> Refusal:
-    """422: what was sent cannot be processed, with the field that is to blame."""
-    return Refusal(
+def invalid_parameter(field: str, code: str, message: str) -> ApiError:
+    """422 with the field that is invalid."""
+    return ApiError(
         422,
         {
             "message": "Validation failed.",
@@ -47,7 +47,7 @@ def invalid(field: str, code: str, message: str) -> Refusal:
     )
 
 
-def too_many(retry_after: int, path: str) -> Refusal:
-    # The published schema has a bare text for this one list.
+def rate_limited(retry_after: int, path: str) -> ApiError:
+    # The published schema has a plain string for this one list.
     body: Any = "Ratelimited" if path == "/directory_users" else {"message": "Rate limit exceeded."}
-    return Refusal(429, body, {"Retry-After": str(retry_after)})
+    return ApiError(429, body, {"Retry-After": str(retry_after)})

@@ -1,4 +1,4 @@
-"""Every event a webhook endpoint may subscribe to, from WorkOS's OpenAPI document (0.61)."""
+"""The event types that a webhook endpoint can subscribe to, from WorkOS's OpenAPI document (0.61)."""
 
 EVENT_TYPES = (
     "agent.registration.created",

@@ -1,27 +1,27 @@
-"""Faults to order: what can go wrong on the way to a receiver, and what the API can answer instead."""
+"""Faults that a test can inject: into the delivery of a webhook, and into a response of the API."""
 
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-ON_DELIVERY = {
-    "duplicate": "Post it once more (`copies` more times)",
-    "delay": "Post it `seconds` later",
-    "reorder": "Hold `size` deliveries and post the last one first",
-    "drop": "Never post it",
+DELIVERY_FAULTS = {
+    "duplicate": "Deliver it again (`copies` more times)",
+    "delay": "Deliver it `seconds` later",
+    "reorder": "Hold `size` deliveries and send the last one first",
+    "drop": "Never deliver it",
     "change_byte": "Change one byte of the body after signing",
-    "wrong_secret": "Sign with another secret",
+    "wrong_secret": "Sign with a wrong secret",
     "old_timestamp": "Sign with a time `seconds` ago",
     "seconds": "Sign with a time in seconds instead of milliseconds",
-    "two_signatures": "Send two v1, as while a secret is being rotated; ours is the second",
-    "no_space": "Leave out the space after the comma of the header",
+    "two_signatures": "Send two v1 signatures, as during a secret rotation; the valid one is the second",
+    "no_space": "Omit the space after the comma in the header",
 }
-ON_ANSWER = {
+RESPONSE_FAULTS = {
     "status": "Answer `status` (401, 403, 409, 422, 429, 500 …)",
-    "hang": "Do it, and answer `seconds` later",
-    "cut": "Cut the connection without an answer; with `after` 1, when the deed is done already",
+    "hang": "Process the request, and answer `seconds` later",
+    "cut": "Close the connection without a response; with `after` 1, process the request first",
     "empty": "Answer an empty 200",
-    "link": "Answer 201 with `link`, which leads to no portal",
+    "link": "Answer 201 with `link` as the Portal Link",
 }
 DEFAULTS: dict[str, dict[str, float | str]] = {
     "duplicate": {"copies": 1},
@@ -33,13 +33,13 @@ DEFAULTS: dict[str, dict[str, float | str]] = {
     "cut": {"after": 0},
     "link": {"link": "javascript:alert(1)"},
 }
-SCHEDULING = ("drop", "reorder", "duplicate", "delay")
+SCHEDULING_FAULTS = ("drop", "reorder", "duplicate", "delay")
 STATUSES = range(400, 600)
 
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """`times` left, None for ever. `event`, `method` and `path` are patterns with ``*``."""
+    """A fault, to apply `times` more; None: always. `event`, `method`, `path` are patterns with ``*``."""
 
     id: str
     kind: str
@@ -49,91 +49,104 @@ class Fault:
     times: int | None = 1
     values: dict[str, Any] = field(default_factory=dict)
 
-    def as_json(self) -> dict[str, Any]:
-        where = (
-            {"event": self.event} if self.kind in ON_DELIVERY else {"method": self.method, "path": self.path}
+    def to_json(self) -> dict[str, Any]:
+        patterns = (
+            {"event": self.event}
+            if self.kind in DELIVERY_FAULTS
+            else {"method": self.method, "path": self.path}
         )
-        return {"id": self.id, "kind": self.kind, "times": self.times, **where, **self.values}
+        return {"id": self.id, "kind": self.kind, "times": self.times, **patterns, **self.values}
 
 
 class Faults:
-    """Those ordered and not yet used up, oldest first."""
+    """The active faults, oldest first. A fault is removed when it has been applied `times`."""
 
     def __init__(self) -> None:
-        self.ordered: list[Fault] = []
+        self.active: list[Fault] = []
 
-    def order(self, fault_id: str, values: dict[str, Any]) -> Fault:
-        """Raises ValueError, in words for the one who ordered it."""
+    def add(self, fault_id: str, values: dict[str, Any]) -> Fault:
+        """Add the fault that `values` describes, as posted to the control API.
+
+        Raises ValueError with a message for the caller.
+        """
         values = dict(values)
         kind = values.pop("kind", None)
-        if kind not in ON_DELIVERY and kind not in ON_ANSWER:
-            raise ValueError(f"kind is one of {', '.join([*ON_DELIVERY, *ON_ANSWER])}")
+        if kind not in DELIVERY_FAULTS and kind not in RESPONSE_FAULTS:
+            raise ValueError(f"kind is one of {', '.join([*DELIVERY_FAULTS, *RESPONSE_FAULTS])}")
         times = values.pop("times", 1)
         if times is not None and (not isinstance(times, int) or isinstance(times, bool) or times < 1):
-            raise ValueError("times is a number from 1, or null for ever")
+            raise ValueError("times is a number from 1, or null for always")
         patterns = {}
-        for name in ("event",) if kind in ON_DELIVERY else ("method", "path"):
+        for name in ("event",) if kind in DELIVERY_FAULTS else ("method", "path"):
             patterns[name] = values.pop(name, "*")
             if not isinstance(patterns[name], str):
-                raise ValueError(f"{name} is a text")  # noqa: TRY004  (one kind of error for the caller)
-        chosen = _chosen(kind, values)
-        if kind == "status" and chosen["status"] not in STATUSES:
+                raise ValueError(f"{name} is a string")  # noqa: TRY004  (one kind of error for the caller)
+        parsed = _validate_values(kind, values)
+        if kind == "status" and parsed["status"] not in STATUSES:
             raise ValueError("status is from 400 to 599")
         if kind == "reorder" and times is not None:
-            # One reordering takes `size` deliveries, and each of them uses the fault once.
-            times *= int(chosen["size"])
-        fault = Fault(id=fault_id, kind=kind, times=times, values=chosen, **patterns)
-        self.ordered.append(fault)
+            # One reordering holds `size` deliveries, and each of them uses the fault once.
+            times *= int(parsed["size"])
+        fault = Fault(id=fault_id, kind=kind, times=times, values=parsed, **patterns)
+        self.active.append(fault)
         return fault
 
     def cancel(self, fault_id: str) -> bool:
-        before = len(self.ordered)
-        self.ordered = [fault for fault in self.ordered if fault.id != fault_id]
-        return len(self.ordered) < before
+        """Returns whether there was such a fault."""
+        before = len(self.active)
+        self.active = [fault for fault in self.active if fault.id != fault_id]
+        return len(self.active) < before
 
     def clear(self) -> None:
-        self.ordered.clear()
+        self.active.clear()
 
-    def for_scheduling(self, event: str) -> list[Fault]:
-        return self._take(lambda fault: fault.kind in SCHEDULING and fnmatchcase(event, fault.event))
+    def take_scheduling_faults(self, event: str) -> list[Fault]:
+        """The faults to apply when a delivery of this event type is created."""
+        return self._take_matching(
+            lambda fault: fault.kind in SCHEDULING_FAULTS and fnmatchcase(event, fault.event)
+        )
 
-    def for_sending(self, event: str) -> list[Fault]:
-        return self._take(
+    def take_sending_faults(self, event: str) -> list[Fault]:
+        """The faults to apply to one attempt to deliver this event type."""
+        return self._take_matching(
             lambda fault: (
-                fault.kind in ON_DELIVERY and fault.kind not in SCHEDULING and fnmatchcase(event, fault.event)
+                fault.kind in DELIVERY_FAULTS
+                and fault.kind not in SCHEDULING_FAULTS
+                and fnmatchcase(event, fault.event)
             )
         )
 
-    def for_answer(self, method: str, path: str) -> Fault | None:
-        taken = self._take(
+    def take_response_fault(self, method: str, path: str) -> Fault | None:
+        """The oldest fault for a response to this request."""
+        taken = self._take_matching(
             lambda fault: (
-                fault.kind in ON_ANSWER
+                fault.kind in RESPONSE_FAULTS
                 and fnmatchcase(method, fault.method.upper())
                 and fnmatchcase(path, fault.path)
             ),
-            most=1,
+            limit=1,
         )
         return taken[0] if taken else None
 
-    def _take(self, matches: Any, most: int | None = None) -> list[Fault]:
-        taken = [fault for fault in self.ordered if matches(fault)][:most]
+    def _take_matching(self, matches: Any, limit: int | None = None) -> list[Fault]:
+        taken = [fault for fault in self.active if matches(fault)][:limit]
         for fault in taken:
             if fault.times is not None:
                 fault.times -= 1
-        self.ordered = [fault for fault in self.ordered if fault.times is None or fault.times > 0]
+        self.active = [fault for fault in self.active if fault.times is None or fault.times > 0]
         return taken
 
 
-def _chosen(kind: str, values: dict[str, Any]) -> dict[str, Any]:
-    """The values that the kind has, as ordered or by default."""
-    chosen: dict[str, Any] = dict(DEFAULTS.get(kind, {}))
+def _validate_values(kind: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The values of this kind of fault, with defaults for those not given. Raises ValueError."""
+    parsed: dict[str, Any] = dict(DEFAULTS.get(kind, {}))
     for name, value in values.items():
-        if name not in chosen:
-            raise ValueError(f"{kind} has no {name}; it has {', '.join(chosen) or 'no values'}")
-        if isinstance(chosen[name], str):
+        if name not in parsed:
+            raise ValueError(f"{kind} has no {name}; it has {', '.join(parsed) or 'no values'}")
+        if isinstance(parsed[name], str):
             if not isinstance(value, str):
-                raise ValueError(f"{name} is a text")  # noqa: TRY004  (one kind of error for the caller)
+                raise ValueError(f"{name} is a string")  # noqa: TRY004  (one kind of error for the caller)
         elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise ValueError(f"{name} is a number, zero or more")
-        chosen[name] = value
-    return chosen
+        parsed[name] = value
+    return parsed

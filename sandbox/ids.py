@@ -1,4 +1,4 @@
-"""Ids in WorkOS's form: a prefix and a ULID, each later than the one before."""
+"""Ids in WorkOS's format: a prefix and a ULID."""
 
 import random
 
@@ -10,10 +10,10 @@ _RANDOM_BITS = 80
 ULID_LENGTH = 26
 
 
-class Ids:
-    """Hands out ids that sort in the order they were made, within one millisecond too.
+class IdGenerator:
+    """Generates ids that sort in the order of their creation, even within one millisecond.
 
-    A seed makes two runs with a frozen clock give the same ids.
+    With a `seed` and a frozen clock, every run generates the same ids.
     """
 
     def __init__(self, clock: Clock, seed: int | None = None) -> None:
@@ -25,16 +25,16 @@ class Ids:
         self._random = random.Random(self._seed) if self._seed is not None else random.SystemRandom()
         self._last = 0
 
-    def new(self, prefix: str) -> str:
+    def new_id(self, prefix: str) -> str:
         value = (self._clock.now_ms() << _RANDOM_BITS) | self._random.getrandbits(_RANDOM_BITS)
-        # A clock set back, or many ids in one millisecond, must not break the order.
+        # Keep the order if the clock was set back, or for a second id in the same millisecond.
         if value <= self._last:
             value = self._last + 1
         self._last = value
         return f"{prefix}_{ULID.from_int(value)}"
 
-    def key(self, length: int) -> str:
-        """Letters and digits, for the keys and tokens that are not ids."""
+    def random_key(self, length: int) -> str:
+        """Random letters and digits, for keys and tokens."""
         return "".join(
             self._random.choices("abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789", k=length)
         )

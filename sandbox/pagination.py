@@ -1,4 +1,4 @@
-"""WorkOS's lists: `limit`, `before`, `after`, `order`, and the cursors that lead on."""
+"""WorkOS's list responses: `limit`, `order`, and the cursors `before` and `after`."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -7,38 +7,42 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from sandbox import errors
-from sandbox.records import Record
-from sandbox.state import Table
+from sandbox.models import Model
+from sandbox.store import Table
 
-R = TypeVar("R", bound=Record)
+ModelT = TypeVar("ModelT", bound=Model)
 
 
-def limit(request: web.Request) -> int:
+def parse_limit(request: web.Request) -> int:
     value = request.query.get("limit", "10")
     if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 100:
-        raise errors.invalid("limit", "invalid", "limit must be an integer between 1 and 100.")
+        raise errors.invalid_parameter("limit", "invalid", "limit must be an integer between 1 and 100.")
     return int(value)
 
 
-def page(
-    request: web.Request, table: Table[R], *, keep: Callable[[R], bool], show: Callable[[R], dict[str, Any]]
+def paginate(
+    request: web.Request,
+    table: Table[ModelT],
+    *,
+    matches: Callable[[ModelT], bool],
+    serialize: Callable[[ModelT], dict[str, Any]],
 ) -> web.Response:
-    """One page of the records that `keep` lets through. Raises 422 on a bad limit, order or cursor."""
-    size = limit(request)
+    """Respond with a page of the rows that `matches`. Raises 422 for an invalid limit, order or cursor."""
+    size = parse_limit(request)
     order = request.query.get("order", "desc")
     if order not in {"asc", "desc", "normal"}:
-        raise errors.invalid("order", "invalid", "order must be one of normal, desc, asc.")
+        raise errors.invalid_parameter("order", "invalid", "order must be one of normal, desc, asc.")
     after, before = request.query.get("after"), request.query.get("before")
     if order == "normal":
         after, before = before, after
 
     newest_first = order != "asc"
     if before is not None:
-        rows = list(islice(_beyond(table, before, "before", not newest_first, keep), size + 1))
+        rows = list(islice(_iterate_rows(table, before, "before", not newest_first, matches), size + 1))
         more_before, more_after = len(rows) > size, True
         rows = rows[:size][::-1]
     else:
-        rows = list(islice(_beyond(table, after, "after", newest_first, keep), size + 1))
+        rows = list(islice(_iterate_rows(table, after, "after", newest_first, matches), size + 1))
         more_before, more_after = after is not None, len(rows) > size
         rows = rows[:size]
 
@@ -49,15 +53,15 @@ def page(
     return web.json_response(
         {
             "object": "list",
-            "data": [show(row) for row in rows],
+            "data": [serialize(row) for row in rows],
             "list_metadata": {"before": first, "after": last},
         }
     )
 
 
-def _beyond(
-    table: Table[R], cursor: str | None, name: str, backwards: bool, keep: Callable[[R], bool]
-) -> Iterator[R]:
+def _iterate_rows(
+    table: Table[ModelT], cursor: str | None, name: str, backwards: bool, matches: Callable[[ModelT], bool]
+) -> Iterator[ModelT]:
     if cursor is not None and table.get(cursor) is None:
-        raise errors.invalid(name, "invalid", f"{name} is not the id of an object in this list.")
-    return filter(keep, table.walk(beyond=cursor, backwards=backwards))
+        raise errors.invalid_parameter(name, "invalid", f"{name} is not the id of an object in this list.")
+    return filter(matches, table.iterate(after=cursor, backwards=backwards))

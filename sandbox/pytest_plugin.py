@@ -1,6 +1,6 @@
-"""A pytest fixture: `sandbox`, a running stand-in for WorkOS that is empty at the start of each test.
+"""The pytest fixture `sandbox`: a running stand-in for WorkOS that is empty at the start of each test.
 
-Switch it on with ``pytest_plugins = ["sandbox.pytest_plugin"]`` in the root conftest.
+Enable it with ``pytest_plugins = ["sandbox.pytest_plugin"]`` in the root conftest.
 """
 
 import os
@@ -16,24 +16,24 @@ import pytest
 
 from sandbox.client import Sandbox
 
-# In order and without long waits; a test that wants the world's manners switches them.
-QUICK = ("concurrency=1", "retry_delays=[0.05, 0.1, 0.2]", "webhook_timeout=5")
+# In order, and with short delays.
+FAST_SWITCHES = ("concurrency=1", "retry_delays=[0.05, 0.1, 0.2]", "webhook_timeout=5")
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[Sandbox]:
-    """A sandbox of its own on a free port, ended afterwards. Raises RuntimeError if it does not start."""
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(  # noqa: S603  (this interpreter, our own module)
+def run_sandbox(*arguments: str) -> Iterator[Sandbox]:
+    """Run a sandbox on a free port until the block ends. Raises RuntimeError if it does not start."""
+    with tempfile.TemporaryFile("w+") as stderr:
+        process = subprocess.Popen(  # noqa: S603  (this interpreter, this package)
             [sys.executable, "-m", "sandbox", "--port", "0", "--quiet", *arguments],
-            # Wherever the tests are run from: the sandbox that runs is the one that was imported.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(_import_path())},
+            # Run the same package that is imported here, whatever the working directory.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(_build_import_path())},
             stdout=subprocess.PIPE,
-            stderr=said,
+            stderr=stderr,
             text=True,
         )
         try:
-            yield Sandbox(url=_address(process, said))
+            yield Sandbox(url=_read_url(process, stderr))
         finally:
             process.terminate()
             try:
@@ -46,29 +46,30 @@ def running(*arguments: str) -> Iterator[Sandbox]:
                 process.stdout.close()
 
 
-def _import_path() -> list[str]:
-    known = os.environ.get("PYTHONPATH")
-    return [str(Path(__file__).parents[1]), *([known] if known else [])]
+def _build_import_path() -> list[str]:
+    inherited = os.environ.get("PYTHONPATH")
+    return [str(Path(__file__).parents[1]), *([inherited] if inherited else [])]
 
 
-def _address(process: "subprocess.Popen[str]", said: IO[str]) -> str:
+def _read_url(process: "subprocess.Popen[str]", stderr: IO[str]) -> str:
     for line in process.stdout or ():
         if line.split()[:1] == ["API"]:
             return line.split()[1]
     process.wait(10)
-    said.seek(0)
-    raise RuntimeError(f"the sandbox did not start: {said.read()}")
+    stderr.seek(0)
+    raise RuntimeError(f"the sandbox did not start: {stderr.read()}")
 
 
 @pytest.fixture(scope="session")
 def sandbox_process() -> Iterator[Sandbox]:
-    """One process a test session, and one a worker where tests run side by side."""
-    switches = [part for item in QUICK for part in ("--switch", item)]
-    with running(*switches) as sandbox:
+    """One process per test session; with pytest-xdist one per worker."""
+    switches = [part for item in FAST_SWITCHES for part in ("--switch", item)]
+    with run_sandbox(*switches) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def sandbox(sandbox_process: Sandbox) -> Sandbox:
+    """The running sandbox, reset."""
     sandbox_process.reset()
     return sandbox_process

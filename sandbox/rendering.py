@@ -1,4 +1,4 @@
-"""Pages: templates beside this file, and the headers that every page of ours carries."""
+"""HTML pages: Jinja templates, and the security headers of every page."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,22 +15,23 @@ _environment = Environment(
 )
 
 
-def page(
+def render_page(
     template: str,
     *,
     status: int = 200,
-    leads_to: str | None = None,
+    redirects_to: str | None = None,
     referrer: str = "no-referrer",
     **context: Any,
 ) -> web.Response:
-    """Render `template`. `leads_to` is an address that a form of the page may end at by redirect.
+    """Render `template`. `redirects_to` is the URL that a form of the page may redirect to.
 
-    `referrer` is for pages without a token in their address: told nothing, a form's POST has no origin.
+    `referrer` is "same-origin" for pages without a token in their URL: with "no-referrer", browsers send
+    the Origin "null" with a form.
     """
-    # Browsers hold a redirect after a form to `form-action`, so the way out must be named.
+    # Browsers apply `form-action` to redirects after a form, too.
     form_action = "'self'"
-    if leads_to:
-        parts = urlsplit(leads_to)
+    if redirects_to:
+        parts = urlsplit(redirects_to)
         form_action += f" {parts.scheme}://{parts.netloc}"
     return web.Response(
         text=_environment.get_template(template).render(**context),

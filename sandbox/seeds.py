@@ -1,16 +1,15 @@
-"""Seed files: a world written down, in YAML or JSON."""
+"""Seed files: a store written down, in YAML or JSON."""
 
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from sandbox import directories, endpoints, errors, life, organizations
-from sandbox.records import ItContact
-from sandbox.state import World
+from sandbox import directory_groups, errors, it_contacts, organizations, scenarios, webhook_endpoints
+from sandbox.store import Store
 
-_KNOWN = {"organizations", "webhook_endpoints", "switches"}
-_ORGANIZATION_KNOWN = {
+_SEED_KEYS = {"organizations", "webhook_endpoints", "switches"}
+_ORGANIZATION_KEYS = {
     "id",
     "name",
     "external_id",
@@ -22,79 +21,82 @@ _ORGANIZATION_KNOWN = {
 }
 
 
-class BadSeed(ValueError):
-    """A seed that cannot be sown; the message says where."""
+class InvalidSeed(ValueError):
+    """The seed is malformed. The message says where."""
 
 
-def read(path: Path) -> dict[str, Any]:
-    """Raises BadSeed."""
+def load_seed(path: Path) -> dict[str, Any]:
+    """Raises InvalidSeed."""
     try:
-        return parse(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, BadSeed) as error:
-        raise BadSeed(f"cannot read {path}: {error}") from error
+        return parse_seed(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, InvalidSeed) as error:
+        raise InvalidSeed(f"cannot read {path}: {error}") from error
 
 
-def parse(text: str) -> dict[str, Any]:
-    """Raises BadSeed. JSON is YAML too."""
+def parse_seed(text: str) -> dict[str, Any]:
+    """Raises InvalidSeed. JSON is YAML too."""
     try:
         seed = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise BadSeed(f"neither YAML nor JSON: {error}") from error
+        raise InvalidSeed(f"neither YAML nor JSON: {error}") from error
     if not isinstance(seed, dict):
-        raise BadSeed("a seed is a mapping")
+        raise InvalidSeed("a seed is a mapping")
     return seed
 
 
-def sow(world: World, seed: dict[str, Any]) -> dict[str, int]:
-    """Put the seed into the world, as if it had happened: events are emitted. Returns what was made."""
-    _only(seed, _KNOWN, "the seed")
+def apply_seed(store: Store, seed: dict[str, Any]) -> dict[str, int]:
+    """Create what the seed lists, emitting the events. Returns the number of objects per table.
+
+    Raises InvalidSeed.
+    """
+    _reject_unknown_keys(seed, _SEED_KEYS, "the seed")
     try:
-        world.switches.change(seed.get("switches") or {})
+        store.switches.update(seed.get("switches") or {})
         for row in seed.get("webhook_endpoints") or []:
-            endpoints.create(
-                world,
+            webhook_endpoints.create_endpoint(
+                store,
                 row["url"],
                 secret=row.get("secret"),
                 events=tuple(row["events"]) if row.get("events") else ("*",),
             )
         for row in seed.get("organizations") or []:
-            _organization(world, row)
-    except errors.Refusal as refusal:
-        raise BadSeed(str(refusal.body)) from refusal
+            _create_organization(store, row)
+    except errors.ApiError as error:
+        raise InvalidSeed(str(error.body)) from error
     except (KeyError, TypeError, AttributeError) as error:
-        raise BadSeed(f"the seed is not of the right shape: {error!r}") from error
-    return {name: len(table) for name, table in world.tables.items() if len(table)}
+        raise InvalidSeed(f"the seed has the wrong structure: {error!r}") from error
+    return {name: len(table) for name, table in store.tables.items() if len(table)}
 
 
-def _only(row: dict[str, Any], known: set[str], where: str) -> None:
-    unknown = set(row) - known
+def _reject_unknown_keys(row: dict[str, Any], allowed: set[str], name: str) -> None:
+    unknown = set(row) - allowed
     if unknown:
-        raise BadSeed(f"{where} has no {', '.join(sorted(unknown))}; it may have {', '.join(sorted(known))}")
+        raise InvalidSeed(
+            f"{name} has no {', '.join(sorted(unknown))}; it may have {', '.join(sorted(allowed))}"
+        )
 
 
-def _organization(world: World, row: dict[str, Any]) -> None:
-    _only(row, _ORGANIZATION_KNOWN, "an organization")
+def _create_organization(store: Store, row: dict[str, Any]) -> None:
+    _reject_unknown_keys(row, _ORGANIZATION_KEYS, "an organization")
     domains = [
         {"domain": item, "state": "pending"} if isinstance(item, str) else item
         for item in row.get("domains") or []
     ]
-    wanted = {name: row[name] for name in ("id", "name", "external_id", "metadata") if name in row}
-    organization = organizations.create(world, wanted | {"domain_data": domains}, source="dashboard")
+    values = {name: row[name] for name in ("id", "name", "external_id", "metadata") if name in row}
+    organization = organizations.create_organization(
+        store, values | {"domain_data": domains}, source="dashboard"
+    )
     for email in row.get("it_contacts") or []:
-        world.contacts.put(
-            ItContact(
-                id=world.ids.new("it_contact"), organization_id=organization.id, email=email, **world.born()
-            )
-        )
+        it_contacts.create_contact(store, organization.id, email)
     for item in row.get("connections") or []:
-        _only(item, {"type", "state", "name"}, "a connection")
-        life.connect(
-            world, organization, item["type"], state=item.get("state", "active"), name=item.get("name")
+        _reject_unknown_keys(item, {"type", "state", "name"}, "a connection")
+        scenarios.set_up_connection(
+            store, organization, item["type"], state=item.get("state", "active"), name=item.get("name")
         )
     for item in row.get("directories") or []:
-        _only(item, {"type", "state", "name", "users", "groups"}, "a directory")
-        directory = life.sync(
-            world,
+        _reject_unknown_keys(item, {"type", "state", "name", "users", "groups"}, "a directory")
+        directory = scenarios.set_up_directory(
+            store,
             organization,
             item["type"],
             state=item.get("state", "linked"),
@@ -102,4 +104,4 @@ def _organization(world: World, row: dict[str, Any]) -> None:
             name=item.get("name"),
         )
         for name in item.get("groups") or []:
-            directories.add_group(world, directory, name)
+            directory_groups.create_group(store, directory, name)

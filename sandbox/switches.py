@@ -1,30 +1,30 @@
-"""What nobody outside WorkOS knows, and what a test wants faster: each a switch, changed while it runs."""
+"""Switches: behavior of WorkOS that is not documented, and values that tests want shorter."""
 
 from dataclasses import dataclass, field, fields
 from typing import Any, get_args, get_origin
 
-SAYS = {
-    "single_use_links": "A Portal Link opens once only.",
-    "resign_retries": "A retry carries a new time and signature; else those of the first attempt.",
-    "unknown_organization_status": "What a link for an unknown organization is answered: 404 or 400.",
-    "cascade_deletions": "Deleting an organization tells the end of its connections and directories too.",
-    "exclusive_pending_domains": "A domain is taken once an organization lists it; else once verified.",
-    "envelope_context": "Webhooks carry object and context, as the Events API does.",
-    "link_seconds": "How long a Portal Link opens.",
-    "session_seconds": "How long a visit lasts.",
-    "retention_days": "How long the Events API remembers.",
-    "requests_per_minute": "Requests a key and minute; then 429.",
-    "deletions_per_minute": "Organizations deleted a key and minute; then 429.",
+DESCRIPTIONS = {
+    "single_use_links": "A Portal Link can be opened only once.",
+    "resign_retries": "A retry has a new time and signature; if off, those of the first attempt.",
+    "unknown_organization_status": "The status for a link of an unknown organization: 404 or 400.",
+    "cascade_deletions": "Deleting an organization emits the deletions of what it had, too.",
+    "exclusive_pending_domains": "A pending domain is taken; if off, only a verified one.",
+    "envelope_context": "Webhooks have object and context, as the Events API does.",
+    "link_seconds": "Lifetime of a Portal Link.",
+    "session_seconds": "Lifetime of a portal session.",
+    "retention_days": "Days for which the Events API keeps events.",
+    "requests_per_minute": "Requests per API key and minute; more are answered 429.",
+    "deletions_per_minute": "Organization deletions per API key and minute; more are answered 429.",
     "webhook_timeout": "Seconds that a receiver has to answer.",
     "retry_delays": "Seconds before each retry. WorkOS spreads its six over three days.",
-    "concurrency": "Deliveries on their way at once; 1 keeps them in order.",
-    "delivery_log": "Finished deliveries that are remembered.",
+    "concurrency": "Deliveries sent at the same time; 1 keeps them in order.",
+    "delivery_log": "Finished deliveries that are kept.",
 }
 
 
 @dataclass(slots=True)
 class Switches:
-    """What each is for is said in SAYS."""
+    """The current values. DESCRIPTIONS explains each."""
 
     single_use_links: bool = False
     resign_retries: bool = True
@@ -42,26 +42,26 @@ class Switches:
     concurrency: int = 10
     delivery_log: int = 2000
 
-    def change(self, values: dict[str, Any]) -> None:
-        """Raises ValueError on an unknown name or a value of another type; then nothing is changed."""
+    def update(self, values: dict[str, Any]) -> None:
+        """Set these switches. Raises ValueError for an unknown name or a wrong type, and sets none."""
         types = {item.name: item.type for item in fields(self)}
         checked = {}
         for name, value in values.items():
             if name not in types:
-                raise ValueError(f"no switch is called {name!r}; there are {', '.join(types)}")
-            checked[name] = _checked(name, types[name], value)
+                raise ValueError(f"there is no switch {name!r}; the switches are {', '.join(types)}")
+            checked[name] = _validate_value(name, types[name], value)
         for name, value in checked.items():
             setattr(self, name, value)
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
-def _checked(name: str, kind: Any, value: Any) -> Any:
+def _validate_value(name: str, kind: Any, value: Any) -> Any:
     if get_origin(kind) is list:
         if not isinstance(value, list):
             raise ValueError(f"{name} is a list")
-        return [_checked(name, get_args(kind)[0], item) for item in value]
+        return [_validate_value(name, get_args(kind)[0], item) for item in value]
     if kind is bool:
         if not isinstance(value, bool):
             raise ValueError(f"{name} is true or false")

@@ -18,9 +18,9 @@ from hostapp.models import User
 from sandbox.client import Sandbox
 from tests import processes
 from tests.browser import chromium
-from tests.edge import RequestsBackend
 from tests.factories import create_enterprise
 from tests.processes import Manage
+from tests.requests_backend import RequestsBackend
 
 # The organization of every recorded event in tests/webhooks/events.
 ACME_ORGANIZATION = "org_01EHWNCE74X7JSDV0X3SZ3KJNY"
@@ -81,7 +81,7 @@ def signed_in(user: User) -> Client:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Share one Chromium: Playwright cannot run a second event loop in one process."""
-    path = chromium.needed()
+    path = chromium.require_path()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
         yield browser
@@ -94,7 +94,7 @@ def manage() -> Iterator[Manage]:
     started: list[subprocess.Popen[str]] = []
 
     def start(*arguments: str) -> "subprocess.Popen[str]":
-        started.append(processes.manage(*arguments))
+        started.append(processes.start_manage_command(*arguments))
         return started[-1]
 
     yield start

@@ -1,11 +1,14 @@
 """Rows that tests start from."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
 from enterprises.models import Enterprise
+from hostapp.models import User
 from mirror.models import Certificate, Connection, Directory, Organization, OrganizationDomain
+from portal.models import PortalSession, SetupLink
 
 
 def create_organization(organization_id: str, **fields: Any) -> Organization:
@@ -37,6 +40,28 @@ def create_certificate(enterprise: Enterprise, **fields: Any) -> Certificate:
     connection_id = fields.get("connection_id", "conn_1")
     defaults = {"connection_id": connection_id, "key": connection_id, "state": "renewal_required"}
     return Certificate.objects.create(**_mirrored(enterprise, defaults, fields))
+
+
+def create_portal_session(enterprise: Enterprise, user: User, **fields: Any) -> PortalSession:
+    """A session for Single Sign-On that was launched two minutes ago, unless `fields` say otherwise."""
+    launched_at = timezone.now() - timedelta(minutes=2)
+    defaults = {"intent": "sso", "outcome": "opened", "launched_at": launched_at}
+    return PortalSession.objects.create(enterprise=enterprise, user=user, **{**defaults, **fields})
+
+
+def create_setup_link(enterprise: Enterprise, user: User, **fields: Any) -> SetupLink:
+    """A setup link that was sent just now, unless `fields` say otherwise."""
+    now = timezone.now()
+    defaults = {
+        "contact_id": "it_contact_1",
+        "email": "ines@provider.example",
+        "intents": ["sso"],
+        "state": "sent",
+        "requested_at": now,
+        "expires_at": now + timedelta(days=30),
+    }
+    link: SetupLink = SetupLink.objects.create(enterprise=enterprise, sent_by=user, **{**defaults, **fields})
+    return link
 
 
 def _mirrored(enterprise: Enterprise, defaults: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:

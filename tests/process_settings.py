@@ -1,4 +1,4 @@
-"""Settings for a process that a test starts: the tests' settings, on the test's own database."""
+"""Settings of a process that a test starts: the tests' own, with the database of that test."""
 
 import os
 
@@ -8,7 +8,7 @@ from tests.settings import DATABASES, WORKOS_BASE_URL
 DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
 # The sandbox that the test started, if any.
 WORKOS_BASE_URL = os.environ.get("TEST_SANDBOX", WORKOS_BASE_URL)
-# Write refusals immediately by default: a delayed write could run after the test has ended.
+# Immediate by default: a write after the response would collide with the end of the test.
 WORKOS_WEBHOOK_REFUSALS_INTERVAL = float(os.environ.get("TEST_REFUSALS_INTERVAL", "0"))
 if os.environ.get("TEST_NO_SECRET"):
     WORKOS_WEBHOOK_SECRETS = WORKOS_WEBHOOK_SECRET_NAMES = []

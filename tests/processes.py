@@ -1,4 +1,4 @@
-"""Start `manage.py` processes on the test's database."""
+"""Start real processes of the application on the test's database, and wait for what they do."""
 
 import os
 import subprocess
@@ -11,11 +11,12 @@ from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[1]
 
-
+# The fixture `manage`: starts `manage.py …`.
 Manage = Callable[..., "subprocess.Popen[str]"]
 
 
-def environment() -> dict[str, str]:
+def build_environment() -> dict[str, str]:
+    """Environment variables with which a process uses the test's database."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.process_settings",
@@ -23,23 +24,23 @@ def environment() -> dict[str, str]:
     }
 
 
-def manage(*arguments: str) -> "subprocess.Popen[str]":
+def start_manage_command(*arguments: str) -> "subprocess.Popen[str]":
     """Start `manage.py …` and return without waiting for it."""
     return subprocess.Popen(
         [sys.executable, "manage.py", *arguments],
         cwd=ROOT,
-        env=environment(),
+        env=build_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
-def until(condition: Callable[[], object], *, seconds: float = 15) -> None:
-    """Wait until `condition()` is true. Fail after `seconds`."""
+def wait_until(condition: Callable[[], object], *, seconds: float = 15) -> None:
+    """Wait until `condition()` is true. Fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"the condition was not met within {seconds} s"
+        assert time.monotonic() < deadline, f"the condition was not met within {seconds:g} s"
         time.sleep(0.02)
 
 

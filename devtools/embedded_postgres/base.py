@@ -1,6 +1,6 @@
-"""Django's PostgreSQL backend, which starts the server of its data folder when it first connects.
+"""Django database backend that starts the embedded PostgreSQL when it first connects.
 
-`HOST` names the data folder. Commands that need no database start none.
+The setting `HOST` is the data folder. A command that needs no database starts no server.
 """
 
 from pathlib import Path

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
 import gateway
@@ -19,9 +20,8 @@ from enterprises.notifications import enqueue_notification
 from enterprises.rate_limits import WINDOW, check_rate_limit
 from portal.setup_links.listing import active_setup_links
 from portal.setup_links.models import SetupLink
+from portal.setup_links.models import SetupLinkState as State
 from portal.setup_links.revoking import enqueue_setup_link_revocation, revoke_setup_link
-
-State = SetupLink.State
 
 LIFETIME = timedelta(days=30)
 # What WorkOS accepts in the invitation of an IT contact.
@@ -111,6 +111,8 @@ def _save_request(
     enterprise: Enterprise, email: str, intents: Sequence[str], actor: Actor, now: datetime
 ) -> SetupLink:
     """Save the setup link before WorkOS is called. Raises ActiveLinkExists, Http404 or PermissionDenied."""
+    if actor.user_id is None:
+        raise PermissionDenied("Only a person can send a setup link.")
     with transaction.atomic():
         # Without the locks two requests at once would both find no active link, and a sender could lose the
         # right between our check and our commit.

@@ -1,6 +1,9 @@
-"""The control room under /_sandbox: an HTTP API for tests and scripts, and pages for people."""
+"""The control API under /_sandbox, for tests and scripts: JSON in and out, without an API key."""
 
-from sandbox.control import forms, happenings, looking, ordering, pages  # noqa: F401  (each registers its routes)
-from sandbox.control.room import BURSTS, Beginning, begin, prepare, routes
-
-__all__ = ["BURSTS", "Beginning", "begin", "prepare", "routes"]
+from sandbox.control import (  # noqa: F401  (each registers its routes)
+    faults,
+    inspection,
+    runtime,
+    simulation,
+    webhooks,
+)

@@ -1,16 +1,16 @@
-"""The portal page: what an IT admin sees behind a Portal Link."""
+"""The Admin Portal: the pages that an IT admin reaches with a Portal Link."""
 
 from sandbox.portal import (  # noqa: F401  (each registers its pages)
     audit_logs,
-    certificates,
+    certificate_renewal,
     destinations,
-    domain_pages,
+    domain_verification,
     dsync,
     sso,
 )
-from sandbox.portal.visits import routes, unknown_page
+from sandbox.portal.sessions import routes, show_unknown_page
 
-# Last, so that every page has been asked before it.
-routes.get("/portal/{tail:.*}")(unknown_page)
+# Registered last: it matches every path.
+routes.get("/portal/{tail:.*}")(show_unknown_page)
 
 __all__ = ["routes"]

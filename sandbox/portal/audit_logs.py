@@ -1,20 +1,20 @@
-"""Audit logs: what happened in the organization, newest first."""
+"""Audit logs: the events of the organization, newest first."""
 
 from itertools import islice
 
 from aiohttp import web
 
-from sandbox.portal.visits import Visit, routes, visiting
+from sandbox.portal.sessions import OpenSession, require_session, routes
 
-SHOWN = 50
+MAX_ROWS = 50
 
 
 @routes.get("/portal/{token}/audit_logs")
-@visiting("audit_logs")
-async def overview(_request: web.Request, visit: Visit) -> web.StreamResponse:
-    owned = (
+@require_session("audit_logs")
+async def show_audit_logs(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+    events = (
         event
-        for event in visit.world.events.walk(backwards=True)
-        if event.organization_id == visit.organization.id
+        for event in session.store.events.iterate(backwards=True)
+        if event.organization_id == session.organization.id
     )
-    return visit.page("audit_logs.html", intent="audit_logs", rows=list(islice(owned, SHOWN)))
+    return session.render_page("audit_logs.html", intent="audit_logs", rows=list(islice(events, MAX_ROWS)))

@@ -1,19 +1,22 @@
-"""Log streams and a customer's own key: a place outside that the organization points us to."""
+"""Log streams and customer-managed keys: external services that the organization configures."""
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from sandbox import parameters
+from sandbox.models import Destination
 from sandbox.portal.providers import Field
-from sandbox.portal.visits import Visit, answers, routes, visiting
-from sandbox.records import Destination
+from sandbox.portal.sessions import OpenSession, require_session, routes
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
+    """The texts, providers and fields of one intent."""
+
     intent: str
-    choose: str
+    question: str
     noun: str
     button: str
     providers: tuple[tuple[str, str], ...]
@@ -57,95 +60,101 @@ KINDS = {
 }
 
 
-def _page(
-    visit: Visit, kind: Kind, *, given: dict[str, str] | None = None, wrong: dict[str, str] | None = None
+def _render_page(
+    session: OpenSession,
+    kind: Kind,
+    *,
+    submitted: dict[str, str] | None = None,
+    problems: dict[str, str] | None = None,
 ) -> web.Response:
     names = dict(kind.providers)
     rows = [
         (row, names.get(row.provider, row.provider))
-        for row in visit.world.destinations.where(organization_id=visit.organization.id, kind=kind.intent)
+        for row in session.store.destinations.filter(
+            organization_id=session.organization.id, kind=kind.intent
+        )
     ]
-    values = {field.name: field.example for field in kind.fields} | {"provider": ""} | (given or {})
-    return visit.page(
+    values = {field.name: field.example for field in kind.fields} | {"provider": ""} | (submitted or {})
+    return session.render_page(
         "destinations.html",
         intent=kind.intent,
         kind=kind,
         rows=rows,
         values=values,
-        wrong=wrong or {},
-        status=422 if wrong else 200,
+        problems=problems or {},
+        status=422 if problems else 200,
     )
 
 
-def _wrong(kind: Kind, given: dict[str, str]) -> dict[str, str]:
-    wrong = {}
-    if given.get("provider") not in dict(kind.providers):
-        wrong["provider"] = "Choose one first."
+def _find_problems(kind: Kind, submitted: dict[str, str]) -> dict[str, str]:
+    problems = {}
+    if submitted.get("provider") not in dict(kind.providers):
+        problems["provider"] = "Choose one first."
     for field in kind.fields:
-        value = given.get(field.name, "")
+        value = submitted.get(field.name, "")
         if not value:
-            wrong[field.name] = f"{field.label} is missing."
+            problems[field.name] = f"{field.label} is missing."
         elif field.kind == "url" and urlsplit(value).scheme != "https":
-            wrong[field.name] = f"{field.label} must begin with https://."
-    return wrong
+            problems[field.name] = f"{field.label} must begin with https://."
+    return problems
 
 
-async def _save(request: web.Request, visit: Visit, kind: Kind) -> web.StreamResponse:
-    given = await answers(request)
-    wrong = _wrong(kind, given)
-    if wrong:
-        return _page(visit, kind, given=given, wrong=wrong)
-    visit.world.destinations.put(
+async def _save_destination(request: web.Request, session: OpenSession, kind: Kind) -> web.StreamResponse:
+    submitted = await parameters.parse_form(request)
+    problems = _find_problems(kind, submitted)
+    if problems:
+        return _render_page(session, kind, submitted=submitted, problems=problems)
+    session.store.destinations.put(
         Destination(
-            id=visit.world.ids.new("log_stream" if kind.intent == "log_streams" else "key"),
-            organization_id=visit.organization.id,
+            id=session.store.ids.new_id("log_stream" if kind.intent == "log_streams" else "key"),
+            organization_id=session.organization.id,
             kind=kind.intent,
-            provider=given["provider"],
-            details={field.name: given[field.name] for field in kind.fields},
-            **visit.world.born(),
+            provider=submitted["provider"],
+            details={field.name: submitted[field.name] for field in kind.fields},
+            **session.store.new_timestamps(),
         )
     )
-    raise visit.to(kind.intent)
+    raise session.redirect_to(kind.intent)
 
 
-def _remove(request: web.Request, visit: Visit, kind: Kind) -> web.HTTPSeeOther:
-    found = visit.world.destinations.get(request.match_info["id"])
-    if found is not None and found.organization_id == visit.organization.id and found.kind == kind.intent:
-        visit.world.destinations.drop(found.id)
-    return visit.to(kind.intent)
+def _remove_destination(request: web.Request, session: OpenSession, kind: Kind) -> web.HTTPSeeOther:
+    found = session.store.destinations.get(request.match_info["id"])
+    if found is not None and found.organization_id == session.organization.id and found.kind == kind.intent:
+        session.store.destinations.delete(found.id)
+    return session.redirect_to(kind.intent)
 
 
 @routes.get("/portal/{token}/log_streams")
-@visiting("log_streams")
-async def streams(_request: web.Request, visit: Visit) -> web.StreamResponse:
-    return _page(visit, KINDS["log_streams"])
+@require_session("log_streams")
+async def show_log_streams(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return _render_page(session, KINDS["log_streams"])
 
 
 @routes.post("/portal/{token}/log_streams")
-@visiting("log_streams")
-async def stream_entered(request: web.Request, visit: Visit) -> web.StreamResponse:
-    return await _save(request, visit, KINDS["log_streams"])
+@require_session("log_streams")
+async def submit_log_stream(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return await _save_destination(request, session, KINDS["log_streams"])
 
 
 @routes.post("/portal/{token}/log_streams/{id}/remove")
-@visiting("log_streams")
-async def stream_removed(request: web.Request, visit: Visit) -> web.StreamResponse:
-    raise _remove(request, visit, KINDS["log_streams"])
+@require_session("log_streams")
+async def remove_log_stream(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    raise _remove_destination(request, session, KINDS["log_streams"])
 
 
 @routes.get("/portal/{token}/bring_your_own_key")
-@visiting("bring_your_own_key")
-async def keys(_request: web.Request, visit: Visit) -> web.StreamResponse:
-    return _page(visit, KINDS["bring_your_own_key"])
+@require_session("bring_your_own_key")
+async def show_keys(_request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return _render_page(session, KINDS["bring_your_own_key"])
 
 
 @routes.post("/portal/{token}/bring_your_own_key")
-@visiting("bring_your_own_key")
-async def key_entered(request: web.Request, visit: Visit) -> web.StreamResponse:
-    return await _save(request, visit, KINDS["bring_your_own_key"])
+@require_session("bring_your_own_key")
+async def submit_key(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    return await _save_destination(request, session, KINDS["bring_your_own_key"])
 
 
 @routes.post("/portal/{token}/bring_your_own_key/{id}/remove")
-@visiting("bring_your_own_key")
-async def key_removed(request: web.Request, visit: Visit) -> web.StreamResponse:
-    raise _remove(request, visit, KINDS["bring_your_own_key"])
+@require_session("bring_your_own_key")
+async def remove_key(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    raise _remove_destination(request, session, KINDS["bring_your_own_key"])

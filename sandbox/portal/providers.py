@@ -1,4 +1,4 @@
-"""The identity and directory providers of the list, and the steps that each asks for."""
+"""Identity and directory providers, with the setup steps and the fields of each."""
 
 from dataclasses import dataclass
 
@@ -40,15 +40,15 @@ class Field:
 class Provider:
     type: str
     name: str
-    says: str
+    description: str
     steps: tuple[tuple[str, str], ...]
     fields: tuple[Field, ...] = ()
 
-    def guided(self) -> list[tuple[str, str]]:
+    def build_setup_steps(self) -> list[tuple[str, str]]:
         return [(title, text.format(name=self.name)) for title, text in self.steps]
 
 
-def _metadata_url(example: str) -> Field:
+def _build_metadata_url_field(example: str) -> Field:
     return Field(
         "metadata_url",
         "IdP metadata URL",
@@ -58,15 +58,15 @@ def _metadata_url(example: str) -> Field:
     )
 
 
-def _saml(type_: str, name: str, says: str, example: str) -> Provider:
-    return Provider(type_, name, says, SAML_STEPS, (_metadata_url(example),))
+def _build_saml_provider(type_: str, name: str, description: str, example: str) -> Provider:
+    return Provider(type_, name, description, SAML_STEPS, (_build_metadata_url_field(example),))
 
 
-def _oidc(type_: str, name: str, says: str, issuer: str) -> Provider:
+def _build_oidc_provider(type_: str, name: str, description: str, issuer: str) -> Provider:
     return Provider(
         type_,
         name,
-        says,
+        description,
         OIDC_STEPS,
         (
             Field("client_id", "Client ID", "0oa1example2client3id", "From the application you registered."),
@@ -77,30 +77,40 @@ def _oidc(type_: str, name: str, says: str, issuer: str) -> Provider:
 
 
 CONNECTION_PROVIDERS = (
-    _saml("OktaSAML", "Okta", "SAML 2.0", "https://acme.okta.example/app/exk1example/sso/saml/metadata"),
-    _saml(
+    _build_saml_provider(
+        "OktaSAML", "Okta", "SAML 2.0", "https://acme.okta.example/app/exk1example/sso/saml/metadata"
+    ),
+    _build_saml_provider(
         "AzureSAML",
         "Microsoft Entra ID",
         "SAML 2.0, formerly Azure AD",
         "https://login.microsoftonline.com/example-tenant/federationmetadata/2007-06/federationmetadata.xml",
     ),
-    _saml(
+    _build_saml_provider(
         "GoogleSAML",
         "Google Workspace",
         "SAML 2.0",
         "https://accounts.google.com/o/saml2/idp?idpid=C01example",
     ),
-    _saml("OneLoginSAML", "OneLogin", "SAML 2.0", "https://app.onelogin.com/saml/metadata/example"),
-    _saml("JumpCloudSAML", "JumpCloud", "SAML 2.0", "https://sso.jumpcloud.com/saml2/example/metadata"),
-    _saml("PingOneSAML", "PingOne", "SAML 2.0", "https://auth.pingone.com/example/saml20/metadata"),
-    _saml(
+    _build_saml_provider(
+        "OneLoginSAML", "OneLogin", "SAML 2.0", "https://app.onelogin.com/saml/metadata/example"
+    ),
+    _build_saml_provider(
+        "JumpCloudSAML", "JumpCloud", "SAML 2.0", "https://sso.jumpcloud.com/saml2/example/metadata"
+    ),
+    _build_saml_provider(
+        "PingOneSAML", "PingOne", "SAML 2.0", "https://auth.pingone.com/example/saml20/metadata"
+    ),
+    _build_saml_provider(
         "ADFSSAML", "AD FS", "SAML 2.0", "https://adfs.example.com/FederationMetadata/2007-06/metadata.xml"
     ),
-    _saml(
+    _build_saml_provider(
         "KeycloakSAML", "Keycloak", "SAML 2.0", "https://id.example.com/realms/acme/protocol/saml/descriptor"
     ),
-    _saml("GenericSAML", "Custom SAML", "Any SAML 2.0 provider", "https://idp.example.com/saml/metadata"),
-    _oidc(
+    _build_saml_provider(
+        "GenericSAML", "Custom SAML", "Any SAML 2.0 provider", "https://idp.example.com/saml/metadata"
+    ),
+    _build_oidc_provider(
         "GenericOIDC",
         "Custom OpenID Connect",
         "Any OpenID Connect provider",
@@ -121,15 +131,15 @@ DIRECTORY_PROVIDERS = (
 )
 
 
-def connection_provider(type_: str) -> Provider:
-    """The provider of the list; a type that is not on it (from a seed) is walked through as custom SAML."""
+def get_connection_provider(type_: str) -> Provider:
+    """The provider of this type. A type that is not listed, as a seed may have, is treated as custom SAML."""
     for provider in CONNECTION_PROVIDERS:
         if provider.type == type_:
             return provider
-    return _saml(type_, type_, "SAML 2.0", "https://idp.example.com/saml/metadata")
+    return _build_saml_provider(type_, type_, "SAML 2.0", "https://idp.example.com/saml/metadata")
 
 
-def directory_provider(type_: str) -> Provider:
+def get_directory_provider(type_: str) -> Provider:
     for provider in DIRECTORY_PROVIDERS:
         if provider.type == type_:
             return provider

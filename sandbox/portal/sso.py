@@ -1,15 +1,15 @@
-"""Single Sign-On: choose a provider, follow its steps, test a sign-in."""
+"""Single Sign-On: choose a provider, enter its details, test a sign-in."""
 
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from sandbox import connections
-from sandbox.portal.providers import CONNECTION_PROVIDERS, Field, connection_provider
-from sandbox.portal.visits import Visit, answers, routes, visiting
-from sandbox.records import Connection
+from sandbox import connections, parameters
+from sandbox.models import Connection
+from sandbox.portal.providers import CONNECTION_PROVIDERS, Field, get_connection_provider
+from sandbox.portal.sessions import OpenSession, require_session, routes
 
-SAYS = {
+STATE_LABELS = {
     "draft": "Started",
     "validating": "Waiting for a test sign-in",
     "active": "Active",
@@ -17,32 +17,35 @@ SAYS = {
 }
 
 
-def _mine(request: web.Request, visit: Visit) -> Connection:
-    found = visit.world.connections.get(request.match_info["id"])
-    if found is None or found.organization_id != visit.organization.id:
-        raise visit.to("sso")
+def _get_own_connection(request: web.Request, session: OpenSession) -> Connection:
+    found = session.store.connections.get(request.match_info["id"])
+    if found is None or found.organization_id != session.organization.id:
+        raise session.redirect_to("sso")
     return found
 
 
 @routes.get("/portal/{token}/sso")
-@visiting("sso")
-async def choose(request: web.Request, visit: Visit) -> web.StreamResponse:
-    rows = visit.world.connections.where(organization_id=visit.organization.id)
+@require_session("sso")
+async def show_connections(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    rows = session.store.connections.filter(organization_id=session.organization.id)
     if rows and "add" not in request.query:
         shown = [
-            (row, connection_provider(row.connection_type), SAYS.get(row.state, row.state)) for row in rows
+            (row, get_connection_provider(row.connection_type), STATE_LABELS.get(row.state, row.state))
+            for row in rows
         ]
-        return visit.page("sso_list.html", intent="sso", rows=shown)
-    return visit.page("choose.html", intent="sso", providers=CONNECTION_PROVIDERS, error=None, step=1)
+        return session.render_page("sso_list.html", intent="sso", rows=shown)
+    return session.render_page(
+        "choose.html", intent="sso", providers=CONNECTION_PROVIDERS, error=None, step=1
+    )
 
 
 @routes.post("/portal/{token}/sso")
-@visiting("sso")
-async def chosen(request: web.Request, visit: Visit) -> web.StreamResponse:
-    wanted = (await answers(request)).get("provider")
-    provider = next((item for item in CONNECTION_PROVIDERS if item.type == wanted), None)
+@require_session("sso")
+async def choose_provider(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    type_ = (await parameters.parse_form(request)).get("provider")
+    provider = next((item for item in CONNECTION_PROVIDERS if item.type == type_), None)
     if provider is None:
-        return visit.page(
+        return session.render_page(
             "choose.html",
             intent="sso",
             providers=CONNECTION_PROVIDERS,
@@ -50,59 +53,61 @@ async def chosen(request: web.Request, visit: Visit) -> web.StreamResponse:
             step=1,
             status=422,
         )
-    name = f"{visit.organization.name} {provider.name}"
-    connection = connections.draft(visit.world, visit.organization.id, provider.type, name)
-    raise visit.to(f"sso/{connection.id}")
+    name = f"{session.organization.name} {provider.name}"
+    connection = connections.create_connection(session.store, session.organization.id, provider.type, name)
+    raise session.redirect_to(f"sso/{connection.id}")
 
 
 @routes.get("/portal/{token}/sso/{id}")
-@visiting("sso")
-async def connection_page(request: web.Request, visit: Visit) -> web.StreamResponse:
-    connection = _mine(request, visit)
+@require_session("sso")
+async def show_connection(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    connection = _get_own_connection(request, session)
     if connection.state in {"draft", "requires_type"} or "edit" in request.query:
-        return _details(visit, connection)
+        return _render_details(session, connection)
     failed = "failed" in request.query
     template = "sso_active.html" if connection.state == "active" else "sso_test.html"
-    return visit.page(
+    return session.render_page(
         template,
         intent="sso",
         connection=connection,
-        provider=connection_provider(connection.connection_type),
+        provider=get_connection_provider(connection.connection_type),
         failed=failed,
         step=4 if connection.state == "active" else 3,
     )
 
 
-def _details(
-    visit: Visit,
+def _render_details(
+    session: OpenSession,
     connection: Connection,
-    given: dict[str, str] | None = None,
-    wrong: dict[str, str] | None = None,
+    submitted: dict[str, str] | None = None,
+    problems: dict[str, str] | None = None,
 ) -> web.Response:
-    provider = connection_provider(connection.connection_type)
-    base = visit.world.public_url
+    provider = get_connection_provider(connection.connection_type)
+    base = session.store.public_url
     if provider.type.endswith(("OIDC", "Oidc")):
-        ours = [("Redirect address", f"{base}/sso/oidc/{connection.external_key}/callback")]
+        service_provider_values = [
+            ("Redirect address", f"{base}/sso/oidc/{connection.external_key}/callback")
+        ]
     else:
-        ours = [
+        service_provider_values = [
             ("ACS URL", f"{base}/sso/saml/acs/{connection.external_key}"),
             ("SP entity ID", f"{base}/sso/saml/{connection.external_key}"),
         ]
-    values = {field.name: field.example for field in provider.fields} | connection.details | (given or {})
-    return visit.page(
+    values = {field.name: field.example for field in provider.fields} | connection.details | (submitted or {})
+    return session.render_page(
         "sso_details.html",
         intent="sso",
         connection=connection,
         provider=provider,
-        ours=ours,
+        service_provider_values=service_provider_values,
         values=values,
-        wrong=wrong or {},
+        problems=problems or {},
         step=2,
-        status=422 if wrong else 200,
+        status=422 if problems else 200,
     )
 
 
-def _wrong_with(field: Field, value: str) -> str | None:
+def _find_problem(field: Field, value: str) -> str | None:
     if not value:
         return f"{field.label} is missing."
     if field.kind == "url" and (urlsplit(value).scheme != "https" or not urlsplit(value).netloc):
@@ -111,35 +116,35 @@ def _wrong_with(field: Field, value: str) -> str | None:
 
 
 @routes.post("/portal/{token}/sso/{id}/details")
-@visiting("sso")
-async def details_entered(request: web.Request, visit: Visit) -> web.StreamResponse:
-    connection = _mine(request, visit)
-    given = await answers(request)
-    fields = connection_provider(connection.connection_type).fields
-    details = {field.name: given.get(field.name, "") for field in fields}
-    wrong = {
+@require_session("sso")
+async def submit_details(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    connection = _get_own_connection(request, session)
+    submitted = await parameters.parse_form(request)
+    fields = get_connection_provider(connection.connection_type).fields
+    details = {field.name: submitted.get(field.name, "") for field in fields}
+    problems = {
         field.name: problem
         for field in fields
-        if (problem := _wrong_with(field, details[field.name])) is not None
+        if (problem := _find_problem(field, details[field.name])) is not None
     }
-    if wrong:
-        return _details(visit, connection, details, wrong)
-    connections.enter_details(visit.world, connection, details)
-    raise visit.to(f"sso/{connection.id}")
+    if problems:
+        return _render_details(session, connection, details, problems)
+    connections.save_connection_details(session.store, connection, details)
+    raise session.redirect_to(f"sso/{connection.id}")
 
 
 @routes.post("/portal/{token}/sso/{id}/test")
-@visiting("sso")
-async def tested(request: web.Request, visit: Visit) -> web.StreamResponse:
-    connection = _mine(request, visit)
-    if (await answers(request)).get("outcome") == "failure":
-        raise visit.to(f"sso/{connection.id}?failed=1")
-    connections.activate(visit.world, connection)
-    raise visit.to(f"sso/{connection.id}")
+@require_session("sso")
+async def submit_test(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    connection = _get_own_connection(request, session)
+    if (await parameters.parse_form(request)).get("outcome") == "failure":
+        raise session.redirect_to(f"sso/{connection.id}?failed=1")
+    connections.activate_connection(session.store, connection)
+    raise session.redirect_to(f"sso/{connection.id}")
 
 
 @routes.post("/portal/{token}/sso/{id}/remove")
-@visiting("sso")
-async def removed(request: web.Request, visit: Visit) -> web.StreamResponse:
-    connections.delete(visit.world, _mine(request, visit), source="admin_portal")
-    raise visit.to("sso")
+@require_session("sso")
+async def remove_connection(request: web.Request, session: OpenSession) -> web.StreamResponse:
+    connections.delete_connection(session.store, _get_own_connection(request, session), source="admin_portal")
+    raise session.redirect_to("sso")

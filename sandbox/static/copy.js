@@ -1,24 +1,24 @@
-// Without this script every value is still there to select; with it, one press copies.
+// Adds a copy button to each value. Without JavaScript, the value can still be selected.
 "use strict";
-for (const holder of document.querySelectorAll(".copy")) {
-  const field = holder.querySelector("input");
-  const label = document.querySelector(`label[for="${field.id}"]`).textContent;
+for (const container of document.querySelectorAll(".copy")) {
+  const input = container.querySelector("input");
+  const label = document.querySelector(`label[for="${input.id}"]`).textContent;
   const button = document.createElement("button");
-  const word = document.createElement("span");
-  const what = document.createElement("span");
-  const said = document.createElement("span");
+  const caption = document.createElement("span");
+  const hiddenLabel = document.createElement("span");
+  const status = document.createElement("span");
   button.type = "button";
-  word.textContent = "Copy";
-  what.textContent = ` ${label}`;
-  what.className = said.className = "unseen";
-  said.setAttribute("role", "status");
-  button.append(word, what);
+  caption.textContent = "Copy";
+  hiddenLabel.textContent = ` ${label}`;
+  hiddenLabel.className = status.className = "visually-hidden";
+  status.setAttribute("role", "status");
+  button.append(caption, hiddenLabel);
   button.addEventListener("click", async () => {
-    field.select();
-    await navigator.clipboard.writeText(field.value);
-    word.textContent = "Copied";
-    said.textContent = `${label} copied`;
-    setTimeout(() => { word.textContent = "Copy"; said.textContent = ""; }, 2000);
+    input.select();
+    await navigator.clipboard.writeText(input.value);
+    caption.textContent = "Copied";
+    status.textContent = `${label} copied`;
+    setTimeout(() => { caption.textContent = "Copy"; status.textContent = ""; }, 2000);
   });
-  holder.append(button, said);
+  container.append(button, status);
 }

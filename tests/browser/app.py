@@ -1,4 +1,4 @@
-"""The application as real processes: web and worker on the test's database, with the sandbox for WorkOS."""
+"""Runs web server and worker as real processes on the test's database, with the sandbox in WorkOS's place."""
 
 import json
 import os
@@ -24,11 +24,12 @@ from playwright.sync_api import Page
 from enterprises.models import Enterprise
 from hostapp.models import User
 from sandbox.client import Sandbox
+from tests import factories
 from tests.browser.pausable_worker import PAUSE_LOCK
-from tests.processes import ROOT, environment, until
+from tests.processes import ROOT, build_environment, wait_until
 
-# A folder: then every state is also kept as pictures, to be looked at.
-PICTURES = os.environ.get("PICTURES")
+# If set, a folder: `check_page` saves a picture of every page there.
+PICTURES_FOLDER = os.environ.get("PICTURES")
 
 _axe = Axe()
 
@@ -37,7 +38,8 @@ _axe = Axe()
 class App:
     url: str
     mail_folder: Path
-    said: Path
+    # Everything that the two processes print.
+    log_file: Path
     # Holds the lock while the worker is paused. Not the tests' own connection: a test may close it, and that
     # releases the lock.
     pause_connection: "psycopg.Connection[tuple[Any, ...]]"
@@ -49,7 +51,7 @@ class App:
         that are emptied next.
         """
         self.pause_connection.execute("SELECT pg_advisory_lock(%s)", [PAUSE_LOCK])
-        until(self._database_is_idle)
+        wait_until(self._database_is_idle)
 
     def resume_worker(self) -> None:
         self.pause_connection.execute("SELECT pg_advisory_unlock(%s)", [PAUSE_LOCK])
@@ -61,11 +63,12 @@ class App:
         ).fetchone()
         return busy == (0,)
 
-    def mails(self) -> list[str]:
+    def read_mails(self) -> list[str]:
+        """The mails sent so far, as raw text, oldest first."""
         return [file.read_text() for file in sorted(self.mail_folder.glob("*.log"))]
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -73,11 +76,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(sandbox_url: str, mail_folder: Path) -> Iterator[App]:
-    port = free_port()
+def run_app(sandbox_url: str, mail_folder: Path) -> Iterator[App]:
+    """Run the application, which writes its mails to `mail_folder`. The worker starts paused."""
+    port = find_free_port()
     url = f"http://localhost:{port}"
     environ = {
-        **environment(),
+        **build_environment(),
         "DJANGO_SETTINGS_MODULE": "tests.browser.app_settings",
         "APP_URL": url,
         "APP_SANDBOX": sandbox_url,
@@ -97,19 +101,19 @@ def running(sandbox_url: str, mail_folder: Path) -> Iterator[App]:
         ],
         ["-m", "tests.browser.pausable_worker", "--interval", "0.05"],
     )
+    log_file = mail_folder.parent / "log.txt"
     with (
         psycopg.connect(**{**connection.get_connection_params(), "autocommit": True}) as pause_connection,
-        (mail_folder.parent / "said.txt").open("w") as said,
+        log_file.open("w") as log,
     ):
-        # The worker begins paused: no test has asked for it yet.
         pause_connection.execute("SELECT pg_advisory_lock(%s)", [PAUSE_LOCK])
         children = [
-            subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environ, stdout=said, stderr=said)
+            subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environ, stdout=log, stderr=log)
             for command in commands
         ]
         try:
-            _wait_for(f"{url}/account/login/")
-            yield App(url, mail_folder, mail_folder.parent / "said.txt", pause_connection)
+            _wait_until_reachable(f"{url}/account/login/")
+            yield App(url, mail_folder, log_file, pause_connection)
         finally:
             for child in children:
                 child.terminate()
@@ -117,7 +121,7 @@ def running(sandbox_url: str, mail_folder: Path) -> Iterator[App]:
                 child.wait(20)
 
 
-def _wait_for(url: str) -> None:
+def _wait_until_reachable(url: str) -> None:
     deadline = time.monotonic() + 30
     while True:
         try:
@@ -128,77 +132,80 @@ def _wait_for(url: str) -> None:
             time.sleep(0.05)
 
 
-def organization(sandbox: Sandbox, enterprise: Enterprise, domain: str = "acme.example") -> str:
-    """Give the enterprise an organization at the sandbox, with a domain that is not verified yet."""
+def create_organization(sandbox: Sandbox, enterprise: Enterprise, domain: str = "acme.example") -> str:
+    """Create the enterprise's organization in the sandbox, with one pending domain, and return its id."""
     body = {
         "name": enterprise.name,
         "external_id": str(uuid.uuid4()),
         "domain_data": [{"domain": domain, "state": "pending"}],
     }
-    organization_id: str = call(sandbox, "POST", "organizations", body)["id"]
-    Enterprise.objects.filter(pk=enterprise.pk).update(organization_id=organization_id)
+    organization_id: str = call_api(sandbox, "POST", "organizations", body)["id"]
+    organization = factories.create_organization(organization_id, name=enterprise.name)
+    Enterprise.objects.filter(pk=enterprise.pk).update(organization=organization)
     return organization_id
 
 
-def call(sandbox: Sandbox, method: str, path: str, body: object = None) -> Any:
-    """A call of WorkOS's API, as somebody else than us makes it."""
+def call_api(sandbox: Sandbox, method: str, path: str, body: object = None) -> Any:
+    """Call WorkOS's API as another client than the application does, and return the decoded JSON."""
     request = Request(  # noqa: S310
         f"{sandbox.url}/{path}",
         method=method,
         data=None if body is None else json.dumps(body).encode(),
         headers={"Authorization": f"Bearer {sandbox.api_key}", "Content-Type": "application/json"},
     )
-    with urlopen(request, timeout=10) as answer:  # noqa: S310
-        return json.loads(answer.read() or b"null")
+    with urlopen(request, timeout=10) as response:  # noqa: S310
+        return json.loads(response.read() or b"null")
 
 
 def sign_in(page: Page, url: str, user: User) -> None:
-    """As if they had just signed in; the sign-in's own page has its own test."""
+    """Give the browser a session of `user`. The sign-in page has tests of its own."""
     client = Client()
     client.force_login(user)
     page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": url}])
 
 
-def look(page: Page, name: str, *, keyboard: bool = True) -> None:
-    """The page as it stands: nothing that axe minds, all of it by keyboard, and room on every screen.
+def check_page(page: Page, name: str, *, keyboard: bool = True) -> None:
+    """Check the current page: no axe violation, everything reachable by keyboard, no sideways scrolling.
 
-    Light and dark, on a narrow phone, and with letters of twice the size.
+    Checks light and dark mode, narrow screens, and text of twice the size. `name` names the saved pictures.
     """
     before = page.viewport_size
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        # Colours may be on their way.
+        # A color transition may be running.
         page.evaluate("Promise.all(document.getAnimations().map((it) => it.finished))")
-        found = _axe.run(page)
-        assert found.violations_count == 0, found.generate_report()
-        _keep(page, f"{name}-{scheme}")
+        results = _axe.run(page)
+        assert results.violations_count == 0, results.generate_report()
+        _save_picture(page, f"{name}-{scheme}")
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     if keyboard:
-        _goes_by_keyboard(page)
-    # 320 px is also what 400 % zoom leaves of 1280; 640 what 200 % does.
+        _check_keyboard(page)
+    # A screen of 1280 px has 320 px at a zoom of 400 %, and 640 px at 200 %.
     for width in (640, 375, 320):
         page.set_viewport_size({"width": width, "height": 800})
-        _fits(page, width)
+        _check_width(page, width)
         if width == 375:
-            _keep(page, f"{name}-375")
+            _save_picture(page, f"{name}-375")
     page.set_viewport_size(before or {"width": 1280, "height": 900})
     page.evaluate("document.documentElement.style.fontSize = '200%'")
-    _fits(page, page.evaluate("innerWidth"))
+    _check_width(page, page.evaluate("innerWidth"))
     page.evaluate("document.documentElement.style.fontSize = ''")
 
 
-_BEYOND = """() => [...document.querySelectorAll('body *')]
+_TOO_WIDE = """() => [...document.querySelectorAll('body *')]
   .filter((it) => it.getBoundingClientRect().right > innerWidth + 1)
   .map((it) => it.outerHTML.slice(0, 120))"""
 
 
-def _fits(page: Page, width: int) -> None:
+def _check_width(page: Page, width: int) -> None:
     if page.evaluate("document.documentElement.scrollWidth") > width:
-        raise AssertionError(f"At {width} px these reach beyond the screen: {page.evaluate(_BEYOND)}")
+        raise AssertionError(
+            f"At {width} px these elements are wider than the screen: {page.evaluate(_TOO_WIDE)}"
+        )
 
 
-# Of a group of radio buttons the keyboard stops at one.
-_MARK = """() => {
+# Marks everything that the Tab key must reach. In a group of radio buttons it stops at one.
+_MARK_STOPS = """() => {
   const groups = new Set();
   const all = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
   const stops = [...document.querySelectorAll(all)]
@@ -208,33 +215,33 @@ _MARK = """() => {
   stops[0].focus();
   return stops.map((it) => it.dataset.stop);
 }"""
-_AT = """() => {
+_FOCUSED = """() => {
   const it = document.activeElement, style = getComputedStyle(it), box = it.getBoundingClientRect();
   const radio = it.type === 'radio' && document.querySelector(`[data-stop="${CSS.escape(it.name)}"]`);
   return {
     stop: it.dataset.stop ?? (radio ? it.name : null),
-    what: it.outerHTML.slice(0, 200),
-    seen: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 && box.width > 0
+    html: it.outerHTML.slice(0, 200),
+    visible: style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2 && box.width > 0
       && box.bottom > 0 && box.top < innerHeight,
   };
 }"""
 
 
-def _goes_by_keyboard(page: Page) -> None:
-    """Every link, button and field is reached by the tab key, and one sees where one is."""
-    # News may replace what was marked; then it is gone through again.
+def _check_keyboard(page: Page) -> None:
+    """Check that the Tab key reaches every link, button and field, and that the focus is visible."""
+    # A live update may replace the marked elements. Then start again.
     for _ in range(3):
-        stops = page.evaluate(_MARK)
+        stops = page.evaluate(_MARK_STOPS)
         reached = []
-        # A date takes several presses.
+        # A date field takes several presses.
         for key in ("Tab", "Shift+Tab", *["Tab"] * (len(stops) + 20)):
             page.keyboard.press(key)
-            at = page.evaluate(_AT)
-            if at["stop"] is None:
-                # Beyond the last stop the browser's own controls begin.
+            focused = page.evaluate(_FOCUSED)
+            if focused["stop"] is None:
+                # The focus has left the page for the browser's own controls.
                 break
-            assert at["seen"], f"The focus is not seen on {at['what']}"
-            reached.append(at["stop"])
+            assert focused["visible"], f"The focus is not visible on {focused['html']}"
+            reached.append(focused["stop"])
         if page.locator("[data-stop]").count() == len(stops):
             break
     missed = [
@@ -245,12 +252,13 @@ def _goes_by_keyboard(page: Page) -> None:
     assert not missed, f"The keyboard does not reach {missed}"
 
 
-def _keep(page: Page, name: str) -> None:
-    if PICTURES:
-        Path(PICTURES).mkdir(exist_ok=True)
-        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
+def _save_picture(page: Page, name: str) -> None:
+    if PICTURES_FOLDER:
+        Path(PICTURES_FOLDER).mkdir(exist_ok=True)
+        page.screenshot(path=Path(PICTURES_FOLDER) / f"{name}.png", full_page=True)
 
 
-def empty(folder: Path) -> None:
+def empty_folder(folder: Path) -> None:
+    """Delete everything in `folder`."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

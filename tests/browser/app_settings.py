@@ -1,4 +1,4 @@
-"""Settings of the application under browser test: the test's database, the sandbox, this port."""
+"""Settings of the application in the browser tests: the test's database, the sandbox, its own port."""
 
 import os
 

@@ -1,7 +1,7 @@
-"""Find a Chromium for the browser walks: one on the machine, else by apt as root, else Playwright's own.
+"""Find or install a Chromium for the browser tests: the machine's, else with apt as root, else Playwright's.
 
-`python -m tests.browser.chromium` prints what was found, or says aloud that the walks will not run; in CI
-that is a failure.
+`python -m tests.browser.chromium` warns if there is none and the browser tests will not run; in CI that is an
+error.
 """
 
 import os
@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_PLACES = (
+_PATHS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
 
 
-# It runs as root in CI, and may not look beyond this machine.
+# It runs as root in CI, and must not connect to other machines.
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -31,37 +31,37 @@ ARGUMENTS = [
 ]
 
 
-def find() -> str | None:
+def find_path() -> str | None:
     """The path of a browser that Playwright can drive here, or None."""
-    if not _driver_runs():
+    if not _can_run_driver():
         return None
     for name in _NAMES:
         if path := shutil.which(name):
             return path
-    for place in _PLACES:
-        if Path(place).exists():
-            return place
-    return _playwrights_own()
+    for path in _PATHS:
+        if Path(path).exists():
+            return path
+    return _find_playwright_chromium()
 
 
-def needed() -> str:
-    """The same, in a test: without one the walk is reported as not run; in CI it fails."""
-    path = find()
+def require_path() -> str:
+    """The same for a test, which is skipped without a browser; in CI it fails."""
+    path = find_path()
     if path is None:
-        missing = "NO BROWSER: the browser walks did not run. `make browser` says why."
+        missing = "NO BROWSER: the browser tests did not run. `make browser` says why."
         if os.environ.get("CI"):
             pytest.fail(missing)
         pytest.skip(missing)
     return path
 
 
-def _driver_runs() -> bool:
-    # Playwright brings a Node of its own, which needs a library that a bare Debian lacks.
+def _can_run_driver() -> bool:
+    # Playwright's own Node needs a library that a minimal Debian lacks.
     command = [sys.executable, "-m", "playwright", "--version"]
     return subprocess.run(command, capture_output=True).returncode == 0
 
 
-def _playwrights_own() -> str | None:
+def _find_playwright_chromium() -> str | None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -70,24 +70,24 @@ def _playwrights_own() -> str | None:
 
 
 def install() -> None:
-    """Try the ways there are, quietly: what counts is whether `find` finds one afterwards."""
+    """Try every way to install one, without errors: what counts is whether `find_path` then finds one."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        print("Installing Chromium for the browser walks …", flush=True)
+        print("Installing Chromium for the browser tests …", flush=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         packages = ["install", "--yes", "--no-install-recommends", "chromium", "libatomic1"]
         for arguments in (["update"], packages):
             subprocess.run(["apt-get", "-qq", *arguments], env=environment, stdout=subprocess.DEVNULL)
-    if find() is None:
+    if find_path() is None:
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], stdout=subprocess.DEVNULL)
 
 
 def main() -> int:
-    if find() is None:
+    if find_path() is None:
         install()
-    if find() is None:
-        print("NO BROWSER: the browser walks will NOT run. Install Chromium to run them.", file=sys.stderr)
+    if find_path() is None:
+        print("NO BROWSER: the browser tests will NOT run. Install Chromium to run them.", file=sys.stderr)
         return 1 if os.environ.get("CI") else 0
-    # Looked for once a checkout; where none was found, again each time.
+    # `make` runs this once in a checkout, or each time until a browser is found.
     (Path(sys.prefix) / ".browser").touch()
     return 0
 

@@ -1,4 +1,4 @@
-"""The application as a person meets it: web, worker and sandbox are real processes."""
+"""Fixtures of the browser tests: web server, worker and sandbox are real processes."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from sandbox.client import Sandbox
-from tests.browser.app import App, empty, running
+from tests.browser.app import App, empty_folder, run_app
 
 
 @pytest.fixture
@@ -24,14 +24,14 @@ def app_process(
 ) -> Iterator[App]:
     folder = tmp_path_factory.mktemp("app") / "mails"
     folder.mkdir()
-    with running(sandbox_process.url, folder) as app:
+    with run_app(sandbox_process.url, folder) as app:
         yield app
 
 
 @pytest.fixture
 def app(app_process: App, sandbox: Sandbox, transactional_db: None) -> Iterator[App]:
-    """Web and worker, told of everything by an empty sandbox, with an empty database."""
-    empty(app_process.mail_folder)
+    """Web server and worker with an empty database, receiving webhooks from an empty sandbox."""
+    empty_folder(app_process.mail_folder)
     sandbox.set_webhook(f"{app_process.url}/webhooks/workos/")
     app_process.resume_worker()
     yield app_process

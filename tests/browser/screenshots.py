@@ -13,7 +13,7 @@ SIZE = {"width": 1120, "height": 760}
 
 
 def main() -> int:
-    path = chromium.find()
+    path = chromium.find_path()
     if path is None:
         print("NO BROWSER: `make browser` says why.", file=sys.stderr)
         return 1

@@ -10,21 +10,19 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from enterprises import history
-from enterprises.models import (
-    Certificate,
-    Connection,
-    Directory,
-    Enterprise,
-    Errand,
-    Invitation,
-    OrganizationDomain,
-    SetupLink,
-)
+from audit.actions import Action
+from audit.actor import Actor
+from audit.log import append_audit_entry
+from enterprises.models import Enterprise, Invitation
+from enterprises.tasks import TaskKind
 from hostapp.models import SignInAttempt, User
-from portal.models import PortalSession
-from tests.browser.app import look, sign_in
+from outbox import queue
+from outbox.heartbeat import Heartbeat
+from outbox.models import Task
+from portal.models import PortalSession, SetupLink
+from tests.browser.app import check_page, sign_in
 from tests.deliveries import deliver, post, signed
+from tests.factories import create_certificate, create_connection, create_directory, create_domain
 from webhooks.models import Secret, WebhookEvent
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -39,21 +37,19 @@ def staff(
     """Sam as superuser, with at least one row of each model."""
     now = timezone.now()
     User.objects.filter(pk=sam.pk).update(is_superuser=True)
-    told = {"enterprise": acme, "as_of": now}
-    Connection.objects.create(connection_id="conn_1", state="active", name="Okta of Acme", **told)
-    Directory.objects.create(directory_id="directory_1", state="active", **told)
-    OrganizationDomain.objects.create(domain_id="domain_1", domain="acme.example", state="verified", **told)
-    Certificate.objects.create(
-        key="conn_1/", connection_id="conn_1", renewal_required=True, expires_at=now, **told
-    )
-    Errand.objects.record(Errand.Kind.RENAME, enterprise=acme)
-    Errand.objects.update(error="WorkOS has a problem of its own.", attempts=3)
-    history.record(acme, deed=history.Deed.INVITED, who=ada, for_whom=LONG, at=now)
+    create_connection(acme, name="Okta of Acme")
+    create_directory(acme)
+    create_domain(acme)
+    create_certificate(acme, expires_at=now)
+    queue.enqueue(TaskKind.PUSH_NAME, acme.external_id)
+    Heartbeat(now=now).beat(now=now)
+    Task.objects.update(error="WorkOS has a problem of its own.", attempts=3)
+    append_audit_entry(acme, Action.INVITED, Actor.from_user(ada), now, target=LONG)
     Invitation.objects.create(
         enterprise=acme, email=LONG, role="it_admin", token_hash="x", invited_at=now, expires_at=now
     )
     SetupLink.objects.create(
-        enterprise=acme, email=LONG, intents=["sso"], sent_by=ada, asked_at=now,
+        enterprise=acme, email=LONG, intents=["sso"], sent_by=ada, requested_at=now,
         expires_at=now + timedelta(days=30),
     )  # fmt: skip
     PortalSession.objects.create(enterprise=acme, user=ada, intent="sso", launched_at=now)
@@ -77,30 +73,30 @@ def test_admin_list_and_change_pages_are_accessible(model: str, staff: tuple[Pag
     page.goto(url + reverse(f"admin:{name}_changelist"))
     # The header and sidebar are the same for all models: check their keyboard use once.
     keyboard = model == "hostapp.user"
-    look(page, f"administration-{name}-list", keyboard=keyboard)
+    check_page(page, f"administration-{name}-list", keyboard=keyboard)
 
     rows = page.locator("#result_list tbody tr")
     assert rows.count() > 0 or model == "auth.group"
     link = rows.locator("th a").first
     if link.count():
         page.goto(f"{url}{link.get_attribute('href')}")
-        look(page, f"administration-{name}", keyboard=keyboard)
+        check_page(page, f"administration-{name}", keyboard=keyboard)
 
 
 def test_admin_front_page_is_accessible(staff: tuple[Page, str]) -> None:
     page, url = staff
     page.goto(f"{url}/admin/")
     expect(page.get_by_role("banner")).to_contain_text("Portal Host administration")
-    look(page, "administration")
+    check_page(page, "administration")
 
 
 def test_admin_add_user_form_shows_errors_accessibly(staff: tuple[Page, str]) -> None:
     page, url = staff
     page.goto(f"{url}/admin/hostapp/user/add/")
-    look(page, "administration-user-add")
+    check_page(page, "administration-user-add")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("body")).to_contain_text("Please correct the errors below")
-    look(page, "administration-user-add-error")
+    check_page(page, "administration-user-add-error")
 
 
 def test_staff_can_replay_an_event_in_the_admin(staff: tuple[Page, str]) -> None:
@@ -110,7 +106,7 @@ def test_staff_can_replay_an_event_in_the_admin(staff: tuple[Page, str]) -> None
     page.locator("select[name=action]").select_option("replay")
     page.get_by_role("button", name="Go").click()
     expect(page.get_by_role("heading", name="Data")).to_be_visible()
-    look(page, "administration-replay")
+    check_page(page, "administration-replay")
     page.get_by_role("button", name="Replay").click()
     expect(page.locator("body")).to_contain_text("Replayed")
-    look(page, "administration-replayed")
+    check_page(page, "administration-replayed")

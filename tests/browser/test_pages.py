@@ -15,17 +15,24 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from playwright.sync_api import Page, expect
 
-from enterprises import changing, errands, history, invitations
-from enterprises.models import Enterprise, Errand, Invitation, Membership
+from audit.actions import Action
+from audit.actor import Actor
+from audit.log import append_audit_entry
+from enterprises import invitations, lifecycle
+from enterprises.models import Enterprise, Invitation, Membership
+from enterprises.tasks import TaskKind
 from hostapp.models import User
-from tests.browser.app import look, sign_in
+from outbox import queue
+from outbox.models import Task
+from outbox.runner import run_due_tasks
+from tests.browser.app import check_page, sign_in
 from tests.enterprises.test_access import MATRIX
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 LONG = "a.colleague.with.a.long.name@acme.example"
 # URL names whose pages are checked in other tests.
-TESTED_ELSEWHERE = {"enterprise", "enterprise_status", "setup_links", "history_export"}
+TESTED_ELSEWHERE = {"portal:overview", "portal:status", "portal:setup_links", "enterprises:activity_export"}
 
 
 @pytest.fixture
@@ -40,15 +47,14 @@ def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, dan: User, s
     now = timezone.now()
     for email, days in ((LONG, 30), ("gone@acme.example", -1)):
         Invitation.objects.create(
-            enterprise=acme, email=email, role="it_admin", token_hash=email, invited_by="Ada Adeyemi",
+            enterprise=acme, email=email, role="it_admin", token_hash=email, invited_by_name="Ada Adeyemi",
             invited_at=now, expires_at=now + timedelta(days=days),
         )  # fmt: skip
-    for deed in history.Deed:
-        history.record(
-            acme, deed=deed, who=ada, for_whom=ben, at=now, client_address="192.0.2.7", outcome="An outcome."
-        )
-    Errand.objects.record(Errand.Kind.RENAME, enterprise=acme)
-    Errand.objects.update(error="WorkOS has a problem of its own.", attempts=3)
+    actor = Actor.from_user(ada, client_ip="192.0.2.7")
+    for action in Action:
+        append_audit_entry(acme, action, actor, now, target=ben, outcome="An outcome.")
+    queue.enqueue(TaskKind.PUSH_NAME, acme.external_id)
+    Task.objects.update(error="WorkOS has a problem of its own.", attempts=3)
     eve = User.objects.create_user("eve@acme.example", "correct horse battery", name="Eve Engel")
     for enterprise in (acme, birch):
         Membership.objects.create(user=eve, enterprise=enterprise, role=Membership.Role.IT_ADMIN)
@@ -69,15 +75,20 @@ PAGES: dict[str, tuple[str, str, str, str]] = {
     "password-reset-sent": ("", "password_reset_done", "/account/password_reset/done/", "mailbox"),
     "password-reset-too-late": ("", "password_reset_confirm", "/account/reset/MQ/no-token/", "no longer"),
     "password-set": ("", "password_reset_complete", "/account/reset/done/", "Password set"),
-    "members": ("ada", "members", "/enterprises/acme-inc/members/", "Invite a colleague"),
-    "members-for-a-member": ("ben", "members", "/enterprises/acme-inc/members/", "Roles"),
-    "history": ("ada", "history", "/enterprises/acme-inc/history/", "An outcome."),
-    "history-with-no-match": ("ada", "history", "/enterprises/acme-inc/history/?person=zzz", "Nothing matc"),
-    "history-forbidden": ("ben", "history", "/enterprises/acme-inc/history/", "Only IT admins"),
-    "invitation-too-late": ("", "join", "/invitations/no-token/", "works no longer"),
-    "staff-list": ("sam", "staff_enterprises", "/staff/enterprises/", "Provision an enterprise"),
-    "staff-new": ("sam", "staff_provision", "/staff/enterprises/new/", "Safe to repeat"),
-    "staff-enterprise": ("sam", "staff_enterprise", "/staff/enterprises/acme-inc/", "Did not succeed 3"),
+    "members": ("ada", "enterprises:members", "/enterprises/acme-inc/members/", "Invite a colleague"),
+    "members-for-a-member": ("ben", "enterprises:members", "/enterprises/acme-inc/members/", "Roles"),
+    "activity": ("ada", "enterprises:activity", "/enterprises/acme-inc/history/", "An outcome."),
+    "activity-with-no-match": (
+        "ada",
+        "enterprises:activity",
+        "/enterprises/acme-inc/history/?person=zzz",
+        "Nothing matches",
+    ),
+    "activity-forbidden": ("ben", "enterprises:activity", "/enterprises/acme-inc/history/", "Only IT admins"),
+    "invitation-too-late": ("", "enterprises:join", "/invitations/no-token/", "works no longer"),
+    "staff-list": ("sam", "staff:customers", "/staff/enterprises/", "Provision an enterprise"),
+    "staff-new": ("sam", "staff:provision", "/staff/enterprises/new/", "Safe to repeat"),
+    "staff-enterprise": ("sam", "staff:customer", "/staff/enterprises/acme-inc/", "Failed 3 times"),
     "not-found": ("ada", "", "/no-such-page/", "There is nothing here"),
     "failed": ("ada", "", "/broken/", "Something went wrong on our side"),
 }  # fmt: skip
@@ -94,7 +105,7 @@ def test_page_shows_its_text_and_is_accessible(
     page.goto(url + path)
 
     expect(page.get_by_role("main")).to_contain_text(words)
-    look(page, name)
+    check_page(page, name)
 
 
 def test_every_page_url_is_tested() -> None:
@@ -102,7 +113,7 @@ def test_every_page_url_is_tested() -> None:
 
     assert shown - TESTED_ELSEWHERE == {address for _, address, _, _ in PAGES.values() if address} - {
         # These answer 302 and 404 in the matrix, which has no token.
-        "password_reset_confirm", "join",
+        "password_reset_confirm", "enterprises:join",
     }  # fmt: skip
 
 
@@ -110,7 +121,7 @@ def test_every_page_url_is_tested() -> None:
 def token(acme: Enterprise, ada: User) -> str:
     """The token of an invitation mailed to new@acme.example."""
     invitations.invite(acme, "new@acme.example", Membership.Role.IT_ADMIN, who=ada, at=timezone.now())
-    errands.run_due(now=timezone.now())
+    run_due_tasks(now=timezone.now())
     found = re.search(r"/invitations/([^/]+)/", str(mail.outbox[-1].body))
     assert found
     return found[1]
@@ -123,24 +134,24 @@ def open_invitation(page: Page, url: str, token: str, words: str) -> None:
 
 def test_invitation_for_a_new_user_shows_form_errors(token: str, url: str, page: Page) -> None:
     open_invitation(page, url, token, "You will sign in with new@acme.example")
-    look(page, "join-new")
+    check_page(page, "join-new")
 
     page.get_by_label("Your name").fill("Nora Nielsen")
     for label in ("Password", "The password again"):
         page.get_by_label(label, exact=True).fill("123")
     page.get_by_role("button", name="Join Acme Inc.").click()
     expect(page.get_by_role("main")).to_contain_text("too short")
-    look(page, "join-new-error")
+    check_page(page, "join-new-error")
 
 
 def test_invitation_for_an_existing_user_asks_to_sign_in_first(token: str, url: str, page: Page) -> None:
     account = User.objects.create_user("new@acme.example", "correct horse battery")
     open_invitation(page, url, token, "Sign in")
-    look(page, "join-sign-in")
+    check_page(page, "join-sign-in")
 
     sign_in(page, url, account)
     open_invitation(page, url, token, "invites you as an IT admin")
-    look(page, "join")
+    check_page(page, "join")
 
 
 def test_invitation_for_another_user_names_the_invited_address(
@@ -148,13 +159,13 @@ def test_invitation_for_another_user_names_the_invited_address(
 ) -> None:
     sign_in(page, url, ada)
     open_invitation(page, url, token, "new@acme.example")
-    look(page, "join-other")
+    check_page(page, "join-other")
 
 
 def test_invitation_for_an_inactive_user_says_so(token: str, url: str, page: Page) -> None:
     User.objects.create_user("new@acme.example", "correct horse battery", is_active=False)
     open_invitation(page, url, token, "not active")
-    look(page, "join-inactive")
+    check_page(page, "join-inactive")
 
 
 def test_wrong_password_shows_an_error(ada: User, url: str, page: Page) -> None:
@@ -164,20 +175,20 @@ def test_wrong_password_shows_an_error(ada: User, url: str, page: Page) -> None:
     page.get_by_role("button", name="Sign in").click()
 
     expect(page.get_by_role("main")).to_contain_text("After several wrong tries, wait a quarter of an hour.")
-    look(page, "sign-in-wrong")
+    check_page(page, "sign-in-wrong")
 
 
 def test_password_reset_link_opens_the_form_and_shows_errors(ada: User, url: str, page: Page) -> None:
     uid, token = urlsafe_base64_encode(force_bytes(ada.pk)), default_token_generator.make_token(ada)
     page.goto(f"{url}/account/reset/{uid}/{token}/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Set a password")
-    look(page, "password-reset-confirm")
+    check_page(page, "password-reset-confirm")
 
     page.get_by_label("New password", exact=True).fill("123")
     page.get_by_label("New password confirmation").fill("124")
     page.get_by_role("button", name="Set password").click()
     expect(page.get_by_role("main")).to_contain_text("didn’t match")
-    look(page, "password-reset-confirm-error")
+    check_page(page, "password-reset-confirm-error")
 
 
 def test_form_without_its_csrf_cookie_is_explained(ada: User, url: str, page: Page) -> None:
@@ -188,7 +199,7 @@ def test_form_without_its_csrf_cookie_is_explained(ada: User, url: str, page: Pa
     page.get_by_role("button", name="Sign in").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("This page was open too long")
-    look(page, "open-too-long")
+    check_page(page, "open-too-long")
 
 
 def test_inviting_an_existing_member_shows_an_error(cast: dict[str, User], url: str, page: Page) -> None:
@@ -199,7 +210,7 @@ def test_inviting_an_existing_member_shows_an_error(cast: dict[str, User], url: 
     page.get_by_role("button", name="Invite").click()
 
     expect(page.get_by_role("main")).to_contain_text("belongs to Acme Inc. already")
-    look(page, "members-invite-error")
+    check_page(page, "members-invite-error")
 
 
 def test_removing_a_member_asks_for_confirmation(ada: User, ben: User, url: str, page: Page) -> None:
@@ -207,7 +218,7 @@ def test_removing_a_member_asks_for_confirmation(ada: User, ben: User, url: str,
     page.goto(f"{url}/enterprises/acme-inc/members/")
     page.get_by_role("link", name="Remove ben@acme.example").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Remove Ben Brandt?")
-    look(page, "members-remove")
+    check_page(page, "members-remove")
     page.get_by_role("link", name="Leave it").click()
     expect(page.get_by_role("region", name="People")).to_contain_text("Ben Brandt")
 
@@ -221,18 +232,18 @@ def test_last_it_admin_cannot_be_removed(ada: User, ben: User, url: str, page: P
     sign_in(page, url, ada)
     page.goto(f"{url}/enterprises/acme-inc/members/")
     page.get_by_role("link", name="Remove ada@acme.example").click()
-    look(page, "members-remove-oneself")
+    check_page(page, "members-remove-oneself")
     page.get_by_role("button", name="Remove").click()
 
     expect(page.get_by_role("main")).to_contain_text("is the last IT admin of Acme Inc.")
-    look(page, "members-last-it-admin")
+    check_page(page, "members-last-it-admin")
 
 
 def test_staff_list_without_enterprises_says_so(sam: User, url: str, page: Page) -> None:
     sign_in(page, url, sam)
     page.goto(f"{url}/staff/enterprises/")
     expect(page.get_by_role("main")).to_contain_text("There are none yet.")
-    look(page, "staff-list-empty")
+    check_page(page, "staff-list-empty")
 
 
 def test_provisioning_form_rejects_an_invalid_domain(sam: User, url: str, page: Page) -> None:
@@ -242,7 +253,7 @@ def test_provisioning_form_rejects_an_invalid_domain(sam: User, url: str, page: 
     page.get_by_label("Domains").fill("not a domain")
     page.get_by_role("button", name="Provision").click()
     expect(page.locator("[aria-invalid=true]")).to_have_count(1)
-    look(page, "staff-new-error")
+    check_page(page, "staff-new-error")
 
 
 @pytest.mark.parametrize("state", ["pending", "attention", "deprovisioned", "removed"])
@@ -250,7 +261,7 @@ def test_staff_pages_of_an_enterprise_that_is_not_ready_are_accessible(
     state: str, acme: Enterprise, ada: User, sam: User, url: str, page: Page
 ) -> None:
     if state == "deprovisioned":
-        changing.deprovision(acme, who=sam, at=timezone.now())
+        lifecycle.deprovision(acme, Actor.from_user(sam), timezone.now())
     elif state == "removed":
         Enterprise.objects.update(organization_deleted_at=timezone.now())
     else:
@@ -258,6 +269,6 @@ def test_staff_pages_of_an_enterprise_that_is_not_ready_are_accessible(
         Enterprise.objects.update(organization_id=None, attention=attention if state == "attention" else "")
     sign_in(page, url, sam)
     page.goto(f"{url}/staff/enterprises/acme-inc/")
-    look(page, f"staff-enterprise-{state}")
+    check_page(page, f"staff-enterprise-{state}")
     page.goto(f"{url}/staff/enterprises/")
-    look(page, f"staff-list-{state}")
+    check_page(page, f"staff-list-{state}")

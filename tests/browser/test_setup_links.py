@@ -5,18 +5,20 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from enterprises.models import Enterprise, HistoryEntry, SetupLink
+from audit.models import AuditEntry
+from enterprises.models import Enterprise
 from hostapp.models import User
+from portal.models import SetupLink
 from sandbox.client import Sandbox
-from tests.browser.app import App, look, organization, sign_in
-from tests.processes import until
+from tests.browser.app import App, check_page, create_organization, sign_in
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
 def ready(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) -> Page:
-    organization(sandbox, acme)
+    create_organization(sandbox, acme)
     sign_in(page, app.url, ada)
     page.goto(f"{app.url}/enterprises/acme-inc/")
     page.get_by_role("link", name="Setup links").click()
@@ -31,7 +33,7 @@ def send(page: Page, email: str = "Ines@provider.example") -> None:
 
 
 def test_setup_link_is_mailed_by_workos_and_opens_the_portal(ready: Page, sandbox: Sandbox, app: App) -> None:
-    look(ready, "setup-links-none")
+    check_page(ready, "setup-links-none")
     send(ready)
 
     expect(ready.get_by_role("main")).to_contain_text(
@@ -39,16 +41,16 @@ def test_setup_link_is_mailed_by_workos_and_opens_the_portal(ready: Page, sandbo
     )
     expect(ready.get_by_role("region", name="Sent")).to_contain_text(re.compile(r"good until \d+ \w+ \d{4}"))
     expect(ready.get_by_role("region", name="Send one")).to_contain_text("allows one setup link at a time")
-    look(ready, "setup-links-sent")
+    check_page(ready, "setup-links-sent")
 
     mail = sandbox.mails()[0]
     assert mail["to"] == "ines@provider.example"
     secret = mail["link"].rpartition("=")[2]
     assert secret not in ready.content()
-    assert secret not in app.said.read_text()
-    until(app.mails)
-    assert "setup link of Acme Inc. to ines@provider.example" in app.mails()[0]
-    assert HistoryEntry.objects.filter(deed="setup_link_sent", for_whom="ines@provider.example").exists()
+    assert secret not in app.log_file.read_text()
+    wait_until(app.read_mails)
+    assert "setup link of Acme Inc. to ines@provider.example" in app.read_mails()[0]
+    assert AuditEntry.objects.filter(action="setup_link_sent", target="ines@provider.example").exists()
 
     ready.goto(mail["link"])
     expect(ready.locator("body")).to_contain_text("Acme Inc.")
@@ -61,7 +63,7 @@ def test_revoked_setup_link_is_rejected_and_another_can_be_sent(ready: Page, san
     expect(ready.get_by_role("region", name="Sent")).to_contain_text("Revoked")
     expect(ready.get_by_role("button", name="Send the setup link")).to_be_visible()
     assert SetupLink.objects.get().state == "revoked"
-    look(ready, "setup-links-revoked")
+    check_page(ready, "setup-links-revoked")
     response = ready.request.get(sandbox.mails()[0]["link"])
     assert response.status == 403
 
@@ -87,7 +89,7 @@ def test_setup_link_that_we_did_not_send_is_explained(
 
     expect(ready.get_by_role("main")).to_contain_text("WorkOS allows one at a time")
     assert SetupLink.objects.get().state == "failed"
-    look(ready, "setup-links-failed")
+    check_page(ready, "setup-links-failed")
 
 
 def test_setup_link_form_requires_an_intent(ready: Page) -> None:
@@ -96,7 +98,7 @@ def test_setup_link_form_requires_an_intent(ready: Page) -> None:
 
     expect(ready.get_by_text("Choose at least one.")).to_be_visible()
     expect(ready).to_have_title(re.compile("^Error"))
-    look(ready, "setup-links-error")
+    check_page(ready, "setup-links-error")
 
 
 def test_interrupted_sending_is_shown_as_not_certain(ready: Page, sandbox: Sandbox) -> None:
@@ -105,4 +107,4 @@ def test_interrupted_sending_is_shown_as_not_certain(ready: Page, sandbox: Sandb
 
     expect(ready.get_by_role("main")).to_contain_text("with this reference")
     expect(ready.get_by_role("region", name="Sent")).to_contain_text("Not certain")
-    look(ready, "setup-links-not-certain")
+    check_page(ready, "setup-links-not-certain")

@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 from enterprises.models import Enterprise, Membership
 from hostapp.models import User
 from sandbox.client import Sandbox
-from tests.browser.app import App, call, look, organization, sign_in
+from tests.browser.app import App, call_api, check_page, create_organization, sign_in
 
 pytestmark = pytest.mark.browser
 
@@ -63,7 +63,7 @@ class Walk:
 
 @pytest.fixture
 def walk(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) -> Walk:
-    walk = Walk(page, app, sandbox, organization(sandbox, acme))
+    walk = Walk(page, app, sandbox, create_organization(sandbox, acme))
     sign_in(page, app.url, ada)
     walk.open()
     return walk
@@ -81,7 +81,7 @@ def test_section_that_is_not_set_up_has_one_button_and_states_requirements(walk:
         "You need an administrator’s rights at your identity provider. Takes about ten minutes."
     )
     expect(walk.page.get_by_role("main")).to_contain_text("You can stop there at any time and come back")
-    look(walk.page, "not-set-up")
+    check_page(walk.page, "not-set-up")
 
 
 def test_intents_outside_the_plan_are_listed_with_the_support_address(walk: Walk) -> None:
@@ -99,7 +99,7 @@ def test_every_intent_in_the_plan_can_be_launched(walk: Walk, acme: Enterprise) 
 
     for name in ("Audit logs", "Log streams", "Bring your own key"):
         expect(walk.section(name).get_by_role("button")).to_have_count(1)
-    look(walk.page, "whole-plan")
+    check_page(walk.page, "whole-plan")
     walk.launch("Configure log streams")
     walk.return_to_app()
     expect(walk.section("Log streams")).to_contain_text("by Ada Adeyemi, not finished")
@@ -114,7 +114,7 @@ def test_unfinished_session_shows_its_user_and_can_be_continued(walk: Walk) -> N
     walk.open()
 
     expect(walk.section(SSO)).to_contain_text(re.compile(r"Started\s*just now by Ada Adeyemi, not finished"))
-    look(walk.page, "started")
+    check_page(walk.page, "started")
     walk.launch("Continue: Single Sign-On")
 
 
@@ -133,7 +133,7 @@ def test_every_user_with_an_unfinished_session_is_listed(walk: Walk, acme: Enter
         [re.compile("by Eve Engel, not finished"), re.compile("by Ada Adeyemi, not finished")]
     )
     expect(walk.section(SSO).get_by_role("button")).to_have_text("Continue: Single Sign-On")
-    look(walk.page, "started-by-several")
+    check_page(walk.page, "started-by-several")
 
 
 def test_draft_connection_can_be_continued(walk: Walk) -> None:
@@ -146,7 +146,7 @@ def test_draft_connection_can_be_continued(walk: Walk) -> None:
     expect(walk.section(SSO)).to_contain_text("Set-up begun")
     expect(walk.section(SSO)).to_contain_text("It goes on where it stopped.")
     expect(walk.section(SSO).get_by_role("button")).to_have_text("Continue: Single Sign-On")
-    look(walk.page, "draft")
+    check_page(walk.page, "draft")
 
 
 def test_finished_session_shows_waiting_until_the_change_arrives(walk: Walk) -> None:
@@ -159,7 +159,7 @@ def test_finished_session_shows_waiting_until_the_change_arrives(walk: Walk) -> 
 
     expect(walk.section(SSO)).to_contain_text("Waiting for WorkOS")
     expect(walk.page.get_by_text("This page is watching for news.")).to_be_visible()
-    look(walk.page, "waiting")
+    check_page(walk.page, "waiting")
 
     walk.sandbox.clear_faults()
     expect(walk.section(SSO).get_by_text("Active", exact=True)).to_be_visible(timeout=20_000)
@@ -167,7 +167,7 @@ def test_finished_session_shows_waiting_until_the_change_arrives(walk: Walk) -> 
         re.compile(r"Single Sign-On became active \d+ seconds? after you returned\.")
     )
     expect(walk.page.get_by_text("This page is watching for news.")).to_have_count(0)
-    look(walk.page, "news")
+    check_page(walk.page, "news")
 
 
 def test_validating_connection_says_that_it_needs_a_first_sign_in(walk: Walk) -> None:
@@ -177,7 +177,7 @@ def test_validating_connection_says_that_it_needs_a_first_sign_in(walk: Walk) ->
 
     expect(walk.section(SSO)).to_contain_text("Validating")
     expect(walk.section(SSO)).to_contain_text("Becomes active with the first sign-in")
-    look(walk.page, "validating")
+    check_page(walk.page, "validating")
 
 
 def test_active_connection_shows_its_type_and_date(walk: Walk) -> None:
@@ -194,7 +194,7 @@ def test_active_connection_shows_its_type_and_date(walk: Walk) -> None:
     expect(walk.section(SSO).get_by_role("button", name="Manage SSO")).to_be_visible()
     expect(walk.section(SSO)).not_to_contain_text("None of your domains is verified")
     expect(walk.section(DOMAINS)).to_contain_text("acme.example")
-    look(walk.page, "active")
+    check_page(walk.page, "active")
 
 
 def test_active_connection_without_a_verified_domain_is_explained(walk: Walk) -> None:
@@ -202,7 +202,7 @@ def test_active_connection_without_a_verified_domain_is_explained(walk: Walk) ->
     walk.reload_until("Okta SAML")
 
     expect(walk.section(SSO)).to_contain_text("None of your domains is verified")
-    look(walk.page, "no-verified-domain")
+    check_page(walk.page, "no-verified-domain")
 
 
 def test_expiring_certificate_needs_attention_until_it_is_renewed(walk: Walk) -> None:
@@ -213,7 +213,7 @@ def test_expiring_certificate_needs_attention_until_it_is_renewed(walk: Walk) ->
     section = walk.section(SSO)
     expect(section).to_contain_text("Needs attention")
     expect(section.get_by_role("button").first).to_have_text("Renew certificate")
-    look(walk.page, "certificate")
+    check_page(walk.page, "certificate")
 
     walk.sandbox.change_connection(connection["id"], "renew_certificate")
     walk.reload_until("certificate", gone=True)
@@ -235,7 +235,7 @@ def test_deactivated_or_removed_connection_is_explained(
     walk.reload_until(word)
 
     expect(walk.section(SSO)).to_contain_text(explanation)
-    look(walk.page, word.lower())
+    check_page(walk.page, word.lower())
 
 
 def test_several_connections_are_all_shown(walk: Walk) -> None:
@@ -246,7 +246,7 @@ def test_several_connections_are_all_shown(walk: Walk) -> None:
 
     expect(walk.section(SSO)).to_contain_text("Okta SAML")
     expect(walk.section(SSO)).to_contain_text("Entra ID SAML")
-    look(walk.page, "several")
+    check_page(walk.page, "several")
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_check_now_finds_directory_states_that_have_no_event(
 
     expect(walk.section(DSYNC)).to_contain_text(word)
     expect(walk.section(DSYNC)).to_contain_text(explanation)
-    look(walk.page, f"directory-{action}")
+    check_page(walk.page, f"directory-{action}")
 
 
 def test_removed_directory_is_explained(walk: Walk) -> None:
@@ -277,7 +277,7 @@ def test_removed_directory_is_explained(walk: Walk) -> None:
 
     expect(walk.section(DSYNC)).to_contain_text("a new one can be set up")
     expect(walk.section(DSYNC).get_by_role("button")).to_have_text("Configure Directory Sync")
-    look(walk.page, "directory-removed")
+    check_page(walk.page, "directory-removed")
 
 
 def test_directory_set_up_to_the_end_becomes_active(walk: Walk) -> None:
@@ -295,16 +295,16 @@ def test_failed_domain_shows_the_reason(walk: Walk) -> None:
     walk.reload_until("Verification failed")
 
     expect(walk.section(DOMAINS)).to_contain_text("The DNS record was not found in the time given")
-    look(walk.page, "domain-failed")
+    check_page(walk.page, "domain-failed")
 
 
 def test_enterprise_without_an_organization_has_no_configure_button(walk: Walk) -> None:
-    Enterprise.objects.update(organization_id=None)
+    Enterprise.objects.update(organization=None)
     walk.open()
 
     expect(walk.page.get_by_role("main")).to_contain_text("not connected to WorkOS yet")
     expect(walk.page.get_by_role("button", name="Configure SSO")).to_have_count(0)
-    look(walk.page, "not-provisioned")
+    check_page(walk.page, "not-provisioned")
 
 
 def test_plan_without_single_sign_on_still_shows_the_connection(walk: Walk) -> None:
@@ -315,18 +315,18 @@ def test_plan_without_single_sign_on_still_shows_the_connection(walk: Walk) -> N
     expect(walk.section(SSO)).to_contain_text("Active")
     expect(walk.section(SSO)).to_contain_text("plan does not include Single Sign-On. Ask us to add it.")
     expect(walk.section(SSO).get_by_role("button")).to_have_count(0)
-    look(walk.page, "plan-lost")
+    check_page(walk.page, "plan-lost")
 
 
 def test_organization_deleted_at_workos_is_explained(walk: Walk) -> None:
     walk.sandbox.activate_connection(walk.organization_id)
     walk.reload_until("Okta SAML")
-    call(walk.sandbox, "DELETE", f"organizations/{walk.organization_id}")
+    call_api(walk.sandbox, "DELETE", f"organizations/{walk.organization_id}")
     walk.reload_until("This enterprise was removed at WorkOS")
 
     expect(walk.section(SSO)).to_contain_text("Removed")
     expect(walk.page.get_by_role("main").get_by_role("button")).to_have_count(0)
-    look(walk.page, "organization-removed")
+    check_page(walk.page, "organization-removed")
 
 
 def test_member_sees_states_and_it_admins_but_no_button(walk: Walk, ben: User) -> None:
@@ -337,4 +337,4 @@ def test_member_sees_states_and_it_admins_but_no_button(walk: Walk, ben: User) -
 
     expect(walk.page.get_by_role("main")).to_contain_text("Ada Adeyemi")
     expect(walk.page.get_by_role("main").get_by_role("button")).to_have_count(0)
-    look(walk.page, "member")
+    check_page(walk.page, "member")

@@ -6,23 +6,24 @@ import pytest
 from django.core.management import call_command
 from django.db import transaction
 
-from enterprises.models import Connection, Enterprise
+from enterprises.models import Enterprise
+from mirror.models import Connection
 from sandbox.client import Sandbox
-from tests.browser.app import App, organization
-from tests.processes import someone_waits_for_a_lock, until
+from tests.browser.app import App, create_organization
+from tests.processes import someone_waits_for_a_lock, wait_until
 
 
 def test_pause_waits_for_the_transaction_of_the_worker_and_leaves_no_lock(
     app: App, sandbox: Sandbox, acme: Enterprise
 ) -> None:
-    organization_id = organization(sandbox, acme)
+    organization_id = create_organization(sandbox, acme)
 
     with ThreadPoolExecutor() as pool:
         with transaction.atomic():
             # The worker is inside a transaction that needs this row.
             Enterprise.objects.select_for_update().get(pk=acme.pk)
             sandbox.activate_connection(organization_id)
-            until(someone_waits_for_a_lock)
+            wait_until(someone_waits_for_a_lock)
             pausing = pool.submit(app.pause_worker)
             with pytest.raises(TimeoutError):
                 pausing.result(timeout=0.3)
@@ -37,7 +38,7 @@ def test_pause_waits_for_the_transaction_of_the_worker_and_leaves_no_lock(
 
 
 def test_paused_worker_applies_nothing_until_it_resumes(app: App, sandbox: Sandbox, acme: Enterprise) -> None:
-    organization_id = organization(sandbox, acme)
+    organization_id = create_organization(sandbox, acme)
     app.pause_worker()
     sandbox.activate_connection(organization_id)
     sandbox.settle()
@@ -45,4 +46,4 @@ def test_paused_worker_applies_nothing_until_it_resumes(app: App, sandbox: Sandb
     assert not Connection.objects.exists()
 
     app.resume_worker()
-    until(Connection.objects.filter(state="active").exists)
+    wait_until(Connection.objects.filter(state="active").exists)

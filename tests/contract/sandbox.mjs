@@ -1,4 +1,4 @@
-// Starts a sandbox of our own on a free port, and a receiver for its webhooks.
+// Starts a sandbox on a free port, and a receiver for its webhooks.
 import { spawn } from "node:child_process";
 import { createServer } from "node:http";
 import { createInterface } from "node:readline";
@@ -10,17 +10,17 @@ export const KEY = "sk_test_contract";
 export const SECRET = "whsec_contract";
 
 export async function startReceiver() {
-  const posted = [];
+  const requests = [];
   const server = createServer((request, response) => {
     const parts = [];
     request.on("data", (part) => parts.push(part));
     request.on("end", () => {
-      posted.push({ body: Buffer.concat(parts).toString("utf8"), headers: request.headers });
+      requests.push({ body: Buffer.concat(parts).toString("utf8"), headers: request.headers });
       response.writeHead(200).end();
     });
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { posted, url: `http://127.0.0.1:${server.address().port}/`, stop: () => server.close() };
+  return { requests, url: `http://127.0.0.1:${server.address().port}/`, stop: () => server.close() };
 }
 
 export async function startSandbox(...args) {
@@ -36,13 +36,13 @@ export async function startSandbox(...args) {
     });
     child.on("exit", (code) => reject(new Error(`the sandbox ended with ${code}`)));
   });
-  const order = async (method, path, values = {}) => {
-    const answer = await fetch(`${url}/_sandbox/${path}`, {
+  const request = async (method, path, values = {}) => {
+    const response = await fetch(`${url}/_sandbox/${path}`, {
       method,
       ...(method === "GET" ? {} : { body: JSON.stringify(values) }),
     });
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-    return answer.status === 204 ? null : answer.json();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
+    return response.status === 204 ? null : response.json();
   };
-  return { url, order, stop: () => child.kill("SIGTERM") };
+  return { url, request, stop: () => child.kill("SIGTERM") };
 }

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from devtools.embedded_postgres import guardian
-from tests.processes import ROOT, until
+from tests.processes import ROOT, wait_until
 
 # A process that uses the server of a folder until its input ends.
 USER = """
@@ -72,7 +72,7 @@ def server_process(folder: Path) -> psutil.Process:
 
 
 def wait_for_shutdown(folder: Path) -> None:
-    until(lambda: not (folder / "postmaster.pid").exists())
+    wait_until(lambda: not (folder / "postmaster.pid").exists())
 
 
 def test_server_stops_when_its_last_user_is_killed_and_starts_again(folder: Path) -> None:

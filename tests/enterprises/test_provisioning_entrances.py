@@ -25,7 +25,7 @@ from outbox.runner import run_due_tasks
 from sandbox.client import Sandbox
 from tests.conftest import signed_in
 from tests.factories import create_organization
-from tests.processes import Manage, someone_waits_for_a_lock, until
+from tests.processes import Manage, someone_waits_for_a_lock, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -57,7 +57,7 @@ def assert_provisioned_once(workos_sandbox: Sandbox) -> None:
 
 
 def is_fault_used(workos_sandbox: Sandbox) -> bool:
-    return not workos_sandbox.order("GET", "faults")["data"]
+    return not workos_sandbox.request("GET", "faults")["data"]
 
 
 @pytest.mark.parametrize("request_", [LOOK_UP, CREATE], ids=["look-up", "creation"])
@@ -66,7 +66,7 @@ def test_command_killed_during_a_request_is_completed_by_the_worker(
 ) -> None:
     workos_sandbox.fault("hang", seconds=0.5, **request_)
     process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-    until(lambda: is_fault_used(workos_sandbox))
+    wait_until(lambda: is_fault_used(workos_sandbox))
 
     process.kill()
     process.communicate()
@@ -81,7 +81,7 @@ def test_command_killed_before_enrolling_can_be_run_again(workos_sandbox: Sandbo
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE enterprises_enterprise IN SHARE ROW EXCLUSIVE MODE")
         process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         process.kill()
         process.communicate()
     assert not Enterprise.objects.exists()
@@ -101,7 +101,7 @@ def test_command_killed_before_its_first_request_is_completed_by_the_worker(
     with transaction.atomic():
         Enterprise.objects.select_for_update().get(pk=enterprise.pk)
         process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         process.kill()
         process.communicate()
     assert not workos_sandbox.organizations()
@@ -117,10 +117,10 @@ def test_command_killed_before_it_saves_the_organization_id_is_completed_by_the_
     enterprise = enroll()
     workos_sandbox.fault("hang", seconds=0.5, **CREATE)
     process = manage("provision_enterprise", "Acme Inc.", "--domain", "acme.example")
-    until(lambda: is_fault_used(workos_sandbox))
+    wait_until(lambda: is_fault_used(workos_sandbox))
     with transaction.atomic():
         Enterprise.objects.select_for_update().get(pk=enterprise.pk)
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         assert len(workos_sandbox.organizations()) == 1
         process.kill()
         process.communicate()
@@ -227,7 +227,7 @@ def test_api_key_of_another_environment_is_refused_before_any_request(
     enterprise = provisioning.provision(enroll())
     Task.objects.all().delete()
     settings.WORKOS_API_KEY = "sk_live_other"
-    queue.enqueue(TaskKind.RENAME, enterprise.external_id)
+    queue.enqueue(TaskKind.PUSH_NAME, enterprise.external_id)
     # Any request would use up this fault.
     workos_sandbox.fault("cut")
 
@@ -267,7 +267,7 @@ def test_provision_task_of_a_killed_worker_is_completed_after_its_lease(
     queue.enqueue(TaskKind.PROVISION, enterprise.external_id)
     workos_sandbox.fault("hang", seconds=0.5, **CREATE)
     worker = manage("worker", "--interval", "0.05")
-    until(lambda: is_fault_used(workos_sandbox))
+    wait_until(lambda: is_fault_used(workos_sandbox))
 
     worker.kill()
     worker.communicate()
@@ -284,7 +284,7 @@ def test_worker_provisions_an_enrolled_enterprise(workos_sandbox: Sandbox, manag
     Task.objects.update(due_at=timezone.now())
 
     worker = manage("worker", "--interval", "0.05")
-    until(lambda: not Task.objects.exists())
+    wait_until(lambda: not Task.objects.exists())
     worker.terminate()
     output, _ = worker.communicate(timeout=10)
 
@@ -323,7 +323,7 @@ def test_link_minted_while_its_user_is_removed_is_revoked_too(
         # The request has passed the access check and waits to save its portal session.
         Enterprise.objects.select_for_update().get(pk=acme.pk)
         minting.start()
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         removed_at = timezone.now()
         memberships.remove_member(Membership.objects.get(user=ben), Actor.from_user(ada), removed_at)
         assert run_due_tasks(now=timezone.now()) == {"completed": 1}

@@ -61,7 +61,7 @@ def test_launch_creates_a_portal_session(portal: responses.BaseResponse, ada: Us
 
     session = PortalSession.objects.get()
     assert (session.user, session.intent, session.outcome) == (ada, "sso", "opened")
-    assert session.client_address == "127.0.0.1"
+    assert session.client_ip == "127.0.0.1"
 
 
 def test_portal_link_is_stored_nowhere(
@@ -140,7 +140,7 @@ def test_domain_verification_needs_single_sign_on_in_the_plan(
     acme.save()
     response = client.post("/enterprises/acme-inc/portal/domain_verification/", follow=True)
 
-    assert "does not include Single Sign-On, with which Domain Verification comes" in response.text
+    assert "does not include Single Sign-On, which includes Domain Verification" in response.text
 
 
 @pytest.mark.parametrize("intent", ["SSO", "billing", "directory_sync"])
@@ -190,7 +190,7 @@ def test_portal_link_with_an_unsafe_scheme_is_not_followed(
 def test_launch_for_an_unprovisioned_enterprise_is_explained(
     workos_api: responses.RequestsMock, ada: User
 ) -> None:
-    Enterprise.objects.update(organization_id=None)
+    Enterprise.objects.update(organization=None)
 
     response = signed_in(ada).post(PATH, follow=True)
 

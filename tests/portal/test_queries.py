@@ -8,20 +8,16 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from enterprises import history
-from enterprises.models import (
-    Certificate,
-    Connection,
-    Directory,
-    Enterprise,
-    HistoryEntry,
-    Membership,
-    OrganizationDomain,
-    SetupLink,
-)
+from audit.actions import Action
+from audit.actor import Actor
+from audit.log import build_audit_entry
+from audit.models import AuditEntry
+from enterprises.models import Enterprise, Membership
+from enterprises.rate_limits import WINDOW
 from hostapp.models import User
-from portal import limits, visits
-from portal.models import PortalSession
+from mirror.models import Certificate, Connection, Directory, OrganizationDomain
+from portal.models import PortalSession, SetupLink
+from portal.page.sessions import newest_sessions
 from tests.conftest import signed_in
 
 pytestmark = pytest.mark.django_db
@@ -32,25 +28,25 @@ PAGES = ["", "status/", "setup-links/", "members/", "history/"]
 def create_rows(enterprise: Enterprise, ada: User, *, many: bool) -> None:
     now = timezone.now()
     connections, people, entries = (50, 500, 10_000) if many else (1, 1, 1)
-    told = {"enterprise": enterprise, "as_of": now}
+    mirrored = {"organization_id": enterprise.organization_id, "as_of": now, "state_since": now}
     Connection.objects.bulk_create(
-        Connection(connection_id=f"conn_{n}", state="active", **told) for n in range(connections)
+        Connection(connection_id=f"conn_{n}", state="active", **mirrored) for n in range(connections)
     )
     Certificate.objects.bulk_create(
         Certificate(
             key=f"c{n}",
             connection_id=f"conn_{n}",
-            renewal_required=True,
+            state="renewal_required",
             expires_at=now + timedelta(9),
-            **told,
+            **mirrored,
         )
         for n in range(connections)
     )
     Directory.objects.bulk_create(
-        Directory(directory_id=f"directory_{n}", state="active", **told) for n in range(connections)
+        Directory(directory_id=f"directory_{n}", state="active", **mirrored) for n in range(connections)
     )
     OrganizationDomain.objects.bulk_create(
-        OrganizationDomain(domain_id=f"domain_{n}", domain=f"d{n}.example", state="verified", **told)
+        OrganizationDomain(domain_id=f"domain_{n}", domain=f"d{n}.example", state="verified", **mirrored)
         for n in range(connections)
     )
     users = User.objects.bulk_create(User(email=f"p{n}@acme.example", password="!") for n in range(people))
@@ -68,13 +64,13 @@ def create_rows(enterprise: Enterprise, ada: User, *, many: bool) -> None:
             email=user.email,
             intents=["sso"],
             sent_by=user,
-            asked_at=now,
+            requested_at=now,
             expires_at=now,
         )
         for user in users
     )
-    HistoryEntry.objects.bulk_create(
-        history.entry(enterprise, deed=history.Deed.PORTAL_OPENED, who=ada, at=now) for _ in range(entries)
+    AuditEntry.objects.bulk_create(
+        build_audit_entry(enterprise, Action.PORTAL_OPENED, Actor.from_user(ada), now) for _ in range(entries)
     )
 
 
@@ -120,8 +116,8 @@ def test_portal_sessions_of_an_enterprise_use_their_index(
         )
         for n in range(3000)
     )
-    recent = PortalSession.objects.filter(enterprise=acme, launched_at__gt=now - limits.WINDOW)
+    recent = PortalSession.objects.filter(enterprise=acme, launched_at__gt=now - WINDOW)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE portal_portalsession")
-        for rows in (visits.query(acme), recent):
-            assert "portal_session_recent" in rows.explain()
+        for rows in (newest_sessions(acme), recent):
+            assert "portal_session_newest" in rows.explain()

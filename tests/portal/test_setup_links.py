@@ -9,15 +9,24 @@ import pytest
 import requests
 import responses
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import Http404
 from django.test import Client
 from django.utils import timezone
 
-from enterprises import errands, people, setup_links
-from enterprises.models import Enterprise, Errand, HistoryEntry, Membership, SetupLink
+from audit.actor import Actor
+from audit.models import AuditEntry
+from enterprises.memberships import deactivate_user, remove_member
+from enterprises.models import Enterprise, Membership
 from hostapp.models import User
+from outbox import queue
+from outbox.models import Task
+from outbox.runner import run_due_tasks
+from portal.models import SetupLink
+from portal.setup_links.revoking import enqueue_missed_revocations
+from portal.setup_links.sending import send_setup_link
+from portal.tasks import REVOKE_SETUP_LINK
 from tests.conftest import ACME_ORGANIZATION, signed_in
+from tests.factories import create_setup_link
 from tests.gateway.test_gateway import API
 
 pytestmark = pytest.mark.django_db
@@ -86,9 +95,9 @@ def test_setup_link_of_another_enterprise_cannot_be_revoked(
 
 def test_old_sign_in_must_reauthenticate_before_sending(contacts: responses.RequestsMock, ada: User) -> None:
     client = old_sign_in(ada)
-    asked = client.post(PATH, FORM)
+    page = client.post(PATH, FORM)
 
-    assert "Your password, please" in asked.text
+    assert "Your password, please" in page.text
     assert not SetupLink.objects.exists()
     client.post(PATH, FORM | {"current_password": "correct horse battery"})
     assert SetupLink.objects.get().state == "sent"
@@ -108,7 +117,7 @@ def test_setup_links_over_the_rate_limit_are_refused(
     SetupLink.objects.bulk_create(
         SetupLink(
             enterprise=acme, email="x@provider.example", intents=["sso"], sent_by=ada, state="revoked",
-            asked_at=now, expires_at=now,
+            requested_at=now, expires_at=now,
         )
         for _ in range(10)
     )  # fmt: skip
@@ -123,13 +132,9 @@ def test_setup_links_of_a_leaver_are_revoked_and_others_are_kept(
 ) -> None:
     now = timezone.now()
     for enterprise, user, days in ((acme, ada, 30), (birch, cleo, 30), (acme, ada, -1)):
-        SetupLink.objects.create(
-            enterprise=enterprise, contact_id="it_contact_1", email="x@provider.example", intents=["sso"],
-            sent_by=user, state="sent", asked_at=now, expires_at=now + timedelta(days=days),
-        )  # fmt: skip
-    with transaction.atomic():
-        people.revoke_links(acme, ada, at=now)
-    assert errands.run_due(now=timezone.now())["done"] == 1
+        create_setup_link(enterprise, user, expires_at=now + timedelta(days=days))
+    Membership.objects.get(user=ada).delete()
+    run_due_tasks(now=timezone.now())
 
     assert list(SetupLink.objects.order_by("pk").values_list("state", flat=True)) == [
         "revoked",
@@ -141,11 +146,7 @@ def test_setup_links_of_a_leaver_are_revoked_and_others_are_kept(
 def test_revocation_succeeds_when_workos_does_not_know_the_link(
     workos_api: responses.RequestsMock, acme: Enterprise, ada: User
 ) -> None:
-    now = timezone.now()
-    link = SetupLink.objects.create(
-        enterprise=acme, contact_id="it_contact_1", email="x@provider.example", intents=["sso"], sent_by=ada,
-        state="sent", asked_at=now, expires_at=now + timedelta(days=1),
-    )  # fmt: skip
+    link = create_setup_link(acme, ada)
     workos_api.post(f"{CONTACTS}/it_contact_1/revoke", status=404, json={"message": "no"})
     signed_in(ada).post(f"{PATH}{link.pk}/revoke/")
 
@@ -169,18 +170,18 @@ def test_possibly_sent_setup_link_is_mailed_to_it_admins_and_audited(
 ) -> None:
     contacts.replace(responses.POST, f"{CONTACTS}/it_contact_1/invite", body=requests.ConnectionError("cut"))
     signed_in(ada).post(PATH, FORM)
-    errands.run_due(now=timezone.now())
+    run_due_tasks(now=timezone.now())
 
-    assert SetupLink.objects.get().state == "asked"
+    assert SetupLink.objects.get().state == "requested"
     assert [mail.subject for mail in mailoutbox] == ["A setup link of Acme Inc. may have been sent"]
     assert "we do not know whether it was mailed" in mailoutbox[0].body
-    assert HistoryEntry.objects.get(deed="setup_link_sent").outcome.startswith("Not certain: ")
+    assert AuditEntry.objects.get(action="setup_link_sent").outcome.startswith("Not certain: ")
 
 
 def leave_while_it_is_sent(contacts: responses.RequestsMock, leave: Callable[[], None]) -> None:
     def answer(request: Any) -> tuple[int, dict[str, str], str]:
         leave()
-        errands.run_due(now=timezone.now())
+        run_due_tasks(now=timezone.now())
         return 201, {}, json.dumps(CONTACT)
 
     contacts.remove(responses.POST, CONTACTS)
@@ -192,14 +193,14 @@ def test_setup_link_is_revoked_when_its_sender_is_removed_during_sending(
     contacts: responses.RequestsMock, acme: Enterprise, ada: User, cleo: User
 ) -> None:
     Membership.objects.create(user=cleo, enterprise=acme, role=Membership.Role.IT_ADMIN)
-    held = Membership.objects.get(user=ada)
-    leave_while_it_is_sent(contacts, lambda: people.remove(held, who=cleo, at=timezone.now()))
+    membership = Membership.objects.get(user=ada)
+    leave_while_it_is_sent(contacts, lambda: remove_member(membership, Actor.from_user(cleo), timezone.now()))
     signed_in(ada).post(PATH, FORM)
-    errands.run_due(now=timezone.now())
+    run_due_tasks(now=timezone.now())
 
     urls = [str(call.request.url) for call in contacts.calls]
-    asked = [url.rpartition("/")[2] for url in urls if "it_contact" in url]
-    assert asked == ["it_contacts", "invite", "revoke"]
+    actions = [url.rpartition("/")[2] for url in urls if "it_contact" in url]
+    assert actions == ["it_contacts", "invite", "revoke"]
     assert SetupLink.objects.get().state == "revoked"
 
 
@@ -216,8 +217,8 @@ def test_sender_who_just_lost_access_cannot_send(
         User.objects.update(is_active=False)
 
     with pytest.raises((Http404, PermissionDenied)):
-        setup_links.send(
-            acme, email="x@p.example", intents=["sso"], sent_by=ada, client_address=None, now=timezone.now()
+        send_setup_link(
+            acme, email="x@p.example", intents=["sso"], actor=Actor.from_user(ada), now=timezone.now()
         )
     assert not SetupLink.objects.exists()
     assert not contacts.calls
@@ -232,23 +233,26 @@ def test_late_revocation_does_not_revoke_a_newer_link_to_the_same_contact(
     client.post(f"{PATH}{first.pk}/revoke/")
     client.post(PATH, FORM)
     before = len(contacts.calls)
-    Errand.objects.record(Errand.Kind.REVOKE_SETUP_LINK, enterprise=acme, key=str(first.pk))
-    errands.run_due(now=timezone.now())
+    queue.enqueue(REVOKE_SETUP_LINK, acme.external_id, key=str(first.pk))
+    run_due_tasks(now=timezone.now())
 
     assert len(contacts.calls) == before
     assert list(SetupLink.objects.order_by("pk").values_list("state", flat=True)) == ["revoked", "sent"]
 
 
-@pytest.mark.parametrize("how", ["deactivated", "left staff"])
+@pytest.mark.parametrize("how", ["deactivated", "left staff", "deleted"])
 def test_setup_links_sent_by_staff_are_revoked_when_they_lose_access(
     contacts: responses.RequestsMock, acme: Enterprise, ada: User, sam: User, how: str
 ) -> None:
     signed_in(sam).post(PATH, FORM)
     if how == "deactivated":
-        people.deactivate(sam, who=ada, at=timezone.now())
+        deactivate_user(sam, Actor.from_user(ada), timezone.now())
+    elif how == "left staff":
+        sam.is_staff = False
+        sam.save()
     else:
-        people.leave_staff(sam, at=timezone.now())
-    errands.run_due(now=timezone.now())
+        sam.delete()
+    run_due_tasks(now=timezone.now())
 
     assert SetupLink.objects.get().state == "revoked"
 
@@ -257,10 +261,45 @@ def test_it_admin_who_leaves_staff_keeps_their_setup_links(
     contacts: responses.RequestsMock, acme: Enterprise, ada: User
 ) -> None:
     signed_in(ada).post(PATH, FORM)
-    people.leave_staff(ada, at=timezone.now())
-    errands.run_due(now=timezone.now())
+    ada.is_staff = True
+    ada.save()
+    ada.is_staff = False
+    ada.save()
+    run_due_tasks(now=timezone.now())
 
     assert SetupLink.objects.get().state == "sent"
+
+
+@pytest.mark.parametrize("change", [{"is_staff": False}, {"is_active": False}])
+def test_periodic_job_revokes_setup_links_of_staff_who_lost_access_in_bulk(
+    contacts: responses.RequestsMock, birch: Enterprise, acme: Enterprise, sam: User, cleo: User,
+    change: dict[str, bool],
+) -> None:  # fmt: skip
+    signed_in(sam).post(PATH, FORM)
+    kept = create_setup_link(birch, cleo)
+    assert enqueue_missed_revocations(timezone.now()) == 0
+
+    User.objects.filter(pk=sam.pk).update(**change)
+
+    assert enqueue_missed_revocations(timezone.now()) == 1
+    # The revocation that waits is not enqueued again.
+    assert enqueue_missed_revocations(timezone.now()) == 0
+    run_due_tasks(now=timezone.now())
+    assert SetupLink.objects.get(sent_by=sam).state == "revoked"
+    kept.refresh_from_db()
+    assert kept.state == "sent"
+
+
+def test_saving_a_user_who_keeps_their_access_revokes_nothing(
+    contacts: responses.RequestsMock, ada: User, sam: User
+) -> None:
+    signed_in(ada).post(PATH, FORM)
+    Task.objects.all().delete()
+    for user in (ada, sam):
+        user.name = "Another name"
+        user.save()
+
+    assert not Task.objects.exists()
 
 
 @pytest.mark.parametrize("path", [PATH, "/enterprises/acme-inc/members/invite/"])
@@ -275,6 +314,6 @@ def test_email_address_that_is_too_long_is_a_form_error(ada: User, path: str) ->
 def old_sign_in(user: User) -> Client:
     client = signed_in(user)
     session = client.session
-    session["confirmed_at"] = (timezone.now() - timedelta(hours=1)).isoformat()
+    session["reauthenticated_at"] = (timezone.now() - timedelta(hours=1)).isoformat()
     session.save()
     return client

@@ -1,4 +1,4 @@
-"""The real SDK, a receiver of webhooks on loopback, and a browser."""
+"""Fixtures: WorkOS's SDK, a webhook receiver on loopback, a browser of a phone's size."""
 
 import threading
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 from workos import WorkOSClient
 
 from sandbox.client import Sandbox
-from tests.sandbox.browsing import SCRIPTED
+from tests.sandbox.accessibility import SCRIPTED
 
 
 @pytest.fixture
 def workos(sandbox: Sandbox) -> Iterator[WorkOSClient]:
-    client = client_of(sandbox)
+    client = create_client(sandbox)
     yield client
     client.close()
 
 
-def client_of(sandbox: Sandbox, api_key: str | None = None) -> WorkOSClient:
+def create_client(sandbox: Sandbox, api_key: str | None = None) -> WorkOSClient:
     return WorkOSClient(
         api_key=api_key or sandbox.api_key,
         client_id="client_sandbox",
@@ -33,14 +33,14 @@ def client_of(sandbox: Sandbox, api_key: str | None = None) -> WorkOSClient:
 
 @dataclass
 class Receiver:
-    """Keeps what is posted to it; `answers` are the statuses of the next answers, then always 200."""
+    """Keeps the requests it receives. `statuses` are its next responses; afterwards it answers 200."""
 
     url: str = ""
-    answers: list[int] = field(default_factory=list)
-    posted: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
 
     def bodies(self) -> list[bytes]:
-        return [body for _headers, body in self.posted]
+        return [body for _headers, body in self.requests]
 
 
 @pytest.fixture
@@ -50,13 +50,13 @@ def receiver() -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            received.posted.append((dict(self.headers), body))
-            self.send_response(received.answers.pop(0) if received.answers else 200)
+            received.requests.append((dict(self.headers), body))
+            self.send_response(received.statuses.pop(0) if received.statuses else 200)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-            """Say nothing: the tests look at what was kept."""
+            """Keep the test output quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     received.url = f"http://127.0.0.1:{server.server_port}/webhooks"
@@ -69,8 +69,8 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="session")
-def phones(browser: Browser) -> Iterator[dict[bool, BrowserContext]]:
-    """A phone's browser with JavaScript and one without; no page of the sandbox leaves a trace in them."""
+def phone_contexts(browser: Browser) -> Iterator[dict[bool, BrowserContext]]:
+    """Browser contexts with and without JavaScript. The sandbox sets no cookies, so tests can share them."""
     size: ViewportSize = {"width": 375, "height": 700}
     contexts = {
         scripted: browser.new_context(java_script_enabled=scripted, viewport=size)
@@ -82,12 +82,12 @@ def phones(browser: Browser) -> Iterator[dict[bool, BrowserContext]]:
 
 
 @pytest.fixture
-def page(phones: dict[bool, BrowserContext], request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page on a phone; a test may ask for it without JavaScript."""
+def page(phone_contexts: dict[bool, BrowserContext], request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page of a phone's width; a test can request it without JavaScript."""
     scripted = getattr(request, "param", True)
-    page = phones[scripted].new_page()
+    page = phone_contexts[scripted].new_page()
     page.set_default_timeout(10_000)
     setattr(page, SCRIPTED, scripted)
     yield page
-    assert phones[scripted].cookies() == []
+    assert phone_contexts[scripted].cookies() == []
     page.close()

@@ -1,4 +1,4 @@
-"""A burst of events…"""
+"""Bursts of directory events."""
 
 import json
 import time
@@ -9,7 +9,7 @@ from sandbox.client import Sandbox
 from tests.sandbox.conftest import Receiver
 
 
-def test_posts_every_event_once(sandbox: Sandbox, workos: WorkOSClient, receiver: Receiver) -> None:
+def test_burst_delivers_every_event_once(sandbox: Sandbox, workos: WorkOSClient, receiver: Receiver) -> None:
     sandbox.switch(concurrency=8)
     acme = workos.organizations.create_organization(name="Acme")
     directory = sandbox.activate_directory(acme.id)
@@ -21,28 +21,26 @@ def test_posts_every_event_once(sandbox: Sandbox, workos: WorkOSClient, receiver
     ids = [json.loads(body)["id"] for body in receiver.bodies()]
     assert len(ids) == len(set(ids)) == 600
     assert sandbox.state()["counts"]["users"] == 600
-    [burst] = sandbox.order("GET", "bursts")["data"]
+    [burst] = sandbox.request("GET", "bursts")["data"]
     assert burst["done"] is True
 
 
-def test_of_a_hundred_thousand_takes_seconds_and_little_memory(
-    sandbox: Sandbox, workos: WorkOSClient
-) -> None:
+def test_burst_of_100_000_events_takes_seconds(sandbox: Sandbox, workos: WorkOSClient) -> None:
     acme = workos.organizations.create_organization(name="Acme")
     directory = sandbox.activate_directory(acme.id)
-    began = time.monotonic()
+    started = time.monotonic()
 
     sandbox.burst(directory["id"], 100_000)
     sandbox.settle(30)
 
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - started < 20
     page = workos.request_raw("get", ("events",), params={"events": "dsync.user.created", "limit": 100})
     assert isinstance(page, dict)
     assert len(page["data"]) == 100
     assert sandbox.state()["counts"]["events"] > 100_000
 
 
-def test_waits_for_its_receiver_and_leaves_the_api_awake(
+def test_burst_waits_for_its_receiver_while_the_api_answers(
     sandbox: Sandbox, workos: WorkOSClient, receiver: Receiver
 ) -> None:
     acme = workos.organizations.create_organization(name="Acme")
@@ -51,15 +49,15 @@ def test_waits_for_its_receiver_and_leaves_the_api_awake(
     sandbox.burst(directory["id"], 50_000)
     time.sleep(0.3)
 
-    began = time.monotonic()
+    started = time.monotonic()
     workos.organizations.list_organizations()
 
-    assert time.monotonic() - began < 1
-    [burst] = sandbox.order("GET", "bursts")["data"]
+    assert time.monotonic() - started < 1
+    [burst] = sandbox.request("GET", "bursts")["data"]
     assert 0 < burst["made"] < 50_000
 
 
-def test_of_updates_and_deletions_runs_through_those_there_are(
+def test_burst_of_updates_or_deletions_ends_with_the_last_user(
     sandbox: Sandbox, workos: WorkOSClient
 ) -> None:
     acme = workos.organizations.create_organization(name="Acme")

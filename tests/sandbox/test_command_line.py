@@ -1,4 +1,4 @@
-"""`python -m sandbox`…"""
+"""`python -m sandbox`."""
 
 import signal
 import socket
@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.__main__ import main
-from sandbox.pytest_plugin import running
-from tests.sandbox.conftest import client_of
+from sandbox.pytest_plugin import run_sandbox
+from tests.sandbox.conftest import create_client
 
 
 def start(*arguments: str) -> "subprocess.Popen[str]":
@@ -23,26 +23,26 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def test_says_what_it_is_and_where_within_seconds_and_ends_at_once() -> None:
-    began = time.monotonic()
+def test_command_prints_its_address_within_seconds_and_stops_on_sigterm() -> None:
+    started_at = time.monotonic()
     process = start("--port", "0")
     assert process.stdout is not None
-    said = [process.stdout.readline() for _ in range(4)]
-    started = time.monotonic() - began
+    lines = [process.stdout.readline() for _ in range(4)]
+    ready_at = time.monotonic()
 
     process.send_signal(signal.SIGTERM)
     code = process.wait(5)
-    ended = time.monotonic() - began - started
+    stopped_at = time.monotonic()
     process.stdout.close()
 
-    assert "not WorkOS" in said[0]
-    assert "http://127.0.0.1:" in said[1]
+    assert "not WorkOS" in lines[0]
+    assert "http://127.0.0.1:" in lines[1]
     assert code == 0
-    assert started < 5
-    assert ended < 1
+    assert ready_at - started_at < 5
+    assert stopped_at - ready_at < 1
 
 
-def test_says_which_port_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+def test_port_in_use_is_named_and_exits_with_1(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -51,11 +51,11 @@ def test_says_which_port_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
         code = main(["--port", str(port)])
 
     assert code == 1
-    assert f"Port {port} on 127.0.0.1 is taken" in capsys.readouterr().err
+    assert f"Port {port} on 127.0.0.1 is in use" in capsys.readouterr().err
 
 
-def test_listens_on_loopback_alone_unless_told_otherwise() -> None:
-    with running() as sandbox:
+def test_command_listens_on_loopback_by_default() -> None:
+    with run_sandbox() as sandbox:
         port = int(sandbox.url.rsplit(":", 1)[1])
         table = Path("/proc/net/tcp").read_text()
 
@@ -63,37 +63,37 @@ def test_listens_on_loopback_alone_unless_told_otherwise() -> None:
     assert [item for item in addresses if item.endswith(f":{port:04X}")] == [f"0100007F:{port:04X}"]
 
 
-def test_warns_when_others_can_reach_it() -> None:
+def test_command_warns_when_it_listens_on_the_network() -> None:
     process = start("--port", "0", "--host", "0.0.0.0")  # noqa: S104  (what the warning is about)
     assert process.stdout is not None
-    said = "".join(process.stdout.readline() for _ in range(5))
+    output = "".join(process.stdout.readline() for _ in range(5))
     process.terminate()
     process.wait(5)
     process.stdout.close()
 
-    assert "WARNING" in said
+    assert "WARNING" in output
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("--seed", "nowhere.yaml"), "cannot read nowhere.yaml"),
-        (("--switch", "nonsense=1"), "no switch is called 'nonsense'"),
+        (("--switch", "nonsense=1"), "there is no switch 'nonsense'"),
         (("--freeze", "someday"), "someday"),
     ],
 )
-def test_does_not_start_on_what_it_cannot_read(arguments: tuple[str, ...], said: str) -> None:
+def test_invalid_option_stops_the_start_with_a_message(arguments: tuple[str, ...], message: str) -> None:
     process = start("--port", "0", *arguments)
 
     output, _ = process.communicate(timeout=10)
 
     assert process.returncode == 1
-    assert said in output
+    assert message in output
     assert "Traceback" not in output
 
 
-def test_keeps_secrets_of_links_out_of_what_it_prints() -> None:
-    with running() as quiet:
+def test_request_log_omits_link_secrets() -> None:
+    with run_sandbox() as quiet:
         assert quiet.url
     process = start("--port", "0")
     assert process.stdout is not None
@@ -102,22 +102,22 @@ def test_keeps_secrets_of_links_out_of_what_it_prints() -> None:
         words = process.stdout.readline().split()
         url = words[1] if words[:1] == ["API"] else ""
     port = int(url.rsplit(":", 1)[1])
-    with socket.create_connection(("127.0.0.1", port)) as plain:
-        plain.sendall(
-            b"GET /portal/launch?secret=tell-nobody HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(
+            b"GET /portal/launch?secret=link-secret HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         )
-        while plain.recv(4096):
+        while client.recv(4096):
             continue
     process.terminate()
     output, _ = process.communicate(timeout=5)
 
     assert "GET /portal/launch 404" in output
-    assert "tell-nobody" not in output
+    assert "link-secret" not in output
 
 
-def test_ends_at_once_though_an_answer_hangs_and_a_retry_waits() -> None:
-    with running("--webhook-url", "http://127.0.0.1:9/") as sandbox:
-        client = client_of(sandbox)
+def test_command_stops_at_once_despite_a_hanging_response_and_a_waiting_retry() -> None:
+    with run_sandbox("--webhook-url", "http://127.0.0.1:9/") as sandbox:
+        client = create_client(sandbox)
         client.organizations.create_organization(name="Acme")
         client.close()
         sandbox.fault("hang", seconds=60, path="/organizations")
@@ -127,9 +127,9 @@ def test_ends_at_once_though_an_answer_hangs_and_a_retry_waits() -> None:
         hanging.sendall(
             b"GET /organizations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + key + b"\r\n\r\n"
         )
-        while sandbox.order("GET", "faults")["data"]:
+        while sandbox.request("GET", "faults")["data"]:
             time.sleep(0.01)
-        began = time.monotonic()
+        started = time.monotonic()
 
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - started < 1.5
     hanging.close()

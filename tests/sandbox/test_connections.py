@@ -1,4 +1,4 @@
-"""A connection…"""
+"""Connections in the API."""
 
 from typing import Any
 
@@ -13,7 +13,9 @@ def acme(workos: WorkOSClient) -> Any:
     return workos.organizations.create_organization(name="Acme")
 
 
-def test_is_listed_by_organization_type_and_name(sandbox: Sandbox, workos: WorkOSClient, acme: Any) -> None:
+def test_connections_are_listed_by_organization_type_and_name(
+    sandbox: Sandbox, workos: WorkOSClient, acme: Any
+) -> None:
     other = workos.organizations.create_organization(name="Other")
     okta = sandbox.activate_connection(acme.id, "OktaSAML")
     entra = sandbox.activate_connection(acme.id, "AzureSAML")
@@ -28,46 +30,46 @@ def test_is_listed_by_organization_type_and_name(sandbox: Sandbox, workos: WorkO
     assert [row.id for row in by_name] == [okta["id"]]
 
 
-def test_is_found_by_a_domain_of_its_organization(sandbox: Sandbox, workos: WorkOSClient, acme: Any) -> None:
+def test_connections_are_listed_by_domain(sandbox: Sandbox, workos: WorkOSClient, acme: Any) -> None:
     sandbox.verify_domain(acme.id, "acme.com")
-    made = sandbox.activate_connection(acme.id)
+    created = sandbox.activate_connection(acme.id)
 
     [found] = workos.sso.list_connections(domain="acme.com").data
 
-    assert found.id == made["id"]
+    assert found.id == created["id"]
     assert [item.domain for item in found.domains] == ["acme.com"]
     assert workos.sso.list_connections(domain="other.com").data == []
 
 
-def test_waits_silently_for_its_first_sign_in(sandbox: Sandbox, workos: WorkOSClient, acme: Any) -> None:
-    made = sandbox.activate_connection(acme.id, state="validating")
-    assert workos.sso.get_connection(made["id"]).state == "validating"
+def test_validating_connection_emits_no_event_until_it_is_activated(
+    sandbox: Sandbox, workos: WorkOSClient, acme: Any
+) -> None:
+    created = sandbox.activate_connection(acme.id, state="validating")
+    assert workos.sso.get_connection(created["id"]).state == "validating"
     assert sandbox.events("connection.activated") == []
 
-    sandbox.change_connection(made["id"], "activate")
+    sandbox.change_connection(created["id"], "activate")
 
-    assert workos.sso.get_connection(made["id"]).state == "active"
+    assert workos.sso.get_connection(created["id"]).state == "active"
     assert len(sandbox.events("connection.activated")) == 1
 
 
-def test_keeps_its_last_state_in_the_event_of_its_deletion(
-    sandbox: Sandbox, workos: WorkOSClient, acme: Any
-) -> None:
-    made = sandbox.activate_connection(acme.id)
+def test_deletion_event_has_the_last_state(sandbox: Sandbox, workos: WorkOSClient, acme: Any) -> None:
+    created = sandbox.activate_connection(acme.id)
 
-    workos.sso.delete_connection(made["id"])
+    workos.sso.delete_connection(created["id"])
 
     with pytest.raises(NotFoundError):
-        workos.sso.get_connection(made["id"])
+        workos.sso.get_connection(created["id"])
     [event] = sandbox.events("connection.deleted")
     assert event["data"]["state"] == "active"
 
 
-def test_can_be_turned_off_and_on(sandbox: Sandbox, acme: Any) -> None:
-    made = sandbox.activate_connection(acme.id)
+def test_connection_is_deactivated_and_activated_again(sandbox: Sandbox, acme: Any) -> None:
+    created = sandbox.activate_connection(acme.id)
 
-    off = sandbox.change_connection(made["id"], "deactivate")
-    on = sandbox.change_connection(made["id"], "activate")
+    off = sandbox.change_connection(created["id"], "deactivate")
+    on = sandbox.change_connection(created["id"], "activate")
 
     assert (off["state"], off["status"]) == ("inactive", "unlinked")
     assert (on["state"], on["status"]) == ("active", "linked")
@@ -77,15 +79,15 @@ def test_can_be_turned_off_and_on(sandbox: Sandbox, acme: Any) -> None:
     ]
 
 
-def test_is_reminded_of_its_certificate_without_growing_older(
+def test_certificate_reminder_leaves_updated_at_unchanged(
     sandbox: Sandbox, workos: WorkOSClient, acme: Any
 ) -> None:
-    made = sandbox.activate_connection(acme.id)
+    created = sandbox.activate_connection(acme.id)
 
-    sandbox.change_connection(made["id"], "expire_certificate", days=-1)
+    sandbox.change_connection(created["id"], "expire_certificate", days=-1)
 
     [event] = sandbox.events("connection.saml_certificate_renewal_required")
-    assert event["data"]["connection"] == {"id": made["id"], "organization_id": acme.id}
+    assert event["data"]["connection"] == {"id": created["id"], "organization_id": acme.id}
     assert event["data"]["days_until_expiry"] == -1
     assert event["data"]["certificate"]["is_expired"] is True
-    assert sandbox.connections()[0]["updated_at"] == made["updated_at"]
+    assert sandbox.connections()[0]["updated_at"] == created["updated_at"]

@@ -1,4 +1,4 @@
-"""A directory…"""
+"""Directories, their users and groups in the API."""
 
 from typing import Any
 
@@ -13,71 +13,75 @@ def acme(workos: WorkOSClient) -> Any:
     return workos.organizations.create_organization(name="Acme")
 
 
-def test_is_linked_in_the_api_and_active_in_events(sandbox: Sandbox, workos: WorkOSClient, acme: Any) -> None:
-    made = sandbox.activate_directory(acme.id)
+def test_active_directory_is_linked_in_the_api_and_active_in_events(
+    sandbox: Sandbox, workos: WorkOSClient, acme: Any
+) -> None:
+    created = sandbox.activate_directory(acme.id)
 
     [listed] = workos.directory_sync.list_directories(organization_id=acme.id).data
     [event] = sandbox.events("dsync.activated")
 
-    assert listed.id == made["id"]
+    assert listed.id == created["id"]
     assert listed.state == "linked"
     assert event["data"]["state"] == "active"
 
 
-def test_lists_its_people_and_nobody_elses(sandbox: Sandbox, workos: WorkOSClient, acme: Any) -> None:
+def test_users_are_listed_by_directory_and_email(sandbox: Sandbox, workos: WorkOSClient, acme: Any) -> None:
     other = workos.organizations.create_organization(name="Other")
-    made = sandbox.activate_directory(acme.id, users=12)
+    created = sandbox.activate_directory(acme.id, users=12)
     sandbox.activate_directory(other.id, users=3)
 
-    listed = list(workos.directory_sync.list_users(directory=made["id"], limit=5).auto_paging_iter())
+    listed = list(workos.directory_sync.list_users(directory=created["id"], limit=5).auto_paging_iter())
 
     assert len(listed) == 12
-    assert {user.directory_id for user in listed} == {made["id"]}
+    assert {user.directory_id for user in listed} == {created["id"]}
     assert workos.directory_sync.get_user(listed[0].id).email == listed[0].email
-    by_email = workos.directory_sync.list_users(directory=made["id"], email=listed[3].email or "").data
+    by_email = workos.directory_sync.list_users(directory=created["id"], email=listed[3].email or "").data
     assert [user.id for user in by_email] == [listed[3].id]
 
 
-def test_needs_to_be_named_to_list_people(workos: WorkOSClient) -> None:
+def test_listing_users_or_groups_without_a_directory_is_answered_422(workos: WorkOSClient) -> None:
     with pytest.raises(UnprocessableEntityError):
         workos.directory_sync.list_users()
     with pytest.raises(UnprocessableEntityError):
         workos.directory_sync.list_groups()
 
 
-def test_falls_silent_about_its_people_after_its_end(
+def test_deleted_directory_emits_no_events_of_its_users(
     sandbox: Sandbox, workos: WorkOSClient, acme: Any
 ) -> None:
-    made = sandbox.activate_directory(acme.id, users=2)
+    created = sandbox.activate_directory(acme.id, users=2)
 
-    workos.directory_sync.delete_directory(made["id"])
+    workos.directory_sync.delete_directory(created["id"])
 
     assert sandbox.events()[-1]["event"] == "dsync.deleted"
     assert sandbox.events("dsync.user.deleted") == []
     with pytest.raises(NotFoundError):
-        workos.directory_sync.list_users(directory=made["id"])
+        workos.directory_sync.list_users(directory=created["id"])
 
 
-@pytest.mark.parametrize(("deed", "state"), [("unlink", "unlinked"), ("refuse", "invalid_credentials")])
-def test_changes_silently_when_its_provider_does(
-    sandbox: Sandbox, workos: WorkOSClient, acme: Any, deed: str, state: str
+@pytest.mark.parametrize(("action", "state"), [("unlink", "unlinked"), ("refuse", "invalid_credentials")])
+def test_provider_failure_changes_the_state_without_an_event(
+    sandbox: Sandbox, workos: WorkOSClient, acme: Any, action: str, state: str
 ) -> None:
-    made = sandbox.activate_directory(acme.id)
+    created = sandbox.activate_directory(acme.id)
     before = len(sandbox.events())
 
-    sandbox.change_directory(made["id"], deed)
+    sandbox.change_directory(created["id"], action)
 
-    assert workos.directory_sync.get_directory(made["id"]).state == state
+    assert workos.directory_sync.get_directory(created["id"]).state == state
     assert len(sandbox.events()) == before
 
 
-def test_tells_what_changed_about_a_person(sandbox: Sandbox, workos: WorkOSClient, acme: Any) -> None:
-    made = sandbox.activate_directory(acme.id, users=1)
-    [user] = workos.directory_sync.list_users(directory=made["id"]).data
-    people = f"directories/{made['id']}/people"
+def test_user_update_event_has_the_previous_attributes(
+    sandbox: Sandbox, workos: WorkOSClient, acme: Any
+) -> None:
+    created = sandbox.activate_directory(acme.id, users=1)
+    [user] = workos.directory_sync.list_users(directory=created["id"]).data
+    people = f"directories/{created['id']}/people"
 
-    sandbox.order("POST", f"{people}/update", {"user_id": user.id, "job_title": "Director"})
-    sandbox.order("POST", f"{people}/remove", {"user_id": user.id})
+    sandbox.request("POST", f"{people}/update", {"user_id": user.id, "job_title": "Director"})
+    sandbox.request("POST", f"{people}/remove", {"user_id": user.id})
 
     [updated] = sandbox.events("dsync.user.updated")
     assert updated["data"]["previous_attributes"] == {"job_title": "Software Engineer"}
@@ -88,8 +92,8 @@ def test_tells_what_changed_about_a_person(sandbox: Sandbox, workos: WorkOSClien
         workos.directory_sync.get_user(user.id)
 
 
-def test_shows_groups_and_their_members(sandbox: Sandbox, workos: WorkOSClient, acme: Any) -> None:
-    sandbox.order(
+def test_seeded_group_is_listed_and_has_no_members(sandbox: Sandbox, workos: WorkOSClient, acme: Any) -> None:
+    sandbox.request(
         "POST",
         "seed",
         {

@@ -1,4 +1,4 @@
-"""An organization's domain…"""
+"""Organization domains in the API."""
 
 import pytest
 from workos import BadRequestError, ConflictError, NotFoundError, WorkOSClient
@@ -7,7 +7,7 @@ from workos.organizations.models import OrganizationDomainData
 from sandbox.client import Sandbox
 
 
-def test_begins_pending_with_a_record_to_publish(sandbox: Sandbox, workos: WorkOSClient) -> None:
+def test_new_domain_is_pending_with_a_dns_record(sandbox: Sandbox, workos: WorkOSClient) -> None:
     acme = workos.organizations.create_organization(name="Acme")
 
     created = workos.organization_domains.create_organization_domain(
@@ -23,17 +23,17 @@ def test_begins_pending_with_a_record_to_publish(sandbox: Sandbox, workos: WorkO
     ]
 
 
-def test_is_refused_twice_for_one_organization(workos: WorkOSClient) -> None:
+def test_domain_that_the_organization_has_is_answered_409(workos: WorkOSClient) -> None:
     acme = workos.organizations.create_organization(name="Acme")
     workos.organization_domains.create_organization_domain(domain="acme.com", organization_id=acme.id)
 
-    with pytest.raises(ConflictError) as refusal:
+    with pytest.raises(ConflictError) as error:
         workos.organization_domains.create_organization_domain(domain="acme.com", organization_id=acme.id)
 
-    assert refusal.value.code == "domain_already_exists"
+    assert error.value.code == "domain_already_exists"
 
 
-def test_stays_pending_until_its_record_is_there(sandbox: Sandbox, workos: WorkOSClient) -> None:
+def test_domain_is_verified_once_its_record_is_published(sandbox: Sandbox, workos: WorkOSClient) -> None:
     acme = workos.organizations.create_organization(name="Acme")
     domain = workos.organization_domains.create_organization_domain(
         domain="acme.com", organization_id=acme.id
@@ -43,13 +43,13 @@ def test_stays_pending_until_its_record_is_there(sandbox: Sandbox, workos: WorkO
     sandbox.verify_domain(acme.id, "acme.com")
 
     assert workos.organization_domains.get_organization_domain(domain.id).state == "verified"
-    with pytest.raises(BadRequestError) as refusal:
+    with pytest.raises(BadRequestError) as error:
         workos.organization_domains.verify_organization_domain(domain.id)
-    assert refusal.value.code == "domain_already_verified"
+    assert error.value.code == "domain_already_verified"
     assert len(sandbox.events("organization_domain.verified")) == 1
 
 
-def test_belongs_to_one_organization_once_it_is_verified(sandbox: Sandbox, workos: WorkOSClient) -> None:
+def test_domain_verified_by_another_organization_fails(sandbox: Sandbox, workos: WorkOSClient) -> None:
     sandbox.switch(exclusive_pending_domains=False)
     acme = workos.organizations.create_organization(name="Acme")
     other = workos.organizations.create_organization(name="Other")
@@ -68,7 +68,7 @@ def test_belongs_to_one_organization_once_it_is_verified(sandbox: Sandbox, worko
         )
 
 
-def test_can_fail_and_be_tried_again(sandbox: Sandbox, workos: WorkOSClient) -> None:
+def test_failed_domain_is_pending_when_verified_again(sandbox: Sandbox, workos: WorkOSClient) -> None:
     acme = workos.organizations.create_organization(name="Acme")
     domain = workos.organization_domains.create_organization_domain(
         domain="acme.com", organization_id=acme.id
@@ -84,7 +84,7 @@ def test_can_fail_and_be_tried_again(sandbox: Sandbox, workos: WorkOSClient) -> 
     ]
 
 
-def test_is_deleted_and_free_for_others(sandbox: Sandbox, workos: WorkOSClient) -> None:
+def test_deleted_domain_can_be_added_by_another_organization(sandbox: Sandbox, workos: WorkOSClient) -> None:
     acme = workos.organizations.create_organization(name="Acme")
     other = workos.organizations.create_organization(name="Other")
     domain = workos.organization_domains.create_organization_domain(
@@ -99,7 +99,7 @@ def test_is_deleted_and_free_for_others(sandbox: Sandbox, workos: WorkOSClient) 
     assert len(sandbox.events("organization_domain.deleted")) == 1
 
 
-def test_goes_when_an_update_no_longer_names_it(sandbox: Sandbox, workos: WorkOSClient) -> None:
+def test_organization_update_replaces_its_domains(sandbox: Sandbox, workos: WorkOSClient) -> None:
     def data(domain: str, state: str) -> OrganizationDomainData:
         return OrganizationDomainData.from_dict({"domain": domain, "state": state})
 

@@ -1,4 +1,4 @@
-"""An IT contact…"""
+"""IT contacts and their setup links."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from workos import ConflictError, NotFoundError, UnprocessableEntityError, WorkOSClient
 
 from sandbox.client import Sandbox
-from tests.sandbox.test_portal_links import opened
+from tests.sandbox.test_portal_links import open_url
 
 DAY = 86_400
 
@@ -16,7 +16,7 @@ def acme(workos: WorkOSClient) -> Any:
     return workos.organizations.create_organization(name="Acme")
 
 
-def test_is_added_once_listed_and_removed(workos: WorkOSClient, acme: Any) -> None:
+def test_contact_is_created_once_listed_and_deleted(workos: WorkOSClient, acme: Any) -> None:
     added = workos.organizations.create_it_contact(acme.id, email="it@acme.com")
 
     assert workos.organizations.list_it_contacts(acme.id).data == [added]
@@ -28,7 +28,7 @@ def test_is_added_once_listed_and_removed(workos: WorkOSClient, acme: Any) -> No
     assert workos.organizations.list_it_contacts(acme.id).data == []
 
 
-def test_is_mailed_a_link_that_opens_for_thirty_days(
+def test_setup_link_is_mailed_and_expires_after_thirty_days(
     sandbox: Sandbox, workos: WorkOSClient, acme: Any
 ) -> None:
     sandbox.freeze()
@@ -39,12 +39,12 @@ def test_is_mailed_a_link_that_opens_for_thirty_days(
     [mail] = sandbox.mails()
     assert mail["to"] == "it@acme.com"
     sandbox.advance(29 * DAY)
-    assert opened(mail["link"]).status == 303
+    assert open_url(mail["link"]).status == 303
     sandbox.advance(2 * DAY)
-    assert opened(mail["link"]).status == 410
+    assert open_url(mail["link"]).status == 410
 
 
-def test_is_invited_once_at_a_time_for_an_organization(
+def test_organization_has_one_active_setup_link_at_a_time(
     sandbox: Sandbox, workos: WorkOSClient, acme: Any
 ) -> None:
     contact = workos.organizations.create_it_contact(acme.id, email="it@acme.com")
@@ -57,27 +57,27 @@ def test_is_invited_once_at_a_time_for_an_organization(
     workos.organizations.invite_it_contact(acme.id, second.id, intents=["sso"])
 
     first, other = sandbox.mails()
-    assert opened(first["link"]).status == 403
-    assert opened(other["link"]).status == 303
+    assert open_url(first["link"]).status == 403
+    assert open_url(other["link"]).status == 303
 
 
-def test_takes_the_links_along_when_removed(sandbox: Sandbox, workos: WorkOSClient, acme: Any) -> None:
+def test_deleting_a_contact_revokes_its_setup_link(sandbox: Sandbox, workos: WorkOSClient, acme: Any) -> None:
     contact = workos.organizations.create_it_contact(acme.id, email="it@acme.com")
     workos.organizations.invite_it_contact(acme.id, contact.id, intents=["sso"])
 
     workos.organizations.delete_it_contact(acme.id, contact.id)
 
-    assert opened(sandbox.mails()[0]["link"]).status == 403
+    assert open_url(sandbox.mails()[0]["link"]).status == 403
 
 
-def test_is_not_invited_in_the_words_of_portal_links(workos: WorkOSClient, acme: Any) -> None:
+def test_invitation_with_a_portal_link_intent_is_answered_422(workos: WorkOSClient, acme: Any) -> None:
     contact = workos.organizations.create_it_contact(acme.id, email="it@acme.com")
 
     with pytest.raises(UnprocessableEntityError):
         workos.organizations.invite_it_contact(acme.id, contact.id, intents=["dsync"])
 
 
-def test_is_unknown_to_another_organization(workos: WorkOSClient, acme: Any) -> None:
+def test_contact_of_another_organization_is_answered_404(workos: WorkOSClient, acme: Any) -> None:
     other = workos.organizations.create_organization(name="Other")
     contact = workos.organizations.create_it_contact(acme.id, email="it@acme.com")
 

@@ -1,4 +1,4 @@
-"""An organization in the sandbox…"""
+"""Organizations in the API."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,14 +7,14 @@ from workos import BadRequestError, ConflictError, NotFoundError, UnprocessableE
 from workos.organizations.models import OrganizationDomainData
 
 from sandbox.client import Sandbox
-from tests.sandbox.conftest import client_of
+from tests.sandbox.conftest import create_client
 
 
 def pending(domain: str) -> OrganizationDomainData:
     return OrganizationDomainData.from_dict({"domain": domain, "state": "pending"})
 
 
-def test_is_created_and_found_again(workos: WorkOSClient) -> None:
+def test_created_organization_is_found_by_id_and_external_id(workos: WorkOSClient) -> None:
     created = workos.organizations.create_organization(
         name="Acme", external_id="acme-1", domain_data=[pending("acme.com")], metadata={"tier": "gold"}
     )
@@ -29,27 +29,27 @@ def test_is_created_and_found_again(workos: WorkOSClient) -> None:
     assert created.metadata == {"tier": "gold"}
 
 
-def test_refuses_a_taken_external_id_with_400_and_a_code(workos: WorkOSClient) -> None:
+def test_taken_external_id_is_answered_400_with_a_code(workos: WorkOSClient) -> None:
     workos.organizations.create_organization(name="Acme", external_id="acme-1")
 
-    with pytest.raises(BadRequestError) as refusal:
+    with pytest.raises(BadRequestError) as error:
         workos.organizations.create_organization(name="Other", external_id="acme-1")
 
-    assert refusal.value.code == "external_id_already_used"
+    assert error.value.code == "external_id_already_used"
     assert len(workos.organizations.list_organizations().data) == 1
 
 
-def test_refuses_a_taken_domain_with_409_without_a_code(workos: WorkOSClient) -> None:
+def test_taken_domain_is_answered_409_without_a_code(workos: WorkOSClient) -> None:
     workos.organizations.create_organization(name="Acme", domain_data=[pending("acme.com")])
 
-    with pytest.raises(ConflictError) as refusal:
+    with pytest.raises(ConflictError) as error:
         workos.organizations.create_organization(name="Other", domain_data=[pending("acme.com")])
 
-    assert refusal.value.code is None
+    assert error.value.code is None
     assert len(workos.organizations.list_organizations().data) == 1
 
 
-def test_lets_two_list_a_pending_domain_when_the_switch_says_so(
+def test_switch_lets_two_organizations_have_one_pending_domain(
     sandbox: Sandbox, workos: WorkOSClient
 ) -> None:
     sandbox.switch(exclusive_pending_domains=False)
@@ -60,19 +60,19 @@ def test_lets_two_list_a_pending_domain_when_the_switch_says_so(
     assert other.domains[0].domain == "acme.com"
 
 
-def test_needs_a_name(workos: WorkOSClient) -> None:
+def test_organization_without_a_name_is_answered_422(workos: WorkOSClient) -> None:
     with pytest.raises(UnprocessableEntityError):
         workos.organizations.create_organization(name="")
 
 
-def test_is_not_found_by_an_unknown_id(workos: WorkOSClient) -> None:
+def test_unknown_id_is_answered_404(workos: WorkOSClient) -> None:
     with pytest.raises(NotFoundError):
         workos.organizations.get_organization("org_01EHWNCE74X7JSDV0X3SZ3KJNY")
     with pytest.raises(NotFoundError):
         workos.organizations.get_organization_by_external_id("nobody")
 
 
-def test_is_updated_and_keeps_what_is_not_named(workos: WorkOSClient) -> None:
+def test_update_keeps_the_fields_that_are_absent(workos: WorkOSClient) -> None:
     created = workos.organizations.create_organization(
         name="Acme", external_id="acme-1", domain_data=[pending("acme.com")]
     )
@@ -85,7 +85,7 @@ def test_is_updated_and_keeps_what_is_not_named(workos: WorkOSClient) -> None:
     assert updated.updated_at >= created.updated_at
 
 
-def test_loses_its_external_id_when_told_null(workos: WorkOSClient) -> None:
+def test_update_with_null_removes_the_external_id(workos: WorkOSClient) -> None:
     created = workos.organizations.create_organization(name="Acme", external_id="acme-1")
 
     updated = workos.organizations.update_organization(created.id, external_id=None)
@@ -94,7 +94,9 @@ def test_loses_its_external_id_when_told_null(workos: WorkOSClient) -> None:
     workos.organizations.create_organization(name="Other", external_id="acme-1")
 
 
-def test_is_deleted_with_everything_it_had(sandbox: Sandbox, workos: WorkOSClient) -> None:
+def test_deletion_includes_the_connections_of_the_organization(
+    sandbox: Sandbox, workos: WorkOSClient
+) -> None:
     acme = workos.organizations.create_organization(name="Acme")
     other = workos.organizations.create_organization(name="Other")
     sandbox.activate_connection(acme.id)
@@ -107,7 +109,7 @@ def test_is_deleted_with_everything_it_had(sandbox: Sandbox, workos: WorkOSClien
     assert [row["id"] for row in sandbox.connections()] == [kept["id"]]
 
 
-def test_is_listed_page_by_page_newest_first(workos: WorkOSClient) -> None:
+def test_organizations_are_listed_in_pages_newest_first(workos: WorkOSClient) -> None:
     created = [workos.organizations.create_organization(name=f"Acme {n}").id for n in range(7)]
 
     first = workos.organizations.list_organizations(limit=3)
@@ -122,7 +124,7 @@ def test_is_listed_page_by_page_newest_first(workos: WorkOSClient) -> None:
     assert [row.id for row in oldest_first.data] == created
 
 
-def test_is_found_by_its_domain_and_by_part_of_its_name(workos: WorkOSClient) -> None:
+def test_organizations_are_listed_by_domain_and_by_part_of_the_name(workos: WorkOSClient) -> None:
     acme = workos.organizations.create_organization(name="Acme", domain_data=[pending("acme.com")])
     workos.organizations.create_organization(name="Zenith", domain_data=[pending("zenith.com")])
 
@@ -134,18 +136,18 @@ def test_is_found_by_its_domain_and_by_part_of_its_name(workos: WorkOSClient) ->
 
 
 @pytest.mark.parametrize("limit", [0, 101])
-def test_is_not_listed_beyond_the_limits(workos: WorkOSClient, limit: int) -> None:
+def test_list_limit_out_of_range_is_answered_422(workos: WorkOSClient, limit: int) -> None:
     with pytest.raises(UnprocessableEntityError):
         workos.organizations.list_organizations(limit=limit)
 
 
-def test_is_made_once_however_many_ask_at_the_same_time(sandbox: Sandbox) -> None:
+def test_concurrent_creations_with_one_external_id_create_one_organization(sandbox: Sandbox) -> None:
     def create(_number: int) -> str:
-        client = client_of(sandbox)
+        client = create_client(sandbox)
         try:
             client.organizations.create_organization(name="Acme", external_id="acme-1")
-        except BadRequestError as refusal:
-            return str(refusal.code)
+        except BadRequestError as error:
+            return str(error.code)
         finally:
             client.close()
         return "created"
@@ -157,7 +159,7 @@ def test_is_made_once_however_many_ask_at_the_same_time(sandbox: Sandbox) -> Non
     assert len(sandbox.organizations()) == 1
 
 
-def test_is_listed_newest_first_with_cursors_turned_round_in_normal_order(workos: WorkOSClient) -> None:
+def test_normal_order_lists_newest_first_with_swapped_cursors(workos: WorkOSClient) -> None:
     created = [workos.organizations.create_organization(name=f"Acme {n}").id for n in range(5)]
 
     newer = workos.organizations.list_organizations(order="normal", after=created[2])
@@ -167,6 +169,6 @@ def test_is_listed_newest_first_with_cursors_turned_round_in_normal_order(workos
     assert [row.id for row in older.data] == [created[1], created[0]]
 
 
-def test_is_not_listed_beyond_a_cursor_that_is_not_there(workos: WorkOSClient) -> None:
+def test_unknown_cursor_is_answered_422(workos: WorkOSClient) -> None:
     with pytest.raises(UnprocessableEntityError):
         workos.organizations.list_organizations(after="org_01EHWNCE74X7JSDV0X3SZ3KJNY")

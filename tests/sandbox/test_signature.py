@@ -1,4 +1,4 @@
-"""A signature of the sandbox…"""
+"""The webhook signature."""
 
 import pytest
 from workos import WorkOSClient
@@ -37,14 +37,14 @@ PUBLISHED = [
 
 
 @pytest.mark.parametrize(("secret", "t", "header", "body"), PUBLISHED, ids=["2021", "2024"])
-def test_is_the_one_that_workos_published(secret: str, t: int, header: str, body: str) -> None:
-    assert signature.header(body.encode(), secret=secret, t=t) == header
+def test_header_equals_the_published_examples(secret: str, t: int, header: str, body: str) -> None:
+    assert signature.build_header(body.encode(), secret=secret, t=t) == header
 
 
-def test_covers_every_byte_of_the_body() -> None:
+def test_signature_covers_every_byte_of_the_body() -> None:
     client = WorkOSClient(api_key="sk_test_x", client_id="c")
     body = '{"name":"Ärme"}'.encode()
-    signed = signature.header(body, secret="whsec", t=1_700_000_000_000)
+    signed = signature.build_header(body, secret="whsec", t=1_700_000_000_000)
     forever = 10**9
 
     client.webhooks.verify_header(event_body=body, event_signature=signed, secret="whsec", tolerance=forever)

@@ -1,4 +1,4 @@
-"""The sandbox's state…"""
+"""State: reset, seed, state file, switches."""
 
 import json
 from pathlib import Path
@@ -8,8 +8,8 @@ import pytest
 from workos import WorkOSClient
 
 from sandbox.client import Sandbox, SandboxError
-from sandbox.pytest_plugin import running
-from tests.sandbox.conftest import Receiver, client_of
+from sandbox.pytest_plugin import run_sandbox
+from tests.sandbox.conftest import Receiver, create_client
 
 SEED = """
 organizations:
@@ -25,13 +25,13 @@ switches: {link_seconds: 60}
 
 
 @pytest.fixture
-def seed(tmp_path: Path) -> Path:
+def seed_file(tmp_path: Path) -> Path:
     path = tmp_path / "seed.yaml"
     path.write_text(SEED)
     return path
 
 
-def test_is_empty_again_after_a_reset(sandbox: Sandbox, workos: WorkOSClient) -> None:
+def test_reset_deletes_everything(sandbox: Sandbox, workos: WorkOSClient) -> None:
     workos.organizations.create_organization(name="Acme")
     sandbox.fault("drop")
     sandbox.freeze("2026-01-15T12:00:00Z")
@@ -40,13 +40,13 @@ def test_is_empty_again_after_a_reset(sandbox: Sandbox, workos: WorkOSClient) ->
 
     assert sandbox.organizations() == []
     assert sandbox.events() == []
-    assert sandbox.order("GET", "faults")["data"] == []
-    assert sandbox.order("GET", "health")["frozen"] is False
+    assert sandbox.request("GET", "faults")["data"] == []
+    assert sandbox.request("GET", "health")["frozen"] is False
 
 
-def test_begins_with_the_seed_and_comes_back_to_it(seed: Path) -> None:
-    with running("--seed", str(seed)) as sandbox:
-        client = client_of(sandbox)
+def test_reset_restores_the_seed(seed_file: Path) -> None:
+    with run_sandbox("--seed", str(seed_file)) as sandbox:
+        client = create_client(sandbox)
         client.organizations.delete_organization("org_01EHWNCE74X7JSDV0X3SZ3KJNY")
         sandbox.reset()
 
@@ -56,77 +56,77 @@ def test_begins_with_the_seed_and_comes_back_to_it(seed: Path) -> None:
         assert acme.id == "org_01EHWNCE74X7JSDV0X3SZ3KJNY"
         assert [row["state"] for row in sandbox.connections()] == ["active"]
         assert sandbox.state()["counts"]["users"] == 3
-        assert sandbox.order("GET", "switches")["link_seconds"] == 60
+        assert sandbox.request("GET", "switches")["link_seconds"] == 60
 
 
-def test_takes_a_seed_in_json_while_it_runs(sandbox: Sandbox) -> None:
-    sandbox.order("POST", "seed", {"organizations": [{"name": "Acme"}]})
+def test_control_api_applies_a_seed_in_json(sandbox: Sandbox) -> None:
+    sandbox.request("POST", "seed", {"organizations": [{"name": "Acme"}]})
 
     assert [row["name"] for row in sandbox.organizations()] == ["Acme"]
     with pytest.raises(SandboxError, match="colour"):
-        sandbox.order("POST", "seed", {"organizations": [{"name": "Zenith", "colour": "red"}]})
+        sandbox.request("POST", "seed", {"organizations": [{"name": "Zenith", "colour": "red"}]})
 
 
-def test_outlives_the_process_in_a_file(tmp_path: Path, receiver: Receiver) -> None:
+def test_state_file_keeps_the_state_after_a_restart(tmp_path: Path, receiver: Receiver) -> None:
     file = str(tmp_path / "state.sqlite")
-    with running(
+    with run_sandbox(
         "--state", file, "--webhook-url", "http://127.0.0.1:9/", "--switch", "retry_delays=[600]"
     ) as first:
-        client = client_of(first)
+        client = create_client(first)
         acme = client.organizations.create_organization(name="Acme", metadata={"tier": "gold"})
         first.activate_connection(acme.id)
         first.activate_directory(acme.id, users=2)
         client.close()
-        before = shown(first)
+        before = snapshot(first)
 
-    with running("--state", file) as second:
-        after = shown(second)
-        left = second.deliveries(state="pending")
+    with run_sandbox("--state", file) as second:
+        after = snapshot(second)
+        pending = second.deliveries(state="pending")
 
     assert after == before
-    assert len(left) == len(before["events"])
+    assert len(pending) == len(before["events"])
 
 
-def shown(sandbox: Sandbox) -> dict[str, Any]:
+def snapshot(sandbox: Sandbox) -> dict[str, Any]:
     state = sandbox.state()
     names = ("organizations", "connections", "directories", "webhook_endpoints")
     return {name: state[name] for name in names} | {"events": sandbox.events()}
 
 
-def test_delivers_after_a_restart_what_was_not_taken_before(tmp_path: Path, receiver: Receiver) -> None:
+def test_pending_delivery_is_retried_after_a_restart(tmp_path: Path, receiver: Receiver) -> None:
     file = str(tmp_path / "state.sqlite")
-    receiver.answers = [500]
+    receiver.statuses = [500]
     arguments = ("--state", file, "--webhook-url", receiver.url, "--switch", "retry_delays=[1]")
-    with running(*arguments) as first:
-        client = client_of(first)
+    with run_sandbox(*arguments) as first:
+        client = create_client(first)
         client.organizations.create_organization(name="Acme")
         client.close()
-        while not receiver.posted:
+        while not receiver.requests:
             first.state()
 
-    with running(*arguments) as second:
+    with run_sandbox(*arguments) as second:
         second.settle()
 
     first_body, second_body = receiver.bodies()
     assert json.loads(first_body)["id"] == json.loads(second_body)["id"]
 
 
-def test_is_the_same_again_with_a_seed_for_chance_and_a_frozen_clock(seed: Path) -> None:
-    arguments = ("--random-seed", "7", "--freeze", "2026-01-15T12:00:00Z", "--seed", str(seed))
+def test_random_seed_and_frozen_clock_reproduce_the_state(seed_file: Path) -> None:
+    arguments = ("--random-seed", "7", "--freeze", "2026-01-15T12:00:00Z", "--seed", str(seed_file))
     runs = []
     for _ in range(2):
-        with running(*arguments) as sandbox:
-            runs.append(shown(sandbox))
+        with run_sandbox(*arguments) as sandbox:
+            runs.append(snapshot(sandbox))
             sandbox.reset()
-            runs.append(shown(sandbox))
+            runs.append(snapshot(sandbox))
 
     assert runs[0] == runs[1] == runs[2] == runs[3]
     assert runs[0]["events"][0]["created_at"] == "2026-01-15T12:00:00.000Z"
 
 
-def test_is_not_shared_by_two_that_run_at_once(sandbox: Sandbox) -> None:
-    with running() as other:
-        client = client_of(other)
+def test_two_sandboxes_share_no_state(sandbox: Sandbox) -> None:
+    with run_sandbox() as other:
+        client = create_client(other)
         client.organizations.create_organization(name="Acme")
         client.close()
 
@@ -136,10 +136,10 @@ def test_is_not_shared_by_two_that_run_at_once(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("values", [{"nonsense": 1}, {"single_use_links": "yes"}, {"link_seconds": -1}])
-def test_has_only_switches_that_make_sense(sandbox: Sandbox, values: dict[str, Any]) -> None:
-    before = sandbox.order("GET", "switches")
+def test_invalid_switch_is_rejected_and_changes_nothing(sandbox: Sandbox, values: dict[str, Any]) -> None:
+    before = sandbox.request("GET", "switches")
 
     with pytest.raises(SandboxError, match="400"):
         sandbox.switch(**values)
 
-    assert sandbox.order("GET", "switches") == before
+    assert sandbox.request("GET", "switches") == before

@@ -1,4 +1,4 @@
-"""A webhook endpoint…"""
+"""Webhook endpoints in the API."""
 
 import json
 
@@ -11,21 +11,21 @@ from tests.sandbox.conftest import Receiver
 URL = "https://app.example.com/webhooks"
 
 
-def test_is_made_with_a_secret_and_found_in_the_list(workos: WorkOSClient) -> None:
-    made = workos.webhooks.create_webhook_endpoint(endpoint_url=URL, events=["organization.created"])
+def test_endpoint_is_created_with_a_secret_and_listed(workos: WorkOSClient) -> None:
+    created = workos.webhooks.create_webhook_endpoint(endpoint_url=URL, events=["organization.created"])
 
-    assert made.secret.startswith("whsec_")
-    assert made.status == "enabled"
-    assert workos.webhooks.list_webhook_endpoints().data == [made]
+    assert created.secret.startswith("whsec_")
+    assert created.status == "enabled"
+    assert workos.webhooks.list_webhook_endpoints().data == [created]
 
 
-def test_is_not_made_twice_for_one_address(workos: WorkOSClient) -> None:
+def test_second_endpoint_with_the_same_url_is_answered_409(workos: WorkOSClient) -> None:
     workos.webhooks.create_webhook_endpoint(endpoint_url=URL, events=["organization.created"])
 
-    with pytest.raises(ConflictError) as refusal:
+    with pytest.raises(ConflictError) as error:
         workos.webhooks.create_webhook_endpoint(endpoint_url=URL, events=["organization.created"])
 
-    assert refusal.value.code == "duplicate_endpoint"
+    assert error.value.code == "duplicate_endpoint"
 
 
 @pytest.mark.parametrize(
@@ -36,26 +36,32 @@ def test_is_not_made_twice_for_one_address(workos: WorkOSClient) -> None:
         (URL, ["kitten.born"]),
     ],
 )
-def test_needs_an_https_address_and_known_events(workos: WorkOSClient, url: str, events: list[str]) -> None:
+def test_endpoint_with_an_invalid_url_or_event_is_answered_422(
+    workos: WorkOSClient, url: str, events: list[str]
+) -> None:
     with pytest.raises(UnprocessableEntityError):
         workos.webhooks.create_webhook_endpoint(endpoint_url=url, events=list(events))
 
 
-def test_is_silent_while_disabled(sandbox: Sandbox, workos: WorkOSClient, receiver: Receiver) -> None:
-    made = workos.webhooks.create_webhook_endpoint(endpoint_url=receiver.url, events=["organization.created"])
-    workos.webhooks.update_webhook_endpoint(made.id, status="disabled")
+def test_disabled_endpoint_receives_nothing(
+    sandbox: Sandbox, workos: WorkOSClient, receiver: Receiver
+) -> None:
+    created = workos.webhooks.create_webhook_endpoint(
+        endpoint_url=receiver.url, events=["organization.created"]
+    )
+    workos.webhooks.update_webhook_endpoint(created.id, status="disabled")
     workos.organizations.create_organization(name="One")
-    workos.webhooks.update_webhook_endpoint(made.id, status="enabled")
+    workos.webhooks.update_webhook_endpoint(created.id, status="enabled")
     workos.organizations.create_organization(name="Two")
     sandbox.settle()
 
     assert [json.loads(body)["data"]["name"] for body in receiver.bodies()] == ["Two"]
 
 
-def test_beside_another_gets_each_event_with_its_own_secret(
+def test_each_endpoint_receives_the_event_signed_with_its_own_secret(
     sandbox: Sandbox, workos: WorkOSClient, receiver: Receiver
 ) -> None:
-    made = [
+    created = [
         workos.webhooks.create_webhook_endpoint(
             endpoint_url=f"{receiver.url}?{n}", events=["organization.created"]
         )
@@ -64,10 +70,10 @@ def test_beside_another_gets_each_event_with_its_own_secret(
     workos.organizations.create_organization(name="One")
     sandbox.settle()
 
-    assert len(receiver.posted) == 2
-    for endpoint in made:
+    assert len(receiver.requests) == 2
+    for endpoint in created:
         verified = 0
-        for headers, body in receiver.posted:
+        for headers, body in receiver.requests:
             try:
                 workos.webhooks.verify_header(
                     event_body=body, event_signature=headers["WorkOS-Signature"], secret=endpoint.secret
@@ -78,11 +84,11 @@ def test_beside_another_gets_each_event_with_its_own_secret(
         assert verified == 1
 
 
-def test_is_gone_when_deleted(workos: WorkOSClient) -> None:
-    made = workos.webhooks.create_webhook_endpoint(endpoint_url=URL, events=["organization.created"])
+def test_deleted_endpoint_is_no_longer_listed(workos: WorkOSClient) -> None:
+    created = workos.webhooks.create_webhook_endpoint(endpoint_url=URL, events=["organization.created"])
 
-    workos.webhooks.delete_webhook_endpoint(made.id)
+    workos.webhooks.delete_webhook_endpoint(created.id)
 
     assert workos.webhooks.list_webhook_endpoints().data == []
     with pytest.raises(NotFoundError):
-        workos.webhooks.delete_webhook_endpoint(made.id)
+        workos.webhooks.delete_webhook_endpoint(created.id)

@@ -1,4 +1,4 @@
-"""A webhook from the sandbox…"""
+"""Webhooks: signature, body, retries."""
 
 import json
 
@@ -10,14 +10,12 @@ from sandbox.client import Sandbox
 from tests.sandbox.conftest import Receiver
 
 
-def test_is_signed_so_that_the_sdk_accepts_it(
-    sandbox: Sandbox, workos: WorkOSClient, receiver: Receiver
-) -> None:
+def test_sdk_verifies_a_webhook(sandbox: Sandbox, workos: WorkOSClient, receiver: Receiver) -> None:
     sandbox.set_webhook(receiver.url)
     acme = workos.organizations.create_organization(name="Ärme & Söhne", external_id="acme-1")
     sandbox.settle()
 
-    [(headers, body)] = receiver.posted
+    [(headers, body)] = receiver.requests
     event = workos.webhooks.verify_event(
         event_body=body, event_signature=headers["WorkOS-Signature"], secret=sandbox.webhook_secret
     )
@@ -27,21 +25,21 @@ def test_is_signed_so_that_the_sdk_accepts_it(
     assert "Ärme & Söhne".encode() in body
 
 
-def test_is_refused_by_the_sdk_with_another_secret(
+def test_sdk_refuses_a_webhook_with_another_secret(
     sandbox: Sandbox, workos: WorkOSClient, receiver: Receiver
 ) -> None:
     sandbox.set_webhook(receiver.url)
     workos.organizations.create_organization(name="Acme")
     sandbox.settle()
 
-    [(headers, body)] = receiver.posted
+    [(headers, body)] = receiver.requests
     with pytest.raises(ValueError, match="does not match"):
         workos.webhooks.verify_event(
             event_body=body, event_signature=headers["WorkOS-Signature"], secret="whsec_other"
         )
 
 
-def test_has_the_id_of_its_event_and_neither_object_nor_context(
+def test_webhook_has_the_event_id_but_no_object_and_no_context(
     sandbox: Sandbox, workos: WorkOSClient, receiver: Receiver
 ) -> None:
     sandbox.set_webhook(receiver.url)
@@ -56,8 +54,10 @@ def test_has_the_id_of_its_event_and_neither_object_nor_context(
     assert set(body) == {"id", "event", "data", "created_at"}
 
 
-def test_is_retried_until_it_is_taken(sandbox: Sandbox, workos: WorkOSClient, receiver: Receiver) -> None:
-    receiver.answers = [500, 404]
+def test_delivery_is_retried_until_it_succeeds(
+    sandbox: Sandbox, workos: WorkOSClient, receiver: Receiver
+) -> None:
+    receiver.statuses = [500, 404]
     sandbox.set_webhook(receiver.url)
     workos.organizations.create_organization(name="Acme")
     sandbox.settle()
@@ -69,8 +69,10 @@ def test_is_retried_until_it_is_taken(sandbox: Sandbox, workos: WorkOSClient, re
     assert len(set(receiver.bodies())) == 1
 
 
-def test_is_given_up_after_the_last_retry(sandbox: Sandbox, workos: WorkOSClient, receiver: Receiver) -> None:
-    receiver.answers = [500] * 10
+def test_delivery_fails_after_the_last_retry(
+    sandbox: Sandbox, workos: WorkOSClient, receiver: Receiver
+) -> None:
+    receiver.statuses = [500] * 10
     sandbox.set_webhook(receiver.url)
     workos.organizations.create_organization(name="Acme")
     sandbox.settle()
@@ -81,7 +83,7 @@ def test_is_given_up_after_the_last_retry(sandbox: Sandbox, workos: WorkOSClient
     assert len(delivery["attempts"]) == 4
 
 
-def test_goes_only_where_its_event_is_wanted(
+def test_endpoint_receives_only_the_events_it_subscribes_to(
     sandbox: Sandbox, workos: WorkOSClient, receiver: Receiver
 ) -> None:
     workos.webhooks.create_webhook_endpoint(endpoint_url=receiver.url, events=["organization.deleted"])

@@ -11,7 +11,7 @@ from django.utils import timezone
 from enterprises.models import Enterprise
 from mirror.models import Connection
 from tests.deliveries import deliver
-from tests.processes import ROOT, environment, until
+from tests.processes import ROOT, build_environment, wait_until
 from webhooks import inbox
 from webhooks.models import WebhookEvent
 
@@ -26,7 +26,7 @@ def start_worker() -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "manage.py", "worker", "--interval", "0.05"],
         cwd=ROOT,
-        env={**environment(), "DJANGO_SETTINGS_MODULE": "tests.webhooks.poison_settings"},
+        env={**build_environment(), "DJANGO_SETTINGS_MODULE": "tests.webhooks.poison_settings"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -35,7 +35,7 @@ def start_worker() -> "subprocess.Popen[str]":
 
 def wait_for_exit_or_until_nothing_is_due(process: "subprocess.Popen[str]") -> None:
     due = WebhookEvent.objects.exclude(due_at=None)
-    until(lambda: process.poll() is not None or not due.exists())
+    wait_until(lambda: process.poll() is not None or not due.exists())
 
 
 def restart_worker_until_nothing_is_due(*, max_starts: int) -> int:

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from enterprises.models import Enterprise
 from mirror.models import Connection
 from tests.deliveries import deliver
-from tests.processes import Manage, until
+from tests.processes import Manage, wait_until
 from webhooks.inbox import apply_waiting, ignore_events_of_unknown_organizations
 from webhooks.models import WebhookEvent
 from webhooks.pruning import prune_events, prune_expired_events
@@ -116,7 +116,7 @@ def test_worker_prunes_old_events(manage: Manage) -> None:
 
     manage("worker")
 
-    until(lambda: left() == set())
+    wait_until(lambda: left() == set())
 
 
 @pytest.mark.django_db(transaction=True)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from enterprises.models import Enterprise
 from mirror.models import Connection, Organization
 from tests.deliveries import deliver
-from tests.processes import Manage, someone_waits_for_a_lock, until
+from tests.processes import Manage, someone_waits_for_a_lock, wait_until
 from webhooks.inbox import apply_waiting
 from webhooks.models import WebhookEvent
 
@@ -21,9 +21,9 @@ def test_worker_applies_new_events_until_sigterm(acme: Enterprise, manage: Manag
     worker = manage("worker", "--interval", "0.05")
 
     deliver("connection.activated", event_id="event_1")
-    until(lambda: WebhookEvent.objects.filter(status="applied").count() == 1)
+    wait_until(lambda: WebhookEvent.objects.filter(status="applied").count() == 1)
     deliver("connection.deactivated", event_id="event_2")
-    until(lambda: WebhookEvent.objects.filter(status="applied").count() == 2)
+    wait_until(lambda: WebhookEvent.objects.filter(status="applied").count() == 2)
     worker.send_signal(signal.SIGTERM)
     output, _ = worker.communicate(timeout=10)
 
@@ -39,7 +39,7 @@ def test_killed_worker_loses_no_event_and_applies_none_twice(acme: Enterprise, m
         # The worker has claimed all events and waits for this row's lock when it is killed.
         Organization.objects.select_for_update().get(pk=acme.organization_id)
         worker = manage("worker")
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         worker.kill()
         worker.communicate()
 
@@ -58,7 +58,7 @@ def test_sigterm_lets_the_worker_finish_its_batch(acme: Enterprise, manage: Mana
     with transaction.atomic():
         Organization.objects.select_for_update().get(pk=acme.organization_id)
         worker = manage("worker")
-        until(someone_waits_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         worker.terminate()
     output, _ = worker.communicate(timeout=10)
 

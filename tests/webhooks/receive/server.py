@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from tests.processes import ROOT, environment
+from tests.processes import ROOT, build_environment
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def serving(*arguments: str, **more: str) -> Iterator[Server]:
             *("--log-level", "warning", *arguments),
         ],
         cwd=ROOT,
-        env={**environment(), **more},
+        env={**build_environment(), **more},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 
 from tests.deliveries import payload, signed
-from tests.processes import until
+from tests.processes import wait_until
 from tests.webhooks.receive.server import Server, answer, request, serving, status
 from webhooks.models import RefusalCount, RefusalSample, WebhookEvent
 
@@ -191,7 +191,7 @@ def test_interrupted_delivery_is_counted_and_not_recorded(server: Server) -> Non
         sock.shutdown(socket.SHUT_WR)
         assert status(answer(sock)) in (0, 400)
 
-    until(lambda: RefusalSample.objects.filter(reason="cut_off").exists())
+    wait_until(lambda: RefusalSample.objects.filter(reason="cut_off").exists())
     assert not WebhookEvent.objects.exists()
 
 
@@ -292,7 +292,7 @@ def test_pipelined_deliveries_are_all_recorded(server: Server) -> None:
         sock.sendall(delivery(event(1)) + delivery(event(2)))
         assert status(answer(sock)) == 200
 
-    until(lambda: WebhookEvent.objects.count() == 2, seconds=5)
+    wait_until(lambda: WebhookEvent.objects.count() == 2, seconds=5)
 
 
 def test_request_smuggled_behind_a_refused_one_is_refused_too(server: Server) -> None:
@@ -315,7 +315,7 @@ def test_flood_of_refusals_is_fully_counted_in_few_rows_and_few_writes() -> None
         before = _count_writes()
         with ThreadPoolExecutor(8) as pool:
             assert set(pool.map(refused, range(600))) == {400}
-        until(lambda: sum(RefusalCount.objects.values_list("count", flat=True)) >= 600)
+        wait_until(lambda: sum(RefusalCount.objects.values_list("count", flat=True)) >= 600)
 
     assert sum(RefusalCount.objects.values_list("count", flat=True)) == 600
     assert RefusalCount.objects.count() <= 2, "one reason, in at most two minutes"

@@ -12,7 +12,7 @@ from sandbox.client import Sandbox
 from tests.conftest import signed_in
 from tests.deliveries import payload, signed
 from tests.factories import create_enterprise
-from tests.processes import until
+from tests.processes import wait_until
 from tests.webhooks.receive.server import Server, request, serving, status
 from webhooks.models import WebhookEvent
 
@@ -46,7 +46,7 @@ def test_launches_over_the_limit_are_turned_away_and_deliveries_are_accepted(san
     with serving(**one) as server, ThreadPoolExecutor(CROWD) as visitors:
         futures = [visitors.submit(server.send, launch) for launch in launches]
         turned_away = PortalSession.objects.filter(outcome="unavailable")
-        until(lambda: turned_away.count() == CROWD - 30, seconds=12)
+        wait_until(lambda: turned_away.count() == CROWD - 30, seconds=12)
         body = json.dumps(payload("connection.activated", event_id="event_1")).encode()
         assert status(server.send(request(body, f"WorkOS-Signature: {signed(body)}"))) == 200
         waiting = PortalSession.objects.filter(outcome="requested").count()
@@ -68,7 +68,7 @@ def test_deliveries_are_accepted_while_24_launches_wait_for_workos(sandbox: Sand
 
     with serving(TEST_SANDBOX=sandbox.url) as server, ThreadPoolExecutor(VISITORS) as visitors:
         futures = [visitors.submit(server.send, launch) for launch in launches]
-        until(lambda: PortalSession.objects.count() == VISITORS, seconds=20)
+        wait_until(lambda: PortalSession.objects.count() == VISITORS, seconds=20)
         for number in range(DELIVERIES):
             deliver(server, number)
         still_waiting = sum(not one.done() for one in futures)

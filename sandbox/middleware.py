@@ -1,0 +1,169 @@
+"""Middleware: request log, errors as JSON, faults, API keys, cross-site requests, the state file."""
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from sandbox import errors
+from sandbox.app_keys import FAULTS, RATE_LIMITER, STORE
+from sandbox.faults import Fault
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+log = logging.getLogger("sandbox.requests")
+
+CONTROL_PREFIX = "/_sandbox"
+API_KEY_PREFIX = "sk_test_"
+_API_PATHS_UNDER_PORTAL = {"/portal/generate_link", "/portal/revoke_link"}
+
+
+def is_api_request(request: web.Request) -> bool:
+    """Whether the path belongs to WorkOS's API, not to the portal, the dashboard or the control API."""
+    if request.path in _API_PATHS_UNDER_PORTAL:
+        return True
+    return request.path != "/" and not request.path.startswith((CONTROL_PREFIX, "/portal/"))
+
+
+@web.middleware
+async def log_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Add a request id to every response, and log one line per request.
+
+    The line has the route, never the URL: URLs contain secrets.
+    """
+    started = time.perf_counter()
+    try:
+        response = await handler(request)
+    except web.HTTPException as raised:
+        _log_response(request, raised, started)
+        raise
+    _log_response(request, response, started)
+    return response
+
+
+def _log_response(request: web.Request, response: web.StreamResponse, started: float) -> None:
+    response.headers["X-Request-ID"] = str(uuid.uuid4())
+    resource = request.match_info.route.resource
+    log.info(
+        "%s %s %s %.0f ms",
+        request.method,
+        resource.canonical if resource else "(unknown)",
+        response.status,
+        (time.perf_counter() - started) * 1000,
+    )
+
+
+@web.middleware
+async def render_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn exceptions into the JSON that WorkOS's API answers."""
+    try:
+        return await handler(request)
+    except errors.ApiError as error:
+        return web.json_response(error.body, status=error.status, headers=error.headers)
+    except web.HTTPException as error:
+        if error.status < 400 or not is_api_request(request):
+            raise
+        # WorkOS answers 404, not 405, for a method that a path does not support.
+        status = 404 if error.status == 405 else error.status
+        message = f"Cannot {request.method} {request.path}" if status == 404 else error.reason
+        return web.json_response({"message": message, "statusCode": status}, status=status)
+    except Exception:
+        log.exception("Internal error of the sandbox")
+        return web.json_response({"message": "Internal server error."}, status=500)
+
+
+@web.middleware
+async def reject_cross_site_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer 403 to a request that another site's page sends to the control API or the dashboard.
+
+    They take no API key, so a browser on this machine could otherwise be made to call them.
+    """
+    if request.path.startswith(CONTROL_PREFIX) and request.method not in {"GET", "HEAD"}:
+        origin = request.headers.get("Origin")
+        cross_site = request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}
+        if origin not in {None, "null"} and urlsplit(origin or "").netloc != request.host:
+            cross_site = True
+        if cross_site:
+            raise errors.ApiError(403, {"message": "Cross-site requests to the sandbox are refused."})
+    return await handler(request)
+
+
+@web.middleware
+async def apply_response_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Apply a fault to the response. The control API and the dashboard never have one."""
+    if request.path.startswith(CONTROL_PREFIX):
+        return await handler(request)
+    fault = request.app[FAULTS].take_response_fault(request.method, request.path)
+    if fault is None:
+        return await handler(request)
+    if fault.kind == "cut":
+        try:
+            if fault.values["after"]:
+                await handler(request)
+        finally:
+            # In `finally`: a refused request is cut off, too.
+            if request.transport is not None:
+                request.transport.abort()
+        return web.Response(status=500)
+    if fault.kind == "hang":
+        try:
+            return await handler(request)
+        finally:
+            # In `finally`: the response to a refused request is delayed, too.
+            await asyncio.sleep(fault.values["seconds"])
+    if fault.kind == "empty":
+        return web.Response(status=200)
+    if fault.kind == "link":
+        return web.json_response({"link": fault.values["link"]}, status=201)
+    return _build_status_response(fault, request.path)
+
+
+def _build_status_response(fault: Fault, path: str) -> web.Response:
+    status = int(fault.values["status"])
+    if status == 401:
+        error = errors.unauthorized()
+    elif status == 429:
+        error = errors.rate_limited(round(fault.values["retry_after"]), path)
+    else:
+        error = errors.ApiError(status, {"message": f"A fault makes the sandbox answer {status}."})
+    return web.json_response(error.body, status=error.status, headers=error.headers)
+
+
+@web.middleware
+async def authenticate_api_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Check the API key and the rate limits, for paths of WorkOS's API only.
+
+    Raises 401 and 429.
+    """
+    if not is_api_request(request):
+        return await handler(request)
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.startswith(API_KEY_PREFIX):
+        raise errors.unauthorized()
+    request.app[RATE_LIMITER].count_request(key, request.method, request.path)
+    return await handler(request)
+
+
+@web.middleware
+async def flush_state_file(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Write changes to the state file before the response is sent."""
+    try:
+        return await handler(request)
+    finally:
+        state_file = request.app[STORE].state_file
+        if state_file:
+            state_file.flush()
+
+
+# The outermost first.
+MIDDLEWARE = [
+    log_requests,
+    render_errors,
+    reject_cross_site_requests,
+    apply_response_faults,
+    authenticate_api_requests,
+    flush_state_file,
+]

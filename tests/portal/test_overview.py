@@ -1,0 +1,126 @@
+"""The enterprise's page shows the mirrored state in words."""
+
+import re
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from enterprises.models import Enterprise
+from hostapp.models import User
+from mirror.registry import MIRRORED
+from portal.page.wording import STATES
+from tests.conftest import signed_in
+from tests.factories import create_connection, create_directory, create_domain, create_portal_session
+
+pytestmark = pytest.mark.django_db
+
+PATH = "/enterprises/acme-inc/"
+
+
+def text(html: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html))
+
+
+def test_it_admin_sees_both_configure_buttons(ada: User) -> None:
+    page = signed_in(ada).get(PATH)
+
+    assert "Configure SSO" in page.text
+    assert "Configure Directory Sync" in page.text
+    assert text(page.text).count("Not set up") == 3
+
+
+def test_member_sees_states_and_it_admins_but_no_button(ben: User, ada: User) -> None:
+    page = signed_in(ben).get(PATH)
+
+    assert "Configure SSO" not in page.text
+    assert "Not set up" in page.text
+    assert "Ada Adeyemi" in page.text
+
+
+def test_stranger_gets_a_404_for_the_page(cleo: User, dan: User, acme: Enterprise) -> None:
+    for person in (cleo, dan):
+        assert signed_in(person).get(PATH).status_code == 404
+        assert signed_in(person).get(f"{PATH}status/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("active", "Active"),
+        ("inactive", "Deactivated"),
+        ("validating", "Becomes active with the first sign-in"),
+        ("draft", "Set-up begun"),
+        ("deleted", "Removed"),
+    ],
+)
+def test_connection_state_is_shown_in_words(ada: User, acme: Enterprise, state: str, words: str) -> None:
+    create_connection(acme, state=state)
+
+    assert words in text(signed_in(ada).get(PATH).text)
+
+
+@pytest.mark.parametrize("kind", MIRRORED)
+def test_every_mirrored_state_has_its_words(kind: str) -> None:
+    model = MIRRORED[kind].model
+
+    assert STATES[model].keys() == {state for state, _ in model._meta.get_field("state").flatchoices}
+
+
+def test_another_enterprise_s_connection_is_not_shown(ada: User, acme: Enterprise, birch: Enterprise) -> None:
+    create_connection(birch, state="active", name="Birch's own")
+
+    page = signed_in(ada).get(PATH)
+
+    assert "Birch" not in page.text
+    assert text(page.text).count("Not set up") == 3
+
+
+def test_directories_and_domains_are_shown(ada: User, acme: Enterprise) -> None:
+    create_directory(acme, directory_type="okta scim v2.0")
+    create_domain(acme, state="failed", reason="no_record")
+
+    page = text(signed_in(ada).get(PATH).text)
+
+    assert "Okta SCIM" in page
+    assert "Verification failed" in page
+    assert "no record" in page
+
+
+def test_page_shows_waiting_after_a_return_until_the_change_arrives(ada: User, acme: Enterprise) -> None:
+    now = timezone.now()
+    create_portal_session(acme, ada, launched_at=now, finished_at=now)
+    client = signed_in(ada)
+
+    waiting = client.get(PATH)
+    create_connection(acme, state="active", as_of=timezone.now())
+    active = client.get(PATH)
+
+    assert "Waiting for WorkOS" in waiting.text
+    assert 'load delay:2s, every 60s"' in waiting.text
+    assert "Waiting for WorkOS" not in active.text
+    assert "load delay" not in active.text
+
+
+def test_connection_name_is_escaped(ada: User, acme: Enterprise) -> None:
+    create_connection(acme, state="active", name="<script>alert(1)</script>")
+
+    assert "<script>alert" not in signed_in(ada).get(PATH).text
+
+
+def test_page_without_an_organization_has_no_button_and_says_why(ada: User, acme: Enterprise) -> None:
+    Enterprise.objects.update(organization=None)
+
+    page = signed_in(ada).get(PATH)
+
+    assert "Configure SSO" not in page.text
+    assert "not connected to WorkOS yet" in page.text
+
+
+def test_page_query_count_is_bounded(ada: User, acme: Enterprise, django_assert_max_num_queries: Any) -> None:
+    for number in range(50):
+        create_connection(acme, state="active", connection_id=f"conn_{number}")
+    client = signed_in(ada)
+
+    with django_assert_max_num_queries(12):
+        client.get(PATH)
