@@ -131,7 +131,8 @@ def test_newer_name_of_an_organization_is_written_and_an_older_one_is_not(acme: 
 def test_each_kind_is_keyed_by_a_unique_field_and_described(kind_name: str) -> None:
     kind = MIRRORED[kind_name]
 
-    assert kind.model._meta.get_field(kind.key_field).unique
+    key: Any = kind.model._meta.get_field(kind.key_field)
+    assert key.unique
     row = kind.model(**{kind.key_field: "key_1", kind.id_field: "id_1"})
     assert kind.describe(row) or isinstance(row, OrganizationDomain)
 
