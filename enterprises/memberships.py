@@ -17,7 +17,9 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
 from enterprises import conf
+from enterprises.access import lock_user
 from enterprises.access_grants import end_access, record_grant
+from enterprises.locks import lock_enterprise
 from enterprises.models import Enterprise, Membership, Role
 
 
@@ -98,6 +100,8 @@ def remove_member(membership: Membership, actor: Actor, now: datetime) -> None:
 @transaction.atomic
 def deactivate_user(user: AbstractBaseUser, actor: Actor, now: datetime) -> None:
     """End a person's sign-in and access everywhere. Staff may do this to the last IT admin, too."""
+    # What the person does at this moment, such as sending an invitation, is over or will be refused.
+    lock_user(user.pk)
     for membership in Membership.objects.filter(user_id=user.pk).select_related("enterprise"):
         end_access(membership, remaining_role="", username=user.get_username(), actor=actor, now=now)
         append_audit_entry(membership.enterprise, Action.USER_DEACTIVATED, actor, now, target=user)
@@ -107,7 +111,7 @@ def deactivate_user(user: AbstractBaseUser, actor: Actor, now: datetime) -> None
 
 def _lock_membership(membership: Membership) -> Membership:
     """The membership as it is now. Two role changes in one enterprise wait for each other."""
-    Enterprise.objects.select_for_update(no_key=True).get(pk=membership.enterprise_id)
+    lock_enterprise(membership.enterprise_id)
     return Membership.objects.select_related("enterprise", "user").get(pk=membership.pk)
 
 

@@ -1,6 +1,7 @@
 """The members page: who belongs to the enterprise, who is invited, and what may be changed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from audit.actor import Actor
 from enterprises import access, conf, invitations, memberships
 from enterprises.forms import InviteForm
+from enterprises.locks import limited_lock_waits
 from enterprises.models import Enterprise, Invitation, Membership, Role
 
 
@@ -33,7 +35,8 @@ def invite(request: HttpRequest, slug: str) -> HttpResponse:
         email, role = form.cleaned_data["email"], form.cleaned_data["role"]
         actor = Actor.from_request(request)
         try:
-            invitation = invitations.invite(membership.enterprise, email, role, actor, timezone.now())
+            with _as_current_it_admin(membership):
+                invitation = invitations.invite(membership.enterprise, email, role, actor, timezone.now())
         except invitations.AlreadyMember as error:
             form.add_error("email", str(error))
         else:
@@ -46,10 +49,11 @@ def invite(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 @never_cache
 def resend_invitation(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    enterprise = access.get_membership_for_it_admin(request.user, slug).enterprise
-    invitation = _get_invitation(enterprise, number)
+    membership = access.get_membership_for_it_admin(request.user, slug)
+    invitation = _get_invitation(membership.enterprise, number)
     actor = Actor.from_request(request)
-    invitations.invite(enterprise, invitation.email, invitation.role, actor, timezone.now())
+    with _as_current_it_admin(membership):
+        invitations.invite(membership.enterprise, invitation.email, invitation.role, actor, timezone.now())
     messages.success(
         request, f"A new link is on its way to {invitation.email}. The previous link no longer works."
     )
@@ -60,9 +64,10 @@ def resend_invitation(request: HttpRequest, slug: str, number: int) -> HttpRespo
 @require_POST
 @never_cache
 def revoke_invitation(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    enterprise = access.get_membership_for_it_admin(request.user, slug).enterprise
-    invitation = _get_invitation(enterprise, number)
-    invitations.revoke_invitation(invitation, Actor.from_request(request), timezone.now())
+    membership = access.get_membership_for_it_admin(request.user, slug)
+    invitation = _get_invitation(membership.enterprise, number)
+    with _as_current_it_admin(membership):
+        invitations.revoke_invitation(invitation, Actor.from_request(request), timezone.now())
     messages.success(request, f"The invitation of {invitation.email} is revoked.")
     return redirect("enterprises:members", slug)
 
@@ -105,7 +110,9 @@ def _change_member(
     membership = access.get_membership_for_it_admin(request.user, slug)
     member = _get_member(membership.enterprise, number)
     try:
-        messages.success(request, change(member))
+        with _as_current_it_admin(membership):
+            done = change(member)
+        messages.success(request, done)
     except memberships.LastITAdmin as error:
         messages.error(request, str(error))
         return redirect("enterprises:members", slug)
@@ -115,6 +122,14 @@ def _change_member(
     if member.pk == membership.pk:
         return redirect(conf.home_url())
     return redirect("enterprises:members", slug)
+
+
+@contextmanager
+def _as_current_it_admin(membership: Membership) -> Iterator[None]:
+    """A transaction for an action, which the person may still do: see lock_membership_for_it_admin."""
+    with limited_lock_waits():
+        access.lock_membership_for_it_admin(membership)
+        yield
 
 
 def _get_member(enterprise: Enterprise, number: int) -> Membership:
