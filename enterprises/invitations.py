@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.template.loader import render_to_string
 from django.urls import reverse
 
@@ -77,10 +78,18 @@ def revoke_invitations_sent_by(enterprise: Enterprise, user_id: int, actor: Acto
 
 def find_invitation(token: str, *, now: datetime) -> Invitation | None:
     """The invitation whose link this token is, if the link still works."""
+    # The inviter's access may have ended by SQL: the periodic job that revokes their invitations runs later.
+    as_it_admin = Membership.objects.filter(
+        enterprise=OuterRef("enterprise"),
+        user=OuterRef("invited_by"),
+        role=Role.IT_ADMIN,
+        user__is_active=True,
+    )
     return (
         Invitation.objects.filter(
             token_hash=_hash_token(token), expires_at__gt=now, enterprise__deprovisioned_at=None
         )
+        .filter(Q(invited_by=None) | Exists(as_it_admin))
         .select_related("enterprise")
         .first()
     )
