@@ -86,6 +86,9 @@ def _page(membership: Membership, now: datetime) -> dict[str, Any]:
 def check_now(request: HttpRequest, slug: str) -> HttpResponse:
     """The worker reconciles the enterprise. A page never waits for WorkOS."""
     enterprise = get_membership_for_it_admin(request.user, slug).enterprise
+    if enterprise.provisioning != Enterprise.Provisioning.READY:
+        messages.error(request, f"{enterprise} is not set up at WorkOS, so there is nothing to check.")
+        return redirect(enterprise)
     reconciled_at = enterprise.reconciled_at
     if reconciled_at is None or timezone.now() - reconciled_at > _MIN_CHECK_INTERVAL:
         enqueue_reconcile(enterprise)
@@ -110,7 +113,10 @@ def launch(request: HttpRequest, slug: str, intent: str) -> HttpResponse:
         messages.error(request, reason)
         return redirect(enterprise)
     if page := require_reauthentication(
-        request, enterprise, purpose=f"open {GUIDES[chosen].title} in the Admin Portal", now=now
+        request,
+        purpose=f"open {GUIDES[chosen].title} in the Admin Portal for {enterprise}",
+        back_url=enterprise.get_absolute_url(),
+        now=now,
     ):
         return page
     reference = uuid.uuid4().hex[:8]
