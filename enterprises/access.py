@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
+from enterprises.email_addresses import normalize_email
 from enterprises.intents import INCLUDED_WITH, Intent
 from enterprises.locks import lock_enterprise
 from enterprises.models import Enterprise, Membership, Role
@@ -42,6 +43,12 @@ def get_membership_for_it_admin(user: AbstractBaseUser | AnonymousUser, slug: st
             f"Only IT admins of {membership.enterprise.name} may do this: {names or 'there is none yet'}."
         )
     return membership
+
+
+def find_user_by_email(email: str) -> Any:
+    """The person with this address, in whatever spelling the project's user model stores it; or None."""
+    users, normalized = get_user_model().objects, normalize_email(email)
+    return users.filter(email=normalized).first() or users.filter(email__iexact=normalized).first()
 
 
 def lock_user(user_id: int | None) -> AbstractBaseUser | AnonymousUser:

@@ -16,6 +16,8 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
 from enterprises import conf
+from enterprises.access import find_user_by_email
+from enterprises.email_addresses import normalize_email
 from enterprises.models import Enterprise, Invitation, Membership, Role
 from enterprises.tasks import TaskKind
 from outbox import queue
@@ -31,8 +33,8 @@ class AlreadyMember(Exception):
 @transaction.atomic
 def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: datetime) -> Invitation:
     """Create or renew the invitation of this address; the worker mails its link. Raises AlreadyMember."""
-    email = email.strip().lower()
-    member = Membership.objects.filter(enterprise=enterprise, user__email=email).first()
+    email = normalize_email(email)
+    member = Membership.objects.filter(enterprise=enterprise, user=find_user_by_email(email)).first()
     if member:
         raise AlreadyMember(f"{email} already belongs to {enterprise.name}: {member.get_role_display()}.")
     invitation, is_new = Invitation.objects.update_or_create(
@@ -121,7 +123,8 @@ def accept_invitation(
 
 
 def find_account(invitation: Invitation) -> AbstractBaseUser | None:
-    return get_user_model().objects.filter(email=invitation.email).first()
+    user: AbstractBaseUser | None = find_user_by_email(invitation.email)
+    return user
 
 
 @transaction.atomic
@@ -129,7 +132,9 @@ def accept_invitation_as_new_user(
     invitation: Invitation, *, name: str, password: str, client_ip: str | None, now: datetime
 ) -> AbstractBaseUser | None:
     """The new user, or None as `accept_invitation`. A user who has no password yet is new, too."""
-    user, _ = get_user_model().objects.get_or_create(email=invitation.email)
+    user = find_user_by_email(invitation.email)
+    if user is None:
+        user, _ = get_user_model().objects.get_or_create(email=invitation.email)
     user.name = name
     user.set_password(password)
     actor = Actor.from_user(user, client_ip=client_ip)

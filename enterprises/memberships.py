@@ -17,8 +17,9 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
 from enterprises import conf
-from enterprises.access import lock_user
+from enterprises.access import find_user_by_email, lock_user
 from enterprises.access_grants import end_access, record_grant
+from enterprises.email_addresses import normalize_email
 from enterprises.locks import lock_enterprise
 from enterprises.models import Enterprise, Membership, Role
 
@@ -33,9 +34,11 @@ def add_it_admin(enterprise: Enterprise, email: str, actor: Actor, now: datetime
     A person without a usable password gets a mail with a link to set one, each time until they have set it.
     """
     with transaction.atomic():
-        user, _ = get_user_model().objects.get_or_create(
-            email=email.strip().lower(), defaults={"password": make_password(None)}
-        )
+        user = find_user_by_email(email)
+        if user is None:
+            user, _ = get_user_model().objects.get_or_create(
+                email=normalize_email(email), defaults={"password": make_password(None)}
+            )
         membership, is_new = Membership.objects.get_or_create(
             enterprise=enterprise, user=user, defaults={"role": Role.IT_ADMIN}
         )

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from audit.actor import Actor, client_ip_of
 from enterprises import invitations
+from enterprises.email_addresses import normalize_email
 from enterprises.forms import JoinForm
 from enterprises.models import Invitation
 
@@ -40,7 +41,7 @@ def accept_invitation(request: HttpRequest) -> HttpResponse:
         return _render_expired(request)
     account = invitations.find_account(invitation)
     if request.user.is_authenticated:
-        if request.user.get_username() != invitation.email:
+        if normalize_email(request.user.get_username()) != invitation.email:
             return render(request, "enterprises/join_other.html", {"invitation": invitation})
         if request.method == "POST":
             return _accept(request, invitation, request.user)
