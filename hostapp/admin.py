@@ -132,8 +132,8 @@ class GroupAdmin(DjangoGroupAdmin):
 class SignInAttemptAdmin(admin.ModelAdmin):
     """Search for an address or an account and delete its attempts: that lifts the limit at once."""
 
-    list_display = ["at", "email", "address"]
-    search_fields = ["email", "address"]
+    list_display = ["at", "email", "source"]
+    search_fields = ["email", "source"]
     ordering = ["-at"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from enterprises import access
+from hostapp.sign_in import know_browser
 from hostapp.url_tokens import NO_TOKEN
 
 
@@ -24,6 +25,11 @@ class SetPasswordView(PasswordResetConfirmView):
     """Moves the token out of the address, also one that is not valid."""
 
     reset_url_token = NO_TOKEN
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        # The mail proves who they are: strangers' attempts cannot keep them from signing in now.
+        know_browser(self.request, form.user)
+        return super().form_valid(form)
 
     def render_to_response(self, context: dict[str, Any], **response_kwargs: Any) -> HttpResponse:
         if not self.validlink and self.kwargs["token"] != NO_TOKEN:
