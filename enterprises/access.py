@@ -56,6 +56,8 @@ def lock_user(user_id: int | None) -> AbstractBaseUser | AnonymousUser:
 
     Call it in a transaction: a deactivation waits for its end.
     """
+    if user_id is None:
+        return AnonymousUser()
     current = get_user_model().objects.select_for_update(no_key=True).filter(pk=user_id).first()
     return current if current is not None and current.is_active else AnonymousUser()
 
@@ -68,7 +70,7 @@ def lock_membership_for_it_admin(membership: Membership) -> Membership:
     """
     enterprise = lock_enterprise(membership.enterprise_id)
     user = lock_user(membership.user_id)
-    Membership.objects.select_for_update(no_key=True).filter(enterprise=enterprise, user_id=user.pk).first()
+    Membership.objects.select_for_update(no_key=True).filter(pk=membership.pk).first()
     return get_membership_for_it_admin(user, enterprise.slug)
 
 

@@ -142,7 +142,8 @@ def accept_invitation_as_new_user(
         transaction.set_rollback(True)
         return None
     user.save()
-    return user
+    joined: AbstractBaseUser = user
+    return joined
 
 
 def send_invitation(enterprise: Enterprise, task: Task, now: datetime) -> None:

@@ -205,6 +205,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "hostapp.url_tokens.NoReferrerMiddleware",
     "csp.middleware.CSPMiddleware",
+    "hostapp.middleware.NoStoreMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -212,6 +213,7 @@ MIDDLEWARE = [
     "hostapp.sign_in.KnownBrowserMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "hostapp.middleware.LockTimeoutMiddleware",
 ]
 
 ROOT_URLCONF = "hostapp.urls"
@@ -243,6 +245,7 @@ AUTHENTICATION_BACKENDS = ["hostapp.sign_in.RateLimitedBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
+CSRF_FAILURE_VIEW = "hostapp.views.csrf_failure"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

@@ -3,15 +3,15 @@
 import threading
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import responses
 from django.db import connection, transaction
-from django.http import HttpResponse
 from django.utils import timezone
 
 from audit.actor import COMMAND_LINE
-from enterprises import memberships
+from enterprises import locks, memberships
 from enterprises.models import Enterprise, Invitation, Membership, Role
 from hostapp.models import User
 from outbox.models import Task
@@ -33,7 +33,7 @@ def is_someone_waiting_for_a_lock() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def post_while(user: User, path: str, data: dict[str, str], change: Callable[[], object]) -> HttpResponse:
+def post_while(user: User, path: str, data: dict[str, str], change: Callable[[], object]) -> Any:
     """The response to a POST that waits for the enterprise until `change` is committed."""
     client, answers = signed_in(user), []
 
@@ -129,3 +129,41 @@ def test_final_revocation_counts_from_the_first_and_not_from_the_request(
     assert final.due_at > timezone.now() + timedelta(seconds=8)
     assert run_due_tasks(now=timezone.now() + timedelta(minutes=1)) == {"completed": 1}
     assert revoke.call_count == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("/enterprises/acme-inc/portal/sso/", {}),
+        ("/enterprises/acme-inc/setup-links/", {"email": "x@y.example", "intents": "sso"}),
+        ("/enterprises/acme-inc/members/invite/", {"email": "x@y.example", "role": "member"}),
+        ("/enterprises/acme-inc/members/{ben}/remove/", {}),
+        ("/staff/enterprises/acme-inc/", {"name": "Renamed", "domains": "", "intents": "sso"}),
+        ("/staff/enterprises/acme-inc/deprovision/", {"typed": "acme-inc"}),
+    ],
+)
+def test_request_that_waits_too_long_for_a_lock_is_answered_in_words(
+    monkeypatch: pytest.MonkeyPatch, ada: User, ben: User, path: str, data: dict[str, str]
+) -> None:
+    monkeypatch.setattr(locks, "LOCK_TIMEOUT_MS", 300)
+    User.objects.filter(pk=ada.pk).update(is_staff=True)
+    client, answers = signed_in(ada), []
+    path = path.format(ben=Membership.objects.get(user=ben).pk)
+
+    def post() -> None:
+        answers.append(client.post(path, data))
+        connection.close()
+
+    thread = threading.Thread(target=post)
+    with transaction.atomic():
+        Enterprise.objects.select_for_update().get(slug="acme-inc")
+        thread.start()
+        thread.join(timeout=30)
+    thread.join()
+
+    (response,) = answers
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert "Nothing was changed. Go back and try again." in response.text
+    assert Membership.objects.count() == 2
+    assert not Invitation.objects.exists()
+    assert not SetupLink.objects.exists()
