@@ -1,4 +1,3 @@
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -40,8 +39,8 @@ class UserAdmin(DjangoUserAdmin):
     ]
     add_fieldsets = [(None, {"fields": ["email", "name", "usable_password", "password1", "password2"]})]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Sequence[Any]:
-        fields = list(super().get_readonly_fields(request, obj))
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        fields: list[str] = list(super().get_readonly_fields(request, obj))
         if not _is_superuser(request) and obj is not None:
             fields += ["email", "is_staff", "is_superuser", "groups", "user_permissions"]
         return fields

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audit.actor import Actor
 from enterprises import access, conf, invitations, memberships
@@ -21,7 +21,7 @@ from enterprises.reauthentication import require_reauthentication
 
 
 @login_required
-@require_GET
+@require_safe
 @never_cache
 def list_members(request: HttpRequest, slug: str) -> HttpResponse:
     return _render_members(request, access.get_membership(request.user, slug), InviteForm())

@@ -78,7 +78,7 @@ def test_every_admin_action_names_the_right_that_it_needs() -> None:
     from django.contrib import admin
 
     for model_admin in admin.site._registry.values():
-        for name in model_admin.actions:
+        for name in model_admin.actions or ():
             action = getattr(model_admin, name) if isinstance(name, str) else name
             needed = set(getattr(action, "allowed_permissions", []))
             assert needed, f"{model_admin}: {name}"
