@@ -1,10 +1,10 @@
-"""How many webhooks are received, and how many events applied, a second?
+"""Measure how many deliveries are received and how many events are applied per second.
 
     make bench                      # or: python -m bench.deliveries --count 5000 --senders 16
 
-Starts a PostgreSQL and a web server of its own in a temporary folder, posts signed events to it over loopback
-from several senders, then applies what waits in one process. Prints rates, and the medians of the answers'
-times in milliseconds. Other work on the machine shows in the figures: compare runs of one sitting.
+Starts its own PostgreSQL and web server in a temporary folder, posts signed events over loopback from several
+senders, then applies them in one process. Prints the rates and the median response time in milliseconds. Other
+work on the machine affects the figures: compare only runs of the same sitting.
 """
 
 import argparse
@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ORGANIZATION = "org_01BENCHAAAAAAAAAAAAAAAAAAA"
 
 
-def event(number: int) -> bytes:
+def build_event(number: int) -> bytes:
     body = {
         "id": f"event_{number:026d}",
         "event": "connection.activated",
@@ -45,27 +45,27 @@ def event(number: int) -> bytes:
     return json.dumps(body).encode()
 
 
-def send(port: int, secret: str, numbers: range) -> list[float]:
-    """Post these events over one connection; how long each answer took, in seconds."""
-    line = http.client.HTTPConnection("127.0.0.1", port)
-    took = []
+def send_events(port: int, secret: str, numbers: range) -> list[float]:
+    """Post these events over one connection. Returns the response time of each, in seconds."""
+    client = http.client.HTTPConnection("127.0.0.1", port)
+    response_times = []
     for number in numbers:
-        body = event(number)
+        body = build_event(number)
         stamp = str(int(time.time() * 1000))
         digest = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
-        began = time.perf_counter()
-        line.request(
+        started = time.perf_counter()
+        client.request(
             "POST",
             "/webhooks/workos/",
             body,
             {"Content-Type": "application/json", "WorkOS-Signature": f"t={stamp}, v1={digest}"},
         )
-        answer = line.getresponse()
-        answer.read()
-        took.append(time.perf_counter() - began)
-        if answer.status != 200:
-            raise SystemExit(f"event {number} was answered {answer.status}")
-    return took
+        response = client.getresponse()
+        response.read()
+        response_times.append(time.perf_counter() - started)
+        if response.status != 200:
+            raise SystemExit(f"event {number} got status {response.status}")
+    return response_times
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--count", type=int, default=2000, help="events (default: 2000)")
-    parser.add_argument("--senders", type=int, default=8, help="connections at a time (default: 8)")
+    parser.add_argument("--senders", type=int, default=8, help="concurrent connections (default: 8)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         run(folder, options.count, options.senders)
@@ -101,26 +101,26 @@ def run(folder: str, count: int, senders: int) -> None:
         [*command, "--threads", "8", "--keep-alive", "30", "--log-level", "warning"], cwd=ROOT
     )
     try:
-        wait_for(port)
+        wait_until_listening(port)
         # The first requests load modules and open connections.
         for sender in range(senders):
-            send(port, secret, range(count + sender, count + sender + 1))
+            send_events(port, secret, range(count + sender, count + sender + 1))
         share = count // senders
-        began = time.perf_counter()
+        started = time.perf_counter()
         with ThreadPoolExecutor(senders) as pool:
-            answers = pool.map(
-                lambda n: send(port, secret, range(n * share, (n + 1) * share)), range(senders)
+            results = pool.map(
+                lambda n: send_events(port, secret, range(n * share, (n + 1) * share)), range(senders)
             )
-            took = [seconds for answer in answers for seconds in answer]
-        report("received", len(took), time.perf_counter() - began)
+            response_times = [seconds for result in results for seconds in result]
+        print_rate("received", len(response_times), time.perf_counter() - started)
         print(
-            f"  answered in {statistics.median(took) * 1000:.1f} ms (median), {quantile(took):.1f} ms (95 %)"
+            f"  response time {statistics.median(response_times) * 1000:.1f} ms (median), {percentile_95(response_times):.1f} ms (95 %)"
         )
     finally:
         web.terminate()
         web.wait(15)
-    began = time.perf_counter()
-    report("applied", apply(), time.perf_counter() - began)
+    started = time.perf_counter()
+    print_rate("applied", apply_events(), time.perf_counter() - started)
 
 
 def prepare() -> None:
@@ -129,12 +129,16 @@ def prepare() -> None:
 
     django.setup()
     call_command("migrate", verbosity=0)
+    from django.utils import timezone
+
     from enterprises.models import Enterprise
+    from mirror.models import Organization
 
-    Enterprise.objects.create(name="Bench", slug="bench", organization_id=ORGANIZATION)
+    organization = Organization.objects.create(organization_id=ORGANIZATION, as_of=timezone.now())
+    Enterprise.objects.create(name="Bench", slug="bench", organization=organization)
 
 
-def apply() -> int:
+def apply_events() -> int:
     from django.utils import timezone
 
     from webhooks.inbox import apply_waiting
@@ -145,7 +149,7 @@ def apply() -> int:
     return total
 
 
-def wait_for(port: int) -> None:
+def wait_until_listening(port: int) -> None:
     deadline = time.monotonic() + 20
     while True:
         try:
@@ -158,12 +162,12 @@ def wait_for(port: int) -> None:
             return
 
 
-def quantile(took: list[float]) -> Any:
-    return statistics.quantiles(took, n=20)[-1] * 1000
+def percentile_95(response_times: list[float]) -> Any:
+    return statistics.quantiles(response_times, n=20)[-1] * 1000
 
 
-def report(deed: str, count: int, seconds: float) -> None:
-    print(f"{deed} {count} events in {seconds:.2f} s: {count / seconds:,.0f} a second")
+def print_rate(action: str, count: int, seconds: float) -> None:
+    print(f"{action} {count} events in {seconds:.2f} s: {count / seconds:,.0f} per second")
 
 
 if __name__ == "__main__":

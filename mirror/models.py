@@ -100,7 +100,7 @@ class Certificate(MirroredRow):
     # `conn_…/ResponseSigning`: WorkOS gives certificates no ids.
     key = models.CharField(max_length=130, unique=True)
     # No foreign key: a reminder may arrive before its connection.
-    connection_id = models.CharField(max_length=64, db_index=True)
+    connection_id = models.CharField(max_length=64)
     certificate_type = models.CharField(max_length=64, blank=True)
     expires_at = models.DateTimeField(null=True)
     state = models.CharField(max_length=20, choices=State)
@@ -110,6 +110,10 @@ class Certificate(MirroredRow):
             models.CheckConstraint(
                 condition=is_one_of("state", CertificateState.values), name="certificate_state_is_known"
             ),
+        ]
+        indexes = [
+            # Serves description.describe_objects, which looks rows up by WorkOS ids.
+            models.Index(fields=["connection_id"], name="certificate_connection"),
         ]
 
     def __str__(self) -> str:

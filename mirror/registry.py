@@ -15,10 +15,8 @@ from mirror.models import DELETED, Certificate, Connection, Directory, MirroredR
 from mirror.parsing import Observed
 from mirror.times import parse_time
 
-# SQL for upsert's ON CONFLICT. The API says only that an object is in a state, an event says that it entered
-# it.
+# SQL for the upsert's ON CONFLICT.
 _SAME_STATE = "stored.state = EXCLUDED.state"
-_SAME_STATE_WITHOUT_EVENT = f"{_SAME_STATE} AND EXCLUDED.as_of_event = ''"
 
 
 @dataclass(frozen=True)
@@ -33,9 +31,7 @@ class Kind:
     # What people call one of them.
     describe: Callable[[Any], str]
     # Columns that a newer write leaves alone, and in which case (SQL).
-    keep_column_if: Mapping[str, str] = field(
-        default_factory=lambda: {"state_since": _SAME_STATE_WITHOUT_EVENT}
-    )
+    keep_column_if: Mapping[str, str] = field(default_factory=lambda: {"state_since": _SAME_STATE})
     # The API's path, and which objects it lists for an organization. Empty where the API has none.
     api_resource: str = ""
     list_objects: Callable[[gateway.Organization], Sequence[Mapping[str, Any]]] | None = None
@@ -91,7 +87,6 @@ MIRRORED: Mapping[str, Kind] = {
         parse=parsing.parse_domain,
         describe=lambda row: row.domain,
         keep_column_if={
-            # Every event of its organization lists a domain, whether it changed or not.
             "state_since": _SAME_STATE,
             # Only the event of a failure says why.
             "reason": f"{_SAME_STATE} AND EXCLUDED.reason = ''",
@@ -105,5 +100,7 @@ MIRRORED: Mapping[str, Kind] = {
         id_field="connection_id",
         parse=parsing.parse_certificate,
         describe=lambda row: row.key,
+        # Each renewal is a new one, also after a renewal.
+        keep_column_if={},
     ),
 }

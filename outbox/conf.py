@@ -47,7 +47,7 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[che
             problems.append(
                 checks.Error(
                     f"{name} cannot be imported: {error}.",
-                    hint="Give the dotted path of an object, such as hostapp.tasks.TASKS.",
+                    hint="Give the dotted path of an object, such as myproject.tasks.TASKS.",
                     id="outbox.E001",
                 )
             )

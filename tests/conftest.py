@@ -81,7 +81,7 @@ def signed_in(user: User) -> Client:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Share one Chromium: Playwright cannot run a second event loop in one process."""
-    path = chromium.needed()
+    path = chromium.require_path()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
         yield browser

@@ -1,8 +1,8 @@
-"""`manage.py worker`, which a test can pause between two turns: `python -m tests.browser.pausable_worker`.
+"""`manage.py worker`, which a test can pause between two steps: `python -m tests.browser.pausable_worker`.
 
-Each turn runs under a shared advisory lock in the test's database. A test that takes the same lock
-exclusively waits for the turns that are running and prevents new ones. The worker never waits for the lock:
-it skips the turn, so SIGTERM ends it while it is paused, too.
+Each step runs under a shared advisory lock in the test's database. A test that takes the same lock
+exclusively waits for the steps that are running and prevents new ones. The worker never waits for the lock:
+it skips the step, so SIGTERM ends it while it is paused, too.
 """
 
 import sys
@@ -16,17 +16,17 @@ from django.db import connection
 
 PAUSE_LOCK = 20_261_125
 
-Turn = Callable[..., Counter[str]]
+Step = Callable[..., Counter[str]]
 
 
-def pausable(turn: Turn) -> Turn:
-    """The same turn, skipped while a test holds the lock."""
+def pausable(step: Step) -> Step:
+    """The same step, skipped while a test holds the lock."""
 
     def run_unless_paused(*, now: datetime) -> Counter[str]:
         if not _execute("SELECT pg_try_advisory_lock_shared(%s)"):
             return Counter()
         try:
-            return turn(now=now)
+            return step(now=now)
         finally:
             _execute("SELECT pg_advisory_unlock_shared(%s)")
 
@@ -41,9 +41,10 @@ def _execute(statement: str) -> bool:
 
 def main() -> None:
     django.setup()
-    from hostapp.management.commands import worker
+    from outbox import worker
 
-    worker.TURNS = {name: pausable(turn) for name, turn in worker.TURNS.items()}
+    repeat_step = worker._repeat_step
+    worker._repeat_step = lambda name, step, *arguments: repeat_step(name, pausable(step), *arguments)
     execute_from_command_line(["manage.py", "worker", *sys.argv[1:]])
 
 

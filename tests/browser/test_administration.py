@@ -10,21 +10,19 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from enterprises import history
-from enterprises.models import (
-    Certificate,
-    Connection,
-    Directory,
-    Enterprise,
-    Errand,
-    Invitation,
-    OrganizationDomain,
-    SetupLink,
-)
+from audit.actions import Action
+from audit.actor import Actor
+from audit.log import append_audit_entry
+from enterprises.models import Enterprise, Invitation
+from enterprises.tasks import TaskKind
 from hostapp.models import SignInAttempt, User
-from portal.models import PortalSession
+from outbox import queue
+from outbox.heartbeat import Heartbeat
+from outbox.models import Task
+from portal.models import PortalSession, SetupLink
 from tests.browser.app import check_page, sign_in
 from tests.deliveries import deliver, post, signed
+from tests.factories import create_certificate, create_connection, create_directory, create_domain
 from webhooks.models import Secret, WebhookEvent
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -39,21 +37,19 @@ def staff(
     """Sam as superuser, with at least one row of each model."""
     now = timezone.now()
     User.objects.filter(pk=sam.pk).update(is_superuser=True)
-    told = {"enterprise": acme, "as_of": now}
-    Connection.objects.create(connection_id="conn_1", state="active", name="Okta of Acme", **told)
-    Directory.objects.create(directory_id="directory_1", state="active", **told)
-    OrganizationDomain.objects.create(domain_id="domain_1", domain="acme.example", state="verified", **told)
-    Certificate.objects.create(
-        key="conn_1/", connection_id="conn_1", renewal_required=True, expires_at=now, **told
-    )
-    Errand.objects.record(Errand.Kind.RENAME, enterprise=acme)
-    Errand.objects.update(error="WorkOS has a problem of its own.", attempts=3)
-    history.record(acme, deed=history.Deed.INVITED, who=ada, for_whom=LONG, at=now)
+    create_connection(acme, name="Okta of Acme")
+    create_directory(acme)
+    create_domain(acme)
+    create_certificate(acme, expires_at=now)
+    queue.enqueue(TaskKind.PUSH_NAME, acme.external_id)
+    Heartbeat(now=now).beat(now=now)
+    Task.objects.update(error="WorkOS has a problem of its own.", attempts=3)
+    append_audit_entry(acme, Action.INVITED, Actor.from_user(ada), now, target=LONG)
     Invitation.objects.create(
         enterprise=acme, email=LONG, role="it_admin", token_hash="x", invited_at=now, expires_at=now
     )
     SetupLink.objects.create(
-        enterprise=acme, email=LONG, intents=["sso"], sent_by=ada, asked_at=now,
+        enterprise=acme, email=LONG, intents=["sso"], sent_by=ada, requested_at=now,
         expires_at=now + timedelta(days=30),
     )  # fmt: skip
     PortalSession.objects.create(enterprise=acme, user=ada, intent="sso", launched_at=now)

@@ -15,9 +15,16 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from playwright.sync_api import Page, expect
 
-from enterprises import changing, errands, history, invitations
-from enterprises.models import Enterprise, Errand, Invitation, Membership
+from audit.actions import Action
+from audit.actor import Actor
+from audit.log import append_audit_entry
+from enterprises import invitations, lifecycle
+from enterprises.models import Enterprise, Invitation, Membership
+from enterprises.tasks import TaskKind
 from hostapp.models import User
+from outbox import queue
+from outbox.models import Task
+from outbox.runner import run_due_tasks
 from tests.browser.app import check_page, sign_in
 from tests.enterprises.test_access import MATRIX
 
@@ -25,7 +32,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 LONG = "a.colleague.with.a.long.name@acme.example"
 # URL names whose pages are checked in other tests.
-TESTED_ELSEWHERE = {"enterprise", "enterprise_status", "setup_links", "history_export"}
+TESTED_ELSEWHERE = {"portal:overview", "portal:status", "portal:setup_links", "enterprises:activity_export"}
 
 
 @pytest.fixture
@@ -40,15 +47,14 @@ def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, dan: User, s
     now = timezone.now()
     for email, days in ((LONG, 30), ("gone@acme.example", -1)):
         Invitation.objects.create(
-            enterprise=acme, email=email, role="it_admin", token_hash=email, invited_by="Ada Adeyemi",
+            enterprise=acme, email=email, role="it_admin", token_hash=email, invited_by_name="Ada Adeyemi",
             invited_at=now, expires_at=now + timedelta(days=days),
         )  # fmt: skip
-    for deed in history.Deed:
-        history.record(
-            acme, deed=deed, who=ada, for_whom=ben, at=now, client_address="192.0.2.7", outcome="An outcome."
-        )
-    Errand.objects.record(Errand.Kind.RENAME, enterprise=acme)
-    Errand.objects.update(error="WorkOS has a problem of its own.", attempts=3)
+    actor = Actor.from_user(ada, client_ip="192.0.2.7")
+    for action in Action:
+        append_audit_entry(acme, action, actor, now, target=ben, outcome="An outcome.")
+    queue.enqueue(TaskKind.PUSH_NAME, acme.external_id)
+    Task.objects.update(error="WorkOS has a problem of its own.", attempts=3)
     eve = User.objects.create_user("eve@acme.example", "correct horse battery", name="Eve Engel")
     for enterprise in (acme, birch):
         Membership.objects.create(user=eve, enterprise=enterprise, role=Membership.Role.IT_ADMIN)
@@ -69,15 +75,20 @@ PAGES: dict[str, tuple[str, str, str, str]] = {
     "password-reset-sent": ("", "password_reset_done", "/account/password_reset/done/", "mailbox"),
     "password-reset-too-late": ("", "password_reset_confirm", "/account/reset/MQ/no-token/", "no longer"),
     "password-set": ("", "password_reset_complete", "/account/reset/done/", "Password set"),
-    "members": ("ada", "members", "/enterprises/acme-inc/members/", "Invite a colleague"),
-    "members-for-a-member": ("ben", "members", "/enterprises/acme-inc/members/", "Roles"),
-    "history": ("ada", "history", "/enterprises/acme-inc/history/", "An outcome."),
-    "history-with-no-match": ("ada", "history", "/enterprises/acme-inc/history/?person=zzz", "Nothing matc"),
-    "history-forbidden": ("ben", "history", "/enterprises/acme-inc/history/", "Only IT admins"),
-    "invitation-too-late": ("", "join", "/invitations/no-token/", "works no longer"),
-    "staff-list": ("sam", "staff_enterprises", "/staff/enterprises/", "Provision an enterprise"),
-    "staff-new": ("sam", "staff_provision", "/staff/enterprises/new/", "Safe to repeat"),
-    "staff-enterprise": ("sam", "staff_enterprise", "/staff/enterprises/acme-inc/", "Did not succeed 3"),
+    "members": ("ada", "enterprises:members", "/enterprises/acme-inc/members/", "Invite a colleague"),
+    "members-for-a-member": ("ben", "enterprises:members", "/enterprises/acme-inc/members/", "Roles"),
+    "activity": ("ada", "enterprises:activity", "/enterprises/acme-inc/history/", "An outcome."),
+    "activity-with-no-match": (
+        "ada",
+        "enterprises:activity",
+        "/enterprises/acme-inc/history/?person=zzz",
+        "Nothing matches",
+    ),
+    "activity-forbidden": ("ben", "enterprises:activity", "/enterprises/acme-inc/history/", "Only IT admins"),
+    "invitation-too-late": ("", "enterprises:join", "/invitations/no-token/", "works no longer"),
+    "staff-list": ("sam", "staff:customers", "/staff/enterprises/", "Provision an enterprise"),
+    "staff-new": ("sam", "staff:provision", "/staff/enterprises/new/", "Safe to repeat"),
+    "staff-enterprise": ("sam", "staff:customer", "/staff/enterprises/acme-inc/", "Failed 3 times"),
     "not-found": ("ada", "", "/no-such-page/", "There is nothing here"),
     "failed": ("ada", "", "/broken/", "Something went wrong on our side"),
 }  # fmt: skip
@@ -102,7 +113,7 @@ def test_every_page_url_is_tested() -> None:
 
     assert shown - TESTED_ELSEWHERE == {address for _, address, _, _ in PAGES.values() if address} - {
         # These answer 302 and 404 in the matrix, which has no token.
-        "password_reset_confirm", "join",
+        "password_reset_confirm", "enterprises:join",
     }  # fmt: skip
 
 
@@ -110,7 +121,7 @@ def test_every_page_url_is_tested() -> None:
 def token(acme: Enterprise, ada: User) -> str:
     """The token of an invitation mailed to new@acme.example."""
     invitations.invite(acme, "new@acme.example", Membership.Role.IT_ADMIN, who=ada, at=timezone.now())
-    errands.run_due(now=timezone.now())
+    run_due_tasks(now=timezone.now())
     found = re.search(r"/invitations/([^/]+)/", str(mail.outbox[-1].body))
     assert found
     return found[1]
@@ -250,7 +261,7 @@ def test_staff_pages_of_an_enterprise_that_is_not_ready_are_accessible(
     state: str, acme: Enterprise, ada: User, sam: User, url: str, page: Page
 ) -> None:
     if state == "deprovisioned":
-        changing.deprovision(acme, who=sam, at=timezone.now())
+        lifecycle.deprovision(acme, Actor.from_user(sam), timezone.now())
     elif state == "removed":
         Enterprise.objects.update(organization_deleted_at=timezone.now())
     else:

@@ -8,9 +8,9 @@ from django.core import mail
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
-from enterprises import errands
 from enterprises.models import Enterprise
 from hostapp.models import User
+from outbox.runner import run_due_tasks
 from tests.browser.app import sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -35,7 +35,7 @@ def test_invited_colleague_joins_without_javascript(
     page.get_by_role("button", name="Invite").click()
     expect(page.get_by_role("status")).to_contain_text("eve@acme.example is invited")
 
-    errands.run_due(now=timezone.now())
+    run_due_tasks(now=timezone.now())
     (link,) = [line for line in mail.outbox[-1].body.splitlines() if line.startswith("http")]
     page.context.clear_cookies()
     page.goto(link)

@@ -6,7 +6,8 @@ import pytest
 from django.core.management import call_command
 from django.db import transaction
 
-from enterprises.models import Connection, Enterprise
+from enterprises.models import Enterprise
+from mirror.models import Connection
 from sandbox.client import Sandbox
 from tests.browser.app import App, create_organization
 from tests.processes import wait_until

@@ -1,31 +1,31 @@
-// A form is sent once: a second click while the browser is on its way would open a second portal.
-// Longer than any launch takes; whoever stopped the browser in between may press again.
-const PATIENCE = 12_000;
-let leaving = false;
-let elsewhere = false;
-const stay = () => {
-  leaving = false;
+// Submit a form with a data-once button only once: a second click would open a second portal session.
+// Longer than any launch takes. After that the person may have stopped the browser and want to try again.
+const RESET_AFTER_MS = 12_000;
+let isSubmitting = false;
+let opensNewTab = false;
+const reset = () => {
+  isSubmitting = false;
   document.querySelectorAll("button[data-once]").forEach((button) => button.removeAttribute("aria-disabled"));
 };
-// Into a tab of its own: this one stays, and its buttons with it.
+// With a modifier key the answer opens in a new tab: this page and its buttons stay usable.
 document.addEventListener("click", (event) => {
-  elsewhere = event.ctrlKey || event.metaKey || event.shiftKey;
+  opensNewTab = event.ctrlKey || event.metaKey || event.shiftKey;
 });
 document.addEventListener("submit", (event) => {
   if (!event.target.querySelector("button[data-once]")) return;
-  if (leaving) {
+  if (isSubmitting) {
     event.preventDefault();
     return;
   }
-  if (elsewhere) return;
-  leaving = true;
+  if (opensNewTab) return;
+  isSubmitting = true;
   const button = event.submitter ?? event.target.querySelector("button[data-once]");
   button.setAttribute("aria-disabled", "true");
-  setTimeout(stay, PATIENCE);
+  setTimeout(reset, RESET_AFTER_MS);
 });
-// News may not replace the button that was just pressed.
+// A status update must not replace the button that was just pressed.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (leaving) event.detail.shouldSwap = false;
+  if (isSubmitting) event.detail.shouldSwap = false;
 });
-// Whoever comes back with the browser's own button may press it again.
-window.addEventListener("pageshow", stay);
+// The back button may restore the page from the browser's cache.
+window.addEventListener("pageshow", reset);
