@@ -25,8 +25,7 @@ from outbox.runner import run_due_tasks
 from sandbox.client import Sandbox
 from tests.conftest import signed_in
 from tests.factories import create_organization
-from tests.processes import Manage, wait_until
-from tests.webhooks.test_worker import someone_waits_for_a_lock
+from tests.processes import Manage, someone_waits_for_a_lock, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,31 +1,31 @@
-// Submit a form with a data-once button only once: a second click would open a second portal session.
-// Longer than any launch takes. After that the person may have stopped the browser and want to try again.
-const RESET_AFTER_MS = 12_000;
-let isSubmitting = false;
+// Submit a form with button[data-once] only once: a double click would launch the Admin Portal twice.
+// Longer than a launch takes. After that, a person who stopped the navigation can press again.
+const UNLOCK_AFTER_MS = 12_000;
+let isLeaving = false;
 let opensNewTab = false;
-const reset = () => {
-  isSubmitting = false;
+const unlock = () => {
+  isLeaving = false;
   document.querySelectorAll("button[data-once]").forEach((button) => button.removeAttribute("aria-disabled"));
 };
-// With a modifier key the answer opens in a new tab: this page and its buttons stay usable.
+// In a new tab: this page stays, and its buttons remain usable.
 document.addEventListener("click", (event) => {
   opensNewTab = event.ctrlKey || event.metaKey || event.shiftKey;
 });
 document.addEventListener("submit", (event) => {
   if (!event.target.querySelector("button[data-once]")) return;
-  if (isSubmitting) {
+  if (isLeaving) {
     event.preventDefault();
     return;
   }
   if (opensNewTab) return;
-  isSubmitting = true;
+  isLeaving = true;
   const button = event.submitter ?? event.target.querySelector("button[data-once]");
   button.setAttribute("aria-disabled", "true");
-  setTimeout(reset, RESET_AFTER_MS);
+  setTimeout(unlock, UNLOCK_AFTER_MS);
 });
-// A status update must not replace the button that was just pressed.
+// A polled update must not replace the button that was just pressed.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (isSubmitting) event.detail.shouldSwap = false;
+  if (isLeaving) event.detail.shouldSwap = false;
 });
-// The back button may restore the page from the browser's cache.
-window.addEventListener("pageshow", reset);
+// After the browser's back button, the page may come from its cache with the button still disabled.
+window.addEventListener("pageshow", unlock);
