@@ -106,7 +106,7 @@ def test_deleted_organization_takes_its_objects_with_it(acme: Enterprise, birch:
     result = close_organizations([(ACME_ORGANIZATION, NOW), ("org_unknown", NOW)], now=NOW)
 
     assert result.outcomes == [Outcome.APPLIED, Outcome.UNKNOWN_ORGANIZATION]
-    assert [(change.kind, change.row.connection_id) for change in result.changes] == [
+    assert [(change.kind, MIRRORED[change.kind].key_of(change.row)) for change in result.changes] == [
         ("connection", "conn_1")
     ]
     assert summarize(result.changes) == [("active", "deleted")]
@@ -131,7 +131,8 @@ def test_newer_name_of_an_organization_is_written_and_an_older_one_is_not(acme: 
 def test_each_kind_is_keyed_by_a_unique_field_and_described(kind_name: str) -> None:
     kind = MIRRORED[kind_name]
 
-    assert kind.model._meta.get_field(kind.key_field).unique
+    key: Any = kind.model._meta.get_field(kind.key_field)
+    assert key.unique
     row = kind.model(**{kind.key_field: "key_1", kind.id_field: "id_1"})
     assert kind.describe(row) or isinstance(row, OrganizationDomain)
 

@@ -137,4 +137,5 @@ def test_page_query_for_connections_uses_its_index(million: Organization, django
 
 @pytest.mark.parametrize("model", [kind.model for kind in MIRRORED.values()])
 def test_every_mirrored_table_is_indexed_by_organization(db: None, model: type[MirroredRow]) -> None:
-    assert model._meta.get_field("organization").db_index
+    organization: Any = model._meta.get_field("organization")
+    assert organization.db_index

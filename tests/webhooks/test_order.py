@@ -97,7 +97,7 @@ def expected_state(world: World) -> dict[str, Any]:
 
 
 def delete_all_rows() -> None:
-    kinds = [kind.model for kind in MIRRORED.values()]
+    kinds: list[Any] = [kind.model for kind in MIRRORED.values()]
     for model in (Task, WebhookEvent, *kinds, Enterprise, Organization):
         model._default_manager.all().delete()
 
