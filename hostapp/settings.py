@@ -1,6 +1,6 @@
 """Settings from the environment, which overrides the file `.env`. `.env.example` explains each of them.
 
-Without `DEBUG` this is production: the process does not start if a setting is missing or unsafe, and names it.
+Without `DEBUG` this is production: it does not start if a setting is missing or unsafe, and names the setting.
 """
 
 import ipaddress
