@@ -1,6 +1,6 @@
 """Settings from the environment, which overrides the file `.env`. `.env.example` explains each of them.
 
-Without `DEBUG` this is production: it does not start if a setting is missing or unsafe, and names the setting.
+Without `DEBUG` this is production: if a setting is missing or unsafe, it does not start and names it.
 """
 
 import ipaddress
