@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import pictures
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.browser
 
