@@ -3,8 +3,8 @@
     make bench                      # or: python -m bench.deliveries --count 5000 --senders 16
 
 Starts its own PostgreSQL and web server in a temporary folder, posts signed events over loopback from several
-senders, then applies them in one process. Prints the rates and the median response time in milliseconds. Other
-work on the machine affects the figures: compare only runs of the same sitting.
+senders, then applies them in one process. Prints the rates and the median response time in milliseconds.
+Other work on the machine affects the figures: compare only runs of the same sitting.
 """
 
 import argparse
@@ -113,9 +113,8 @@ def run(folder: str, count: int, senders: int) -> None:
             )
             response_times = [seconds for result in results for seconds in result]
         print_rate("received", len(response_times), time.perf_counter() - started)
-        print(
-            f"  response time {statistics.median(response_times) * 1000:.1f} ms (median), {percentile_95(response_times):.1f} ms (95 %)"
-        )
+        median, slow = statistics.median(response_times) * 1000, percentile_95(response_times)
+        print(f"  response time {median:.1f} ms (median), {slow:.1f} ms (95 %)")
     finally:
         web.terminate()
         web.wait(15)

@@ -16,7 +16,7 @@ class Intent(models.TextChoices):
 
 
 # No plan switches these on by themselves. Single Sign-On needs a verified domain, and locks everyone out when
-# its certificate expires: whoever may set it up must be able to do both, and nobody else needs them.
+# its certificate expires: those who may set it up must be able to do both.
 INCLUDED_WITH = {Intent.DOMAIN_VERIFICATION: Intent.SSO, Intent.CERTIFICATE_RENEWAL: Intent.SSO}
 
 

@@ -22,7 +22,7 @@ from outbox import queue
 from outbox.models import Task
 from outbox.queue import NewTask
 
-# Days before a certificate expires. Whoever learns of it late gets the nearest reminder only.
+# Days before a certificate expires. If we learn of it late, only the nearest reminder is sent.
 REMINDER_DAYS = (60, 30, 14, 7, 1, 0)
 
 _STATE_PHRASES = {

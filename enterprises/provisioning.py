@@ -23,7 +23,7 @@ from mirror.upsert import upsert
 from outbox import queue
 from outbox.models import Task
 
-# When the worker takes over: until then whoever asked first may still be provisioning.
+# When the worker takes over: until then the first caller may still be provisioning.
 FIRST_RETRY = timedelta(seconds=30)
 
 

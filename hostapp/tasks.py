@@ -16,7 +16,7 @@ from outbox.handlers import PeriodicJob, Step, TaskHandler
 from portal import launches, link_revocation
 from portal import tasks as portal_tasks
 from portal.setup_links import revoking
-from webhooks import inbox
+from webhooks import inbox, pruning
 
 TASKS: dict[str, TaskHandler] = {
     TaskKind.PROVISION: TaskHandler("Provision", enterprise_task(provisioning.run_provisioning)),
@@ -52,4 +52,6 @@ PERIODIC_JOBS: Sequence[PeriodicJob] = (
     PeriodicJob("Access that ended", 30, access_grants.end_lost_access),
     PeriodicJob("Interrupted launches", 5, launches.end_interrupted_launches),
     PeriodicJob("Setup links of people who lost access", 30, revoking.enqueue_missed_revocations),
+    PeriodicJob("Events of unknown organizations", 3600, inbox.ignore_events_of_unknown_organizations),
+    PeriodicJob("Pruned events", 86_400, pruning.prune_expired_events),
 )

@@ -1,4 +1,4 @@
-"""Every URL of the application."""
+"""All URLs of the application."""
 
 from django.conf import settings
 from django.contrib import admin
@@ -13,7 +13,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path(
         "account/password_reset/",
-        # Django would take the host from the request; mails use SITE_URL.
+        # Mails use SITE_URL: Django would take the host from the request.
         PasswordResetView.as_view(extra_email_context={"site_url": settings.SITE_URL}),
         name="password_reset",
     ),
@@ -28,7 +28,7 @@ urlpatterns = [
     path("", include("enterprises.urls")),
     path("", include("webhooks.urls")),
     path("", include("hostapp.staff.urls")),
-    # Everyone signs in on the same page.
+    # Staff sign in on the same page as everyone else.
     path(
         "admin/login/",
         RedirectView.as_view(pattern_name="login", query_string=True),

@@ -83,29 +83,32 @@ def upsert(kind_name: str, observations: Sequence[Observed]) -> Upserted:
 
 
 def update_names(names: Sequence[tuple[str, str, datetime]]) -> set[str]:
-    """Write newer names of organizations, each with its time. Returns the ids of those that changed."""
+    """Write newer names of organizations, each with its time. Returns the ids of those that changed.
+
+    A blank name says nothing and is not written.
+    """
     newest: dict[str, tuple[str, datetime]] = {}
     for organization_id, name, as_of in names:
-        if organization_id not in newest or as_of > newest[organization_id][1]:
+        if name and (organization_id not in newest or as_of > newest[organization_id][1]):
             newest[organization_id] = name, as_of
-    with connection.cursor() as cursor:
-        # Locked in the order of _lock_organizations.
-        cursor.execute(
-            "UPDATE mirror_organization AS stored SET name = new.name, as_of = new.as_of"
-            " FROM (SELECT stored.organization_id, new.name, new.as_of, stored.name AS previous_name"
-            " FROM mirror_organization stored"
-            " JOIN unnest(%s::text[], %s::text[], %s::timestamptz[]) AS new (organization_id, name, as_of)"
-            " ON stored.organization_id = new.organization_id AND stored.as_of < new.as_of"
-            " ORDER BY stored.organization_id FOR NO KEY UPDATE OF stored) AS new"
-            " WHERE stored.organization_id = new.organization_id AND stored.as_of < new.as_of"
-            " RETURNING stored.organization_id, new.previous_name <> new.name",
-            [
-                list(newest),
-                [name for name, _ in newest.values()],
-                [as_of for _, as_of in newest.values()],
-            ],
-        )
-        return {organization_id for organization_id, is_changed in cursor.fetchall() if is_changed}
+    newer, renamed = [], set()
+    with transaction.atomic():
+        # Locked in the order of _lock_organizations, also those that keep their name: an upsert for the same
+        # organizations follows in this transaction, and must not wait for a worker that waits for us.
+        for organization in (
+            Organization.objects.select_for_update(no_key=True)
+            .filter(organization_id__in={organization_id for organization_id, _, _ in names})
+            .order_by("organization_id")
+        ):
+            name, as_of = newest.get(organization.organization_id, ("", organization.as_of))
+            if as_of <= organization.as_of:
+                continue
+            if organization.name != name:
+                renamed.add(organization.organization_id)
+            organization.name, organization.as_of = name, as_of
+            newer.append(organization)
+        Organization.objects.bulk_update(newer, ["name", "as_of"])
+    return renamed
 
 
 def close_organizations(deleted: Sequence[tuple[str, datetime]], *, now: datetime) -> Upserted:

@@ -42,3 +42,19 @@ def wait_until(condition: Callable[[], object], *, seconds: float = 15) -> None:
     while not condition():
         assert time.monotonic() < deadline, f"the condition was not met within {seconds:g} s"
         time.sleep(0.02)
+
+
+def someone_waits_for_a_lock() -> bool:
+    return count_lock_waiters() > 0
+
+
+def count_lock_waiters() -> int:
+    """Database connections that wait for a lock."""
+    with connection.cursor() as cursor:
+        # Within a transaction the statistics are cached.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        return int(cursor.fetchone()[0])

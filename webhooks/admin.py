@@ -1,7 +1,6 @@
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse
@@ -9,159 +8,155 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from audit.admin import ReadOnlyAdmin
-from webhooks import inspection, replay
-from webhooks.handlers import HANDLERS
+from webhooks import conf
+from webhooks.event_names import HANDLED_EVENTS
+from webhooks.inspection import describe_sample, describe_secrets, inspect_webhooks
 from webhooks.models import RefusalCount, RefusalSample, Secret, WebhookEvent
 from webhooks.receive.reasons import Reason
+from webhooks.replay import preview_replay, replay_events
 
-# What one page can show, and one request apply.
-_AT_ONCE = 1000
+# The most events that one page shows and one request replays.
+_MAX_REPLAYED = 1000
 
 
-class ShownOfMany(ReadOnlyAdmin):
-    # To count a million rows for a number on the page is not worth it.
+class LargeTableAdmin(ReadOnlyAdmin):
+    # Counting a million rows takes longer than showing the page.
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
 
-class NameFilter(admin.SimpleListFilter):
-    """By the names we know. To ask the table for all the names in it would read all of it."""
+class EventNameFilter(admin.SimpleListFilter):
+    """Filters by the names that have handlers: reading all names from the table would scan it."""
 
     title = "event"
     parameter_name = "event"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name) for name in sorted(HANDLERS)]
+        return [(name, name) for name in HANDLED_EVENTS]
 
     def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
         return queryset.filter(event=self.value()) if self.value() else queryset
 
 
 @admin.register(WebhookEvent)
-class WebhookEventAdmin(ShownOfMany):
+class WebhookEventAdmin(LargeTableAdmin):
     list_display = [
         "received_at",
         "event",
         "status",
-        "reason",
+        "short_reason",
         "event_id",
         "attempts",
         "due_at",
         "secret_name",
     ]
-    list_filter = ["status", NameFilter]
+    list_filter = ["status", EventNameFilter]
     search_fields = ["event_id__exact"]
     ordering = ["-id"]
     list_per_page = 50
-    actions = ["apply_again"]
+    actions = ["replay"]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return super().changelist_view(
-            request, {"title": "Webhook events (search for a whole event id)", **(extra_context or {})}
+            request, {"title": "Webhook events (search for a complete event id)", **(extra_context or {})}
         )
 
-    @admin.display(description="Why")
-    def reason(self, event: WebhookEvent) -> str:
-        return event.error[:120]
+    @admin.display(description="Reason")
+    def short_reason(self, event: WebhookEvent) -> str:
+        return event.reason[:120]
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("webhooks.change_webhookevent")
 
-    @admin.action(description="Apply again (shows first what would change)", permissions=["replay"])
-    def apply_again(
-        self, request: HttpRequest, queryset: models.QuerySet[WebhookEvent]
-    ) -> HttpResponse | None:
-        chosen = queryset.order_by()
-        if chosen.count() > _AT_ONCE:
+    @admin.action(description="Replay (shows first what would change)", permissions=["replay"])
+    def replay(self, request: HttpRequest, queryset: models.QuerySet[WebhookEvent]) -> HttpResponse | None:
+        events = queryset.order_by()
+        if events.count() > _MAX_REPLAYED:
             self.message_user(
                 request,
-                f"More than {_AT_ONCE} at once: use `manage.py replay_events`. Nothing was changed.",
+                f"More than {_MAX_REPLAYED} at once: use `manage.py replay_events`. Nothing was changed.",
                 messages.ERROR,
             )
             return None
         now = timezone.now()
         if "confirmed" in request.POST:
-            report = replay.replay(chosen, now=now)
-            done = "; ".join(f"{count} {way}" for way, count in replay.counted(report))
-            self.message_user(request, f"Applied again: {done}.")
+            report = replay_events(events, now=now)
+            counts = "; ".join(f"{count} {transition}" for transition, count in report.count_transitions())
+            self.message_user(request, f"Replayed: {counts}.")
             return None
         context = {
             **self.admin_site.each_context(request),
-            "title": "Apply again",
-            "report": (report := replay.preview(chosen, now=now)),
-            "ways": replay.counted(report),
-            "failures": [event for event in report.events if event.after == "failed"],
+            "title": "Replay",
+            "report": preview_replay(events, now=now),
             "selected": request.POST.getlist("_selected_action"),
             "select_across": request.POST.get("select_across", "0"),
         }
-        return render(request, "admin/webhooks/apply_again.html", context)
+        return render(request, "admin/webhooks/replay.html", context)
 
 
 @admin.register(RefusalSample)
-class RefusalSampleAdmin(ShownOfMany):
-    """Why was it refused? The newest of each reason, how often, and what to do."""
+class RefusalSampleAdmin(LargeTableAdmin):
+    """The newest refusal of each reason, how often it occurred, and what to do."""
 
-    list_display = ["why", "next_step", "refused_at", "newest", "last_hour", "last_three_days"]
+    list_display = ["label", "next_step", "refused_at", "newest", "last_hour", "last_three_days"]
     list_display_links = None
     ordering = ["-refused_at"]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        found = inspection.inspect(
-            secret_names=settings.WORKOS_WEBHOOK_SECRET_NAMES,
-            tolerance=timedelta(seconds=settings.WORKOS_WEBHOOK_TOLERANCE),
-            now=timezone.now(),
+        inspection = inspect_webhooks(
+            secret_names=conf.secret_names(), tolerance=conf.tolerance(), now=timezone.now()
         )
-        for sentence in found.attention:
-            messages.warning(request, sentence)
+        for problem in inspection.attention:
+            messages.warning(request, problem)
         return super().changelist_view(
             request, {"title": "Why deliveries were refused", **(extra_context or {})}
         )
 
     @admin.display(description="Reason")
-    def why(self, sample: RefusalSample) -> str:
+    def label(self, sample: RefusalSample) -> str:
         return sample.get_reason_display()
 
-    @admin.display(description="The newest")
+    @admin.display(description="Newest")
     def newest(self, sample: RefusalSample) -> str:
-        return inspection.in_words(sample)
+        return describe_sample(sample)
 
     @admin.display(description="Last hour")
     def last_hour(self, sample: RefusalSample) -> int:
-        return _counted(sample, timedelta(hours=1))
+        return _count_refusals(sample, timedelta(hours=1))
 
     @admin.display(description="Three days")
     def last_three_days(self, sample: RefusalSample) -> int:
-        return _counted(sample, timedelta(days=3))
+        return _count_refusals(sample, timedelta(days=3))
 
     @admin.display(description="What to do")
     def next_step(self, sample: RefusalSample) -> str:
         return Reason(sample.reason).next_step
 
 
-def _counted(sample: RefusalSample, span: timedelta) -> int:
+def _count_refusals(sample: RefusalSample, span: timedelta) -> int:
     counts = RefusalCount.objects.filter(reason=sample.reason, minute__gt=timezone.now() - span)
     total: int = counts.aggregate(total=models.Sum("count", default=0))["total"]
     return total
 
 
 @admin.register(RefusalCount)
-class RefusalCountAdmin(ShownOfMany):
+class RefusalCountAdmin(LargeTableAdmin):
     list_display = ["minute", "reason", "count"]
     list_filter = ["reason"]
     ordering = ["-minute"]
 
 
 @admin.register(Secret)
-class SecretAdmin(ShownOfMany):
+class SecretAdmin(LargeTableAdmin):
     list_display = ["name", "last_used_at", "advice"]
 
     @admin.display(description="What to do")
     def advice(self, secret: Secret) -> str:
-        if secret.name not in settings.WORKOS_WEBHOOK_SECRET_NAMES:
+        if secret.name not in conf.secret_names():
             return "Removed from the settings"
-        uses = inspection.secrets(settings.WORKOS_WEBHOOK_SECRET_NAMES, timezone.now())
+        uses = describe_secrets(conf.secret_names(), timezone.now())
         return next(use.advice for use in uses if use.name == secret.name)

@@ -67,7 +67,7 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[che
     if "" in values:
         add_error(2, "WORKOS_WEBHOOK_SECRETS contains an empty secret.", "Remove it: it accepts nothing.")
     if tolerance() <= timedelta(0):
-        add_error(3, "WORKOS_WEBHOOK_TOLERANCE must be a number of seconds above 0.", "180 suits most servers.")
+        add_error(3, "WORKOS_WEBHOOK_TOLERANCE must be a number of seconds above 0.", "Use 180.")
     if not re.fullmatch(r"[A-Za-z0-9_-]*", token()):
         add_error(
             4,
@@ -81,19 +81,19 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[che
             'Write ipaddress.ip_network("203.0.113.0/24") instead of "203.0.113.0/24".',
         )
     if refusals_interval() < 0:
-        add_error(6, "WORKOS_WEBHOOK_REFUSALS_INTERVAL must not be negative.", "10 seconds suit most servers.")
+        add_error(6, "WORKOS_WEBHOOK_REFUSALS_INTERVAL must not be negative.", "Use 10.0.")
     if kept_days() < 0 or 0 < kept_days() < MIN_KEPT_DAYS:
         add_error(
             7,
             f"WEBHOOK_EVENTS_KEPT_DAYS must be {MIN_KEPT_DAYS} or more, or 0 to keep events for ever.",
-            "90 days suit most deployments.",
+            "Use 90.",
         )
     if not values:
         problems.append(
             checks.Warning(
                 "WORKOS_WEBHOOK_SECRET is not set.",
-                hint="Copy the endpoint's secret from the WorkOS Dashboard (Webhooks). Until then deliveries are "
-                "answered 503.",
+                hint="Copy the endpoint's secret from the WorkOS Dashboard (Webhooks). Every delivery is "
+                "answered 503 without it.",
                 id="webhooks.W001",
             )
         )

@@ -1,4 +1,4 @@
-"""An event as handlers see it: the same from a webhook, a replay or the Events API."""
+"""An event as handlers get it: the same from a webhook, a replay or the Events API."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,8 +7,8 @@ from typing import Any
 from mirror.times import parse_time
 
 
-class Missing(ValueError):
-    """The payload does not say what the handler cannot do without; the message names it."""
+class MissingField(ValueError):
+    """The payload lacks a field that the handler needs. The message names it."""
 
 
 @dataclass(frozen=True)
@@ -16,27 +16,28 @@ class Event:
     event_id: str
     event: str
     data: dict[str, Any]
-    # The event's own time, or the delivery's where the event has none.
+    # The event's own time, or else the time when its delivery was signed.
     happened_at: datetime
 
     def text(self, *path: str) -> str:
-        """The text at `path` in `data`: `event.text("connection", "name")`. Blank if there is none."""
-        found = self._find(path)
-        return found if isinstance(found, str) else ""
+        """The text at `path` in `data`, blank if there is none: `event.text("connection", "name")`."""
+        value = self._find_value(path)
+        return value if isinstance(value, str) else ""
 
     def required(self, *path: str) -> str:
-        """As `text`, but raises Missing: the event then fails, and says so."""
-        if not (found := self.text(*path)):
-            raise Missing(f"data.{'.'.join(path)} is missing")
-        return found
+        """The text at `path` in `data`. Raises MissingField if there is none: the event then fails."""
+        if not (value := self.text(*path)):
+            raise MissingField(f"data.{'.'.join(path)} is missing")
+        return value
 
     def time(self, *path: str) -> datetime | None:
-        return parse_time(self._find(path))
+        """The time at `path` in `data`, or None."""
+        return parse_time(self._find_value(path))
 
-    def _find(self, path: tuple[str, ...]) -> object:
-        found: object = self.data
+    def _find_value(self, path: tuple[str, ...]) -> object:
+        value: object = self.data
         for name in path:
-            if not isinstance(found, dict):
+            if not isinstance(value, dict):
                 return None
-            found = found.get(name)
-        return found
+            value = value.get(name)
+        return value

@@ -1,197 +1,193 @@
-"""Apply what waits: in batches, by any number of workers, with the outcome in the same commit as the work."""
+"""Apply recorded events: in batches, by any number of workers, each outcome in the commit of its work."""
 
 import logging
-import random
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from django.db import connection, transaction
-from django.utils import timezone
 
+from outbox.backoff import retry_delay
 from webhooks.events import Event
 from webhooks.handlers import HANDLERS, Handler, Outcome
 from webhooks.models import WebhookEvent
 
 logger = logging.getLogger(__name__)
 
-BATCH = 500
+BATCH_SIZE = 500
 MAX_ATTEMPTS = 8
-# In the company of others, alone, and alone once more: then it is left for a person.
-MAX_UNFINISHED = 3
-_FIRST_RETRY = timedelta(seconds=15)
-_LONGEST_RETRY = timedelta(hours=6)
-_PATIENCE = timedelta(days=30)
+# With others, alone, and alone once more: then it is quarantined.
+MAX_UNFINISHED_ATTEMPTS = 3
+FIRST_RETRY = timedelta(seconds=15)
+LONGEST_RETRY = timedelta(hours=6)
+# How long an event waits for its organization.
+LONGEST_WAIT = timedelta(days=30)
+_RELEASED_AT_ONCE = 5000
 
 Status = WebhookEvent.Status
-Applied = tuple[WebhookEvent, Outcome]
+AppliedEvent = tuple[WebhookEvent, Outcome]
 
 
-def apply_waiting(*, now: datetime, size: int = BATCH) -> Counter[str]:
-    """Apply what is due, about one batch of it, and say how many ended how; empty when nothing was due.
+def apply_waiting(*, now: datetime, size: int = BATCH_SIZE) -> Counter[str]:
+    """Apply about one batch of the events that are due. Returns how many ended how; empty when none was due.
 
     A kill at any moment leaves the events waiting: their work and their outcome are one commit.
     """
-    _release(now)
+    release_events_of_known_organizations(now)
     outcomes: Counter[str] = Counter()
     # A suspect is applied alone, and one at a time must not hold up the others.
     for suspect in (True, False):
         with transaction.atomic():
             claimed = WebhookEvent.objects.claim(now, size, suspect=suspect)
-        outcomes += _work(claimed, now)
+        outcomes += _apply_claimed(claimed, now)
     return outcomes
 
 
-def give_up(now: datetime) -> int:
-    """Ignore what has waited thirty days for an organization that nobody told us of."""
+def ignore_events_of_unknown_organizations(now: datetime) -> int:
+    """Ignore the events that have waited 30 days for an organization. Returns how many."""
     return (
-        WebhookEvent.objects.filter(received_at__lt=now - _PATIENCE)
-        .exclude(organization_id="")
+        WebhookEvent.objects.filter(received_at__lt=now - LONGEST_WAIT)
+        .exclude(awaited_organization_id="")
         .update(
             status=Status.IGNORED,
-            error="Its organization was not known for 30 days.",
-            organization_id="",
+            reason=f"Its organization was not known for {LONGEST_WAIT.days} days.",
+            awaited_organization_id="",
             applied_at=now,
         )
     )
 
 
-def _release(now: datetime) -> None:
-    """Let go of events whose organization has become known."""
+def release_events_of_known_organizations(now: datetime) -> None:
+    """Make events due whose organization has become known."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE webhooks_webhookevent SET due_at = %s, organization_id = '' WHERE id IN"
+            "UPDATE webhooks_webhookevent SET due_at = %s, awaited_organization_id = '' WHERE id IN"
             " (SELECT waiting.id FROM webhooks_webhookevent waiting"
-            " JOIN mirror_organization known ON known.organization_id = waiting.organization_id"
-            " WHERE waiting.organization_id <> '' LIMIT 5000 FOR UPDATE OF waiting SKIP LOCKED)",
-            [now],
+            " JOIN mirror_organization known ON known.organization_id = waiting.awaited_organization_id"
+            " WHERE waiting.awaited_organization_id <> '' LIMIT %s FOR UPDATE OF waiting SKIP LOCKED)",
+            [now, _RELEASED_AT_ONCE],
         )
 
 
-def _work(claimed: dict[int, int], now: datetime) -> Counter[str]:
-    """Apply those we have claimed: one transaction a kind of event, so that one of them holds few locks."""
+def _apply_claimed(claimed: dict[int, int], now: datetime) -> Counter[str]:
+    """Apply claimed events, in one transaction for each event name, so that a transaction holds few locks."""
     outcomes: Counter[str] = Counter()
     if not claimed:
         return outcomes
-    kinds = WebhookEvent.objects.filter(pk__in=claimed).values_list("event", "pk").order_by("event")
-    for name, rows in groupby(list(kinds), key=lambda row: row[0]):
+    names = WebhookEvent.objects.filter(pk__in=claimed).values_list("event", "pk").order_by("event")
+    for name, rows in groupby(list(names), key=lambda row: row[0]):
         with transaction.atomic():
-            # Somebody else may have claimed them since, if we were slow.
-            events = WebhookEvent.objects.claimed({pk: claimed[pk] for _, pk in rows})
-            fatal = [event for event in events if event.unfinished > MAX_UNFINISHED]
-            done: list[Applied] = [(event, _set_aside(event)) for event in fatal]
-            done += apply(HANDLERS.get(name), [event for event in events if event not in fatal])
-            for event, outcome in done:
-                settle(event, outcome, now)
-                if event in fatal:
+            # Another worker may have claimed some of them since, if we were slow.
+            events = WebhookEvent.objects.lock_claimed({pk: claimed[pk] for _, pk in rows})
+            deadly = [event for event in events if event.unfinished_attempts > MAX_UNFINISHED_ATTEMPTS]
+            applied = [(event, _quarantine_event(event)) for event in deadly]
+            applied += apply_events(HANDLERS.get(name), [one for one in events if one not in deadly], now)
+            for event, outcome in applied:
+                set_outcome(event, outcome, now)
+                if event in deadly:
                     event.due_at = None
-            write(events)
+            write_outcomes(events)
         outcomes.update(event.status for event in events)
     return outcomes
 
 
-def _set_aside(event: WebhookEvent) -> Outcome:
-    logger.error("Event %s (%s) ended its worker again and again: set aside", event.event_id, event.event)
+def _quarantine_event(event: WebhookEvent) -> Outcome:
+    logger.error("Event %s (%s) quarantined: its workers died", event.event_id, event.event)
     return Outcome(
-        "failed",
-        f"A worker took it {MAX_UNFINISHED} times and ended before it was done, the last times with nothing "
-        "else in hand. Look at the worker's log and memory, mend its handler, then replay it.",
+        Status.FAILED,
+        f"Quarantined: {MAX_UNFINISHED_ATTEMPTS} workers died while they applied it, the last ones with no "
+        "other event. Check the worker's log and memory, fix the handler, then replay the event.",
     )
 
 
-def apply(handler: Handler | None, events: Sequence[WebhookEvent]) -> list[Applied]:
-    """Apply events of one kind together; if that fails, one by one, so that only the guilty fail.
+def apply_events(
+    handler: Handler | None, events: Sequence[WebhookEvent], now: datetime
+) -> list[AppliedEvent]:
+    """Apply events of one name together; if that fails, one by one, so that only the faulty ones fail.
 
-    Within the caller's transaction. Nothing is said on the events themselves yet: see `settle` and `write`.
+    Runs in the caller's transaction. The events themselves do not change yet: see `set_outcome` and
+    `write_outcomes`.
     """
     if not events:
         return []
     if handler is None:
-        return [(event, Outcome("ignored", "Nothing is to be done about it.")) for event in events]
+        return [(event, Outcome(Status.IGNORED, "No handler is needed for it.")) for event in events]
     try:
         with transaction.atomic():
-            return list(
-                zip(events, handler([as_told(event) for event in events], timezone.now()), strict=True)
-            )
+            return list(zip(events, handler([build_event(row) for row in events], now), strict=True))
     except Exception as error:
         if len(events) > 1:
-            return [pair for event in events for pair in apply(handler, [event])]
-        # Whatever a handler raises is the event's failure, kept on the event: it must not stop the others.
-        # The message stays on the row: it may quote what was sent.
+            return [applied for event in events for applied in apply_events(handler, [event], now)]
+        # Whatever a handler raises is the failure of its event: it must not stop the others. The message is
+        # kept on the row and not logged, because it may quote the payload.
         logger.error("Event %s (%s) failed: %s", events[0].event_id, events[0].event, type(error).__name__)
-        return [(events[0], Outcome("failed", failure(error)))]
+        return [(events[0], Outcome(Status.FAILED, _describe_error(error)))]
 
 
-def failure(error: Exception) -> str:
-    # PostgreSQL's text holds no NUL and no half of a surrogate pair; a handler's message may.
-    text = f"{type(error).__name__}: {error}"[:2000].replace("\0", "\ufffd")
-    return text.encode("utf-8", "replace").decode()
+def build_event(row: WebhookEvent) -> Event:
+    """The event as handlers get it."""
+    return Event(row.event_id, row.event, row.payload["data"], row.created_at or row.issued_at)
 
 
-def as_told(event: WebhookEvent) -> Event:
-    return Event(event.event_id, event.event, event.payload["data"], event.created_at or event.issued_at)
-
-
-def settle(event: WebhookEvent, outcome: Outcome, now: datetime) -> None:
-    """Put the outcome on the event."""
+def set_outcome(event: WebhookEvent, outcome: Outcome, now: datetime) -> None:
+    """Set the outcome on the event, and when it is due again if it failed. `write_outcomes` saves it."""
     event.status = outcome.status
-    event.error = outcome.reason
-    event.organization_id = outcome.waits_for
+    event.reason = outcome.reason
+    event.awaited_organization_id = outcome.waits_for
+    event.unfinished_attempts = 0
     event.due_at = None
-    event.unfinished = 0
-    event.applied_at = now
-    if outcome.status == Status.WAITING:
-        event.applied_at = None
-    elif outcome.status == Status.FAILED:
-        event.applied_at = None
-        if event.attempts < MAX_ATTEMPTS:
-            event.due_at = now + retry_delay(event.attempts)
+    event.applied_at = None if outcome.status in (Status.WAITING, Status.FAILED) else now
+    if outcome.status == Status.FAILED and event.attempts < MAX_ATTEMPTS:
+        event.due_at = now + retry_delay(event.attempts, first=FIRST_RETRY, longest=LONGEST_RETRY)
 
 
-_SETTLED = {
+_OUTCOME_COLUMNS = {
     "status": "text",
-    "error": "text",
-    "organization_id": "text",
+    "reason": "text",
+    "awaited_organization_id": "text",
     "due_at": "timestamptz",
-    "unfinished": "int",
+    "unfinished_attempts": "int",
     "applied_at": "timestamptz",
 }
 
 
-def write(events: Sequence[WebhookEvent]) -> None:
-    """Write what was settled in one statement, and when each secret was last seen."""
+def write_outcomes(events: Sequence[WebhookEvent]) -> None:
+    """Save the outcomes in one statement, and when each secret was last used."""
     if not events:
         return
-    used: dict[str, datetime] = {}
-    for event in events:
-        if event.secret_name:
-            used[event.secret_name] = max(event.received_at, used.get(event.secret_name, event.received_at))
-    columns = ", ".join(_SETTLED)
+    columns = ", ".join(_OUTCOME_COLUMNS)
     # Names come from above, values are parameters.
     statement = (
-        f"UPDATE webhooks_webhookevent SET ({columns}) = (told.{columns.replace(', ', ', told.')})"  # noqa: S608
-        f" FROM unnest(%s::bigint[], {', '.join(f'%s::{kind}[]' for kind in _SETTLED.values())})"
-        f" AS told (id, {columns}) WHERE webhooks_webhookevent.id = told.id"
+        f"UPDATE webhooks_webhookevent AS stored SET ({columns}) ="  # noqa: S608
+        f" ({', '.join(f'new.{column}' for column in _OUTCOME_COLUMNS)})"
+        f" FROM unnest(%s::bigint[], {', '.join(f'%s::{kind}[]' for kind in _OUTCOME_COLUMNS.values())})"
+        f" AS new (id, {columns}) WHERE stored.id = new.id"
     )
+    values = [[getattr(event, column) for event in events] for column in _OUTCOME_COLUMNS]
     with connection.cursor() as cursor:
-        cursor.execute(
-            statement,
-            [
-                [event.pk for event in events],
-                *([getattr(event, column) for event in events] for column in _SETTLED),
-            ],
-        )
-        for name, at in sorted(used.items()):
+        cursor.execute(statement, [[event.pk for event in events], *values])
+    _write_secret_uses(events)
+
+
+def _write_secret_uses(events: Sequence[WebhookEvent]) -> None:
+    last_used: dict[str, datetime] = {}
+    for event in events:
+        if event.secret_name:
+            earlier = last_used.get(event.secret_name, event.received_at)
+            last_used[event.secret_name] = max(event.received_at, earlier)
+    with connection.cursor() as cursor:
+        # In one order everywhere, so that two workers cannot deadlock.
+        for name, at in sorted(last_used.items()):
             cursor.execute(
-                "INSERT INTO webhooks_secret AS held (name, last_used_at) VALUES (%s, %s) ON CONFLICT (name)"
-                " DO UPDATE SET last_used_at = EXCLUDED.last_used_at"
-                " WHERE held.last_used_at < EXCLUDED.last_used_at",
+                "INSERT INTO webhooks_secret AS stored (name, last_used_at) VALUES (%s, %s)"
+                " ON CONFLICT (name) DO UPDATE SET last_used_at = EXCLUDED.last_used_at"
+                " WHERE stored.last_used_at < EXCLUDED.last_used_at",
                 [name, at],
             )
 
 
-def retry_delay(attempts: int) -> timedelta:
-    """Doubled each time, at most six hours, and a little by chance so that failures do not come in step."""
-    delay: timedelta = min(_FIRST_RETRY * 2 ** (attempts - 1), _LONGEST_RETRY)
-    return delay * random.uniform(0.75, 1.25)  # noqa: S311 - not a secret
+def _describe_error(error: Exception) -> str:
+    # PostgreSQL's text holds no NUL and no half of a surrogate pair; a handler's message may.
+    text = f"{type(error).__name__}: {error}"[:2000].replace("\0", "\ufffd")
+    return text.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""What a person wants to know of the webhooks, read from what is written down."""
+"""Inspect the webhooks for staff: what waits or failed, which secrets are used, what was refused."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -12,17 +12,17 @@ from webhooks.models import RefusalCount, RefusalSample, Secret, WebhookEvent
 from webhooks.receive.reasons import Reason
 from webhooks.receive.refusals import describe_age
 
-# As long as WorkOS repeats a delivery.
-_UNUSED_FOR = timedelta(days=3)
-# Deliveries that the clock is judged by, and the part of the tolerance that may be used up.
-_CLOCK_SAMPLE = 500
-_CLOCK_WARNS_AT = 1 / 3
-_BEHIND = timedelta(minutes=5)
+# WorkOS repeats a delivery for three days.
+_UNUSED_AFTER = timedelta(days=3)
+# How many deliveries the clock is judged by, and the part of the tolerance that may be used up.
+_CLOCK_SAMPLE_SIZE = 500
+_CLOCK_WARNING_SHARE = 1 / 3
+_LATE_AFTER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Events that ended the same way for the same reason."""
+class OutcomeCount:
+    """Events with the same status for the same reason."""
 
     status: str
     reason: str
@@ -31,7 +31,9 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RefusalReport:
+    """How often deliveries were refused for one reason, and the newest of them."""
+
     reason: str
     last_hour: int
     last_days: int
@@ -54,11 +56,11 @@ class SecretUse:
 class Inspection:
     waiting: int
     oldest_due_at: datetime | None
-    outcomes: list[Outcome]
+    outcomes: list[OutcomeCount]
     secrets: list[SecretUse]
-    # Median of our clock less WorkOS's, in seconds, over the newest verified deliveries; None without any.
+    # Our clock minus WorkOS's in seconds: the median of the newest verified deliveries, None without any.
     clock_seconds: float | None
-    refusals: list[Refusal]
+    refusals: list[RefusalReport]
     # What needs a person, each with its next step.
     attention: list[str]
 
@@ -66,79 +68,103 @@ class Inspection:
         return asdict(self)
 
 
-def inspect(*, secret_names: Sequence[str], tolerance: timedelta, now: datetime) -> Inspection:
-    waiting = WebhookEvent.objects.filter(due_at__lte=now).aggregate(n=Count("pk"), oldest=Min("due_at"))
-    outcomes = _outcomes(now)
-    clock = _clock()
-    attention = []
-    if waiting["oldest"] and now - waiting["oldest"] > _BEHIND:
-        attention.append(
-            f"Events are due since {waiting['oldest']:%Y-%m-%d %H:%M} UTC. Does `manage.py worker` run?"
-        )
-    if left := WebhookEvent.objects.filter(status="failed", due_at=None).count():
-        attention.append(
-            f"{left} failed events are left for you. Mend the cause, then `manage.py replay_events --failed`."
-        )
-    if clock is not None and abs(clock) > tolerance.total_seconds() * _CLOCK_WARNS_AT:
-        attention.append(
-            f"Our clock is {abs(clock):.0f} s {'ahead of' if clock > 0 else 'behind'} WorkOS's; at "
-            f"{tolerance.total_seconds():.0f} s deliveries are refused. Switch on NTP "
-            "(`timedatectl set-ntp true`)."
-        )
+def inspect_webhooks(*, secret_names: Sequence[str], tolerance: timedelta, now: datetime) -> Inspection:
+    due = WebhookEvent.objects.due(now).order_by().aggregate(count=Count("pk"), oldest=Min("due_at"))
+    clock_seconds = _measure_clock()
     return Inspection(
-        waiting=waiting["n"],
-        oldest_due_at=waiting["oldest"],
-        outcomes=outcomes,
-        secrets=secrets(secret_names, now),
-        clock_seconds=clock,
-        refusals=refusals(now),
-        attention=attention,
+        waiting=due["count"],
+        oldest_due_at=due["oldest"],
+        outcomes=_count_outcomes(now),
+        secrets=describe_secrets(secret_names, now),
+        clock_seconds=clock_seconds,
+        refusals=_build_refusal_reports(now),
+        attention=_find_problems(due["oldest"], clock_seconds, tolerance, now),
     )
 
 
-def _outcomes(now: datetime) -> list[Outcome]:
-    """Of the last day, and of all that wait or failed, whenever they came."""
+def describe_secrets(names: Sequence[str], now: datetime) -> list[SecretUse]:
+    """When each secret was last used, and whether it can be removed."""
+    last_used = dict(Secret.objects.values_list("name", "last_used_at"))
+    in_use = {name for name in names if name in last_used and now - last_used[name] < _UNUSED_AFTER}
+
+    def advise(name: str) -> str:
+        if name in in_use:
+            return "in use"
+        if not in_use:
+            return "nothing was verified for three days: keep it"
+        if name in last_used:
+            return f"last used {(now - last_used[name]).days} days ago: safe to remove"
+        return "never used: new, or safe to remove"
+
+    return [SecretUse(name, last_used.get(name), advise(name)) for name in names]
+
+
+def describe_sample(sample: RefusalSample | RefusalReport) -> str:
+    """How old the refused delivery was, and how long its header and body; nothing that was sent."""
+    age = (
+        sample.age if isinstance(sample, RefusalReport) else describe_age(sample.issued_at, sample.refused_at)
+    )
+    parts = [
+        age,
+        "no header" if sample.header_length is None else f"header of {sample.header_length} characters",
+        "body not read" if sample.body_length is None else f"body of {sample.body_length} bytes",
+        sample.detail,
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _find_problems(
+    oldest_due_at: datetime | None, clock_seconds: float | None, tolerance: timedelta, now: datetime
+) -> list[str]:
+    problems = []
+    if oldest_due_at and now - oldest_due_at > _LATE_AFTER:
+        problems.append(
+            f"Events have been due since {oldest_due_at:%Y-%m-%d %H:%M} UTC. Is `manage.py worker` running?"
+        )
+    if failed := WebhookEvent.objects.filter(status=WebhookEvent.Status.FAILED, due_at=None).count():
+        problems.append(
+            f"{failed} events failed and are not retried. Fix the cause, then run "
+            "`manage.py replay_events --failed`."
+        )
+    seconds = tolerance.total_seconds()
+    if clock_seconds is not None and abs(clock_seconds) > seconds * _CLOCK_WARNING_SHARE:
+        problems.append(
+            f"Our clock is {abs(clock_seconds):.0f} s {'ahead of' if clock_seconds > 0 else 'behind'} "
+            f"WorkOS's. At {seconds:.0f} s deliveries are refused. Switch on NTP "
+            "(`timedatectl set-ntp true`)."
+        )
+    return problems
+
+
+def _count_outcomes(now: datetime) -> list[OutcomeCount]:
+    """Outcomes of the last day's events, and of all that wait or failed."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT status, left(error, 200) AS reason, count(*), max(id) FROM webhooks_webhookevent"
+            "SELECT status, left(reason, 200), count(*), max(id) FROM webhooks_webhookevent"
             " WHERE received_at >= %s OR status IN ('waiting', 'failed') GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2",
             [now - timedelta(days=1)],
         )
         rows = cursor.fetchall()
     ids = dict(WebhookEvent.objects.filter(pk__in=[row[3] for row in rows]).values_list("pk", "event_id"))
-    return [Outcome(status, reason, count, ids.get(newest, "")) for status, reason, count, newest in rows]
+    return [
+        OutcomeCount(status, reason, count, ids.get(newest, "")) for status, reason, count, newest in rows
+    ]
 
 
-def _clock() -> float | None:
+def _measure_clock() -> float | None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM received_at - issued_at))"
             " FROM (SELECT received_at, issued_at FROM webhooks_webhookevent WHERE secret_name <> ''"
             " ORDER BY id DESC LIMIT %s) newest",
-            [_CLOCK_SAMPLE],
+            [_CLOCK_SAMPLE_SIZE],
         )
         median = cursor.fetchone()[0]
     return None if median is None else float(median)
 
 
-def secrets(names: Sequence[str], now: datetime) -> list[SecretUse]:
-    used = dict(Secret.objects.values_list("name", "last_used_at"))
-    in_use = {name for name in names if name in used and now - used[name] < _UNUSED_FOR}
-
-    def advice(name: str) -> str:
-        if name in in_use:
-            return "in use"
-        if not in_use:
-            return "nothing was verified for three days: keep it"
-        if name in used:
-            return f"last used {(now - used[name]).days} days ago: safe to remove"
-        return "never used: new, or safe to remove"
-
-    return [SecretUse(name, used.get(name), advice(name)) for name in names]
-
-
-def refusals(now: datetime) -> list[Refusal]:
-    """Each reason that came up, the newest first."""
+def _build_refusal_reports(now: datetime) -> list[RefusalReport]:
+    """A report on each reason that occurred, the newest first."""
     counts = {
         row["reason"]: row
         for row in RefusalCount.objects.values("reason").annotate(
@@ -148,7 +174,7 @@ def refusals(now: datetime) -> list[Refusal]:
     }
     none = {"hour": 0, "days": 0}
     return [
-        Refusal(
+        RefusalReport(
             reason=Reason(sample.reason).label,
             last_hour=counts.get(sample.reason, none)["hour"],
             last_days=counts.get(sample.reason, none)["days"],
@@ -161,15 +187,3 @@ def refusals(now: datetime) -> list[Refusal]:
         )
         for sample in RefusalSample.objects.order_by("-refused_at")
     ]
-
-
-def in_words(sample: "RefusalSample | Refusal") -> str:
-    """How far off and how long it was; never what it said."""
-    off = sample.age if isinstance(sample, Refusal) else describe_age(sample.issued_at, sample.refused_at)
-    parts = [
-        off,
-        "no header" if sample.header_length is None else f"header of {sample.header_length} characters",
-        "body not read" if sample.body_length is None else f"body of {sample.body_length} bytes",
-        sample.detail,
-    ]
-    return ", ".join(filter(None, parts))

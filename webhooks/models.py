@@ -1,4 +1,4 @@
-"""Signed events, written down once and applied in their own time; and what was refused."""
+"""Recorded events with their outcomes, and counts and samples of refused deliveries."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar
@@ -6,15 +6,24 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
+from mirror.models import is_one_of
 from webhooks.receive.reasons import Reason
 
-# A claimed event is another worker's again after this, doubled each time: the worker that had it is gone, or
-# stands between its two transactions for as long.
-_CLAIMED_FOR = timedelta(seconds=5)
+# For this long, doubled each time, a claimed event belongs to its worker. After that the worker has died, or
+# is unusually slow between its two transactions.
+_FIRST_LEASE = timedelta(seconds=5)
 # Minutes that refusals are counted for: WorkOS repeats a delivery for three days.
 RING_MINUTES = 3 * 24 * 60
-_REASONS = [(reason.value, reason.label) for reason in Reason]
-_REASON_IS_KNOWN = Q(reason__in=[reason.value for reason in Reason])
+
+_REASON_CHOICES = [(reason.value, reason.label) for reason in Reason]
+
+
+class WebhookEventStatus(models.TextChoices):
+    WAITING = "waiting", "Waiting"
+    APPLIED = "applied", "Applied"
+    STALE = "stale", "Stale: older than what we have"
+    IGNORED = "ignored", "Ignored"
+    FAILED = "failed", "Failed"
 
 
 class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
@@ -22,43 +31,40 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
         return self.filter(due_at__lte=now).order_by("due_at", "id")
 
     def claim(self, now: datetime, size: int, *, suspect: bool = False) -> dict[int, int]:
-        """Count an attempt for up to `size` due events that nobody else is at: their keys and counts.
+        """Claim up to `size` due events that no other worker has. Returns their attempts by primary key.
 
-        Committed before the work, so that an event that kills its worker is counted too. A suspect is one
-        that was claimed before without an outcome: those are claimed on their own, one at a time.
+        Commit before the work, so that an event that kills its worker has its attempt counted, too. A suspect
+        was claimed before and got no outcome: suspects are claimed separately, one at a time.
         """
         due = self.due(now).select_for_update(skip_locked=True)
-        due = due.filter(unfinished__gt=0)[:1] if suspect else due.filter(unfinished=0)[:size]
-        claimed = list(due.values_list("pk", "attempts", "unfinished"))
+        due = (
+            due.filter(unfinished_attempts__gt=0)[:1] if suspect else due.filter(unfinished_attempts=0)[:size]
+        )
+        claimed = list(due.values_list("pk", "attempts", "unfinished_attempts"))
         if claimed:
+            lease = _FIRST_LEASE * 2 ** min(claimed[0][2], 10)
             self.filter(pk__in=[pk for pk, _, _ in claimed]).update(
                 attempts=F("attempts") + 1,
-                unfinished=F("unfinished") + 1,
-                due_at=now + _CLAIMED_FOR * 2 ** min(claimed[0][2], 10),
+                unfinished_attempts=F("unfinished_attempts") + 1,
+                due_at=now + lease,
             )
         return {pk: attempts + 1 for pk, attempts, _ in claimed}
 
-    def claimed(self, claimed: dict[int, int]) -> list["WebhookEvent"]:
-        """Those of `claimed` that are still ours, locked until the transaction ends."""
-        # Not skipping what is locked: another worker's look at what is due may hold them for a moment.
-        rows = self.filter(pk__in=claimed, unfinished__gt=0).select_for_update()
+    def lock_claimed(self, claimed: dict[int, int]) -> list["WebhookEvent"]:
+        """Lock those of `claimed` that no other worker has claimed since, until the transaction ends."""
+        # Waits for locked rows instead of skipping them: another worker's claim locks them only briefly.
+        rows = self.filter(pk__in=claimed, unfinished_attempts__gt=0).select_for_update()
         return [event for event in rows.order_by("id") if event.attempts == claimed[event.pk]]
 
 
-class WebhookEventStatus(models.TextChoices):
-    WAITING = "waiting", "Waiting"
-    APPLIED = "applied", "Applied"
-    STALE = "stale", "Stale: older than what we know"
-    IGNORED = "ignored", "Ignored"
-    FAILED = "failed", "Failed"
-
-
 class WebhookEvent(models.Model):
+    """A signed event, recorded once however often it is delivered. `webhooks.inbox` applies it."""
+
     Status = WebhookEventStatus
 
     event_id = models.CharField(max_length=255, unique=True)
     event = models.CharField(max_length=255)
-    # Three clocks: when the delivery was signed, when the fact came about, when we got it.
+    # Three clocks: when the delivery was signed, when the event happened, when we got it.
     issued_at = models.DateTimeField()
     created_at = models.DateTimeField(null=True)
     received_at = models.DateTimeField()
@@ -66,20 +72,18 @@ class WebhookEvent(models.Model):
     secret_name = models.CharField(
         max_length=32,
         blank=True,
-        help_text="Which secret verified it; empty if it was read from the API.",
+        help_text="The secret that verified it. Blank if it was read from the API.",
     )
     status = models.CharField(max_length=16, choices=Status, default=Status.WAITING)
-    error = models.TextField(blank=True, help_text="Why it failed, was ignored or still waits.")
+    reason = models.TextField(blank=True, help_text="Why it failed, was ignored or is still waiting.")
     attempts = models.PositiveIntegerField(default=0)
-    unfinished = models.PositiveIntegerField(
+    unfinished_attempts = models.PositiveIntegerField(
         default=0,
-        help_text="Attempts since the last outcome: a worker has it in hand, or ended with it.",
+        help_text="Attempts since the last outcome: a worker has claimed it, or died with it.",
     )
-    due_at = models.DateTimeField(
-        null=True, help_text="When the worker takes it next; empty when it will not."
-    )
-    organization_id = models.CharField(
-        max_length=64, blank=True, help_text="The organization it waits for, which we do not know yet."
+    due_at = models.DateTimeField(null=True, help_text="When a worker applies it. Empty when none will.")
+    awaited_organization_id = models.CharField(
+        max_length=64, blank=True, help_text="The organization that it waits for, which we do not know yet."
     )
     applied_at = models.DateTimeField(null=True)
 
@@ -88,7 +92,7 @@ class WebhookEvent(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(status__in=WebhookEventStatus.values),
+                condition=is_one_of("status", WebhookEventStatus.values),
                 name="webhook_event_status_is_known",
             ),
         ]
@@ -97,23 +101,27 @@ class WebhookEvent(models.Model):
             models.Index(
                 fields=["due_at", "id"], condition=Q(due_at__isnull=False), name="webhook_event_due"
             ),
-            # Serves claim() where a worker was killed: the suspects among the due ones.
+            # Serves claim(suspect=True): the few suspects among the due events.
             models.Index(
                 fields=["due_at", "id"],
-                condition=Q(due_at__isnull=False, unfinished__gt=0),
+                condition=Q(due_at__isnull=False, unfinished_attempts__gt=0),
                 name="webhook_event_suspect",
             ),
             # Serves the release of events whose organization has become known.
             models.Index(
-                fields=["organization_id"], condition=~Q(organization_id=""), name="webhook_event_waits_for"
+                fields=["awaited_organization_id"],
+                condition=~Q(awaited_organization_id=""),
+                name="webhook_event_awaits",
             ),
-            # Serves the admin's filter, inspect_webhooks and replay --failed. Applied ones are not in it.
+            # Serves the admin's filter, inspect_webhooks and replay --failed. Applied events are not in it.
             models.Index(
-                fields=["status", "id"], condition=~Q(status=WebhookEventStatus.APPLIED), name="webhook_event_status"
+                fields=["status", "id"],
+                condition=~Q(status=WebhookEventStatus.APPLIED),
+                name="webhook_event_status",
             ),
             # Serves the admin's filter by name and replay --event.
             models.Index(fields=["event", "id"], name="webhook_event_event"),
-            # Serves pruning, replay --since and what inspect_webhooks says of the last days.
+            # Serves pruning, replay --since and the last day's outcomes of inspect_webhooks.
             models.Index(fields=["received_at"], name="webhook_event_received"),
         ]
 
@@ -122,7 +130,7 @@ class WebhookEvent(models.Model):
 
 
 class Secret(models.Model):
-    """When a secret last verified a delivery. Its name only: the secret itself stays in the settings."""
+    """When a secret last verified a delivery. Only its name: the secret itself stays in the settings."""
 
     name = models.CharField(max_length=32, primary_key=True)
     last_used_at = models.DateTimeField()
@@ -132,19 +140,23 @@ class Secret(models.Model):
 
 
 class RefusalCount(models.Model):
-    """How many were refused for this reason in this minute. `slot` is the minute's place in the ring."""
+    """How many deliveries were refused for a reason in a minute. `slot` is the minute's place in the ring.
 
-    reason = models.CharField(max_length=32, choices=_REASONS)
+    No one can fill this table: each pair of a known reason and a slot of the ring exists once.
+    """
+
+    reason = models.CharField(max_length=32, choices=_REASON_CHOICES)
     slot = models.PositiveSmallIntegerField()
     minute = models.DateTimeField()
     count = models.PositiveBigIntegerField()
 
     class Meta:
-        # Nobody can fill this table: a reason of the list, a slot of the ring, and each pair once.
         constraints = [
+            # Serves the tally's ON CONFLICT.
             models.UniqueConstraint(fields=["reason", "slot"], name="refusal_count_once_per_reason_and_slot"),
             models.CheckConstraint(
-                condition=_REASON_IS_KNOWN, name="refusal_count_reason_is_known"
+                condition=is_one_of("reason", [reason.value for reason in Reason]),
+                name="refusal_count_reason_is_known",
             ),
             models.CheckConstraint(
                 condition=Q(slot__gte=0, slot__lt=RING_MINUTES), name="refusal_count_slot_is_in_the_ring"
@@ -156,11 +168,11 @@ class RefusalCount(models.Model):
 
 
 class RefusalSample(models.Model):
-    """The newest refusal of each reason: lengths and times, nothing that was sent."""
+    """The newest refusal of each reason: times and lengths, and nothing that was sent."""
 
-    reason = models.CharField(max_length=32, choices=_REASONS, primary_key=True)
+    reason = models.CharField(max_length=32, choices=_REASON_CHOICES, primary_key=True)
     refused_at = models.DateTimeField()
-    issued_at = models.DateTimeField(null=True, help_text="When it was signed, where the signature was good.")
+    issued_at = models.DateTimeField(null=True, help_text="When it was signed, if the signature was valid.")
     header_length = models.PositiveIntegerField(null=True)
     body_length = models.PositiveBigIntegerField(null=True, help_text="Bytes announced or read.")
     detail = models.CharField(max_length=100, blank=True, help_text="What was wrong, in our words.")
@@ -168,7 +180,8 @@ class RefusalSample(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=_REASON_IS_KNOWN, name="refusal_sample_reason_is_known"
+                condition=is_one_of("reason", [reason.value for reason in Reason]),
+                name="refusal_sample_reason_is_known",
             ),
         ]
 

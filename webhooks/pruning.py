@@ -1,42 +1,46 @@
-"""Forget old events, with the personal data in them.
+"""Delete old events, with the personal data in them.
 
-What order needs is not here: each mirrored object keeps its own time and its tombstone (`enterprises.facts`).
+Ordering does not need them: each mirrored object keeps its own time and its tombstone (`mirror.upsert`).
 """
 
-import logging
 from datetime import datetime, timedelta
 
 from django.db import models, transaction
 from django.db.models import Q
 
+from webhooks import conf
 from webhooks.models import WebhookEvent
 
-logger = logging.getLogger(__name__)
-
-# WorkOS repeats a delivery for three days: what is forgotten earlier would be taken for new.
-LEAST_DAYS = 7
-FORGOTTEN = Q(status="applied") | Q(status="stale") | Q(status="ignored")
+Status = WebhookEvent.Status
+# Not `status__in`: the planner would read them by status, and then sort them all.
+_IS_FINISHED = Q(status=Status.APPLIED) | Q(status=Status.STALE) | Q(status=Status.IGNORED)
 
 
-def old_events(*, days: int, now: datetime) -> "models.QuerySet[WebhookEvent]":
-    """Those that are done with: never waiting or failed ones."""
-    old: models.QuerySet[WebhookEvent] = WebhookEvent.objects.filter(
-        FORGOTTEN, received_at__lt=now - timedelta(days=days)
-    )
-    return old.order_by("received_at")
+def prune_expired_events(now: datetime) -> int:
+    """Delete the events that are older than WEBHOOK_EVENTS_KEPT_DAYS. Returns how many."""
+    days = conf.kept_days()
+    return prune_events(days=days, now=now) if days else 0
 
 
-def prune(*, days: int, now: datetime, size: int = 1000) -> int:
-    """Delete them in small transactions, and say how many. Safe to run twice, or twice at once."""
+def prune_events(*, days: int, now: datetime, size: int = 1000) -> int:
+    """Delete old events in small transactions. Returns how many. May run twice, or twice at once."""
     total = 0
     while True:
         with transaction.atomic():
-            some = list(
+            batch = list(
                 old_events(days=days, now=now)
                 .select_for_update(skip_locked=True)
                 .values_list("pk", flat=True)[:size]
             )
-            WebhookEvent.objects.filter(pk__in=some).delete()
-        total += len(some)
-        if len(some) < size:
+            WebhookEvent.objects.filter(pk__in=batch).delete()
+        total += len(batch)
+        if len(batch) < size:
             return total
+
+
+def old_events(*, days: int, now: datetime) -> "models.QuerySet[WebhookEvent]":
+    """Finished events that were received more than `days` ago. Waiting and failed events are never old."""
+    events: models.QuerySet[WebhookEvent] = WebhookEvent.objects.filter(
+        _IS_FINISHED, received_at__lt=now - timedelta(days=days)
+    )
+    return events.order_by("received_at")

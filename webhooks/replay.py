@@ -1,5 +1,6 @@
-"""Apply events again: first what would change, then the change."""
+"""Replay events: show what applying them again would change, then apply them."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,16 +11,20 @@ from django.db import models, transaction
 
 from enterprises.description import describe_enterprises
 from mirror.description import describe_objects
-from webhooks import inbox
 from webhooks.handlers import HANDLERS
+from webhooks.inbox import apply_events, set_outcome, write_outcomes
 from webhooks.models import WebhookEvent
 
-_TOGETHER = 200
+_BATCH_SIZE = 200
+
+Status = WebhookEvent.Status
+# Object, such as `connection conn_1` → field → value.
+Description = dict[str, dict[str, str]]
 
 
 @dataclass(frozen=True)
-class Change:
-    """One field of one thing: `connection conn_1`, `state`, before, after (None: there is no such row)."""
+class FieldChange:
+    """One field of one object, such as `state` of `connection conn_1`. None: there is no such row."""
 
     thing: str
     field: str
@@ -27,11 +32,13 @@ class Change:
     after: str | None
 
     def __str__(self) -> str:
-        return f"{self.thing}: {self.field} {_shown(self.before)} → {_shown(self.after)}"
+        return f"{self.thing}: {self.field} {_format_value(self.before)} → {_format_value(self.after)}"
 
 
 @dataclass(frozen=True)
-class Replayed:
+class ReplayedEvent:
+    """An event, and its status before and after the replay."""
+
     event_id: str
     event: str
     before: str
@@ -41,117 +48,121 @@ class Replayed:
 
 @dataclass
 class Report:
-    events: list[Replayed] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    events: list[ReplayedEvent] = field(default_factory=list)
+    changes: list[FieldChange] = field(default_factory=list)
+
+    @property
+    def failures(self) -> list[ReplayedEvent]:
+        return [event for event in self.events if event.after == Status.FAILED]
+
+    def count_transitions(self) -> list[tuple[str, int]]:
+        """Transitions such as `failed → applied`, and how many events made each."""
+        return sorted(Counter(f"{event.before} → {event.after}" for event in self.events).items())
 
 
-def preview(events: "models.QuerySet[WebhookEvent]", *, now: datetime) -> Report:
-    """What `replay` would do. It is done, looked at and taken back."""
-    with transaction.atomic():
-        report = _replay(events, now)
-        transaction.set_rollback(True)
-    return report
-
-
-def replay(events: "models.QuerySet[WebhookEvent]", *, now: datetime) -> Report:
-    """Apply these events again, in their own order, in one transaction; their outcomes are kept."""
-    with transaction.atomic():
-        return _replay(events, now)
-
-
-def _replay(chosen: "models.QuerySet[WebhookEvent]", now: datetime) -> Report:
-    report = Report()
-    # A subject is looked at when it first comes up and again at the end: the difference is the change.
-    before: dict[str, dict[str, str]] = {}
-    subjects: set[str] = set()
-    for events in _in_order(chosen):
-        new = {subject for event in events for subject in _subjects(event.payload["data"])} - subjects
-        before |= _describe(new)
-        subjects |= new
-        for name, group in groupby(events, key=lambda event: event.event):
-            same = list(group)
-            for event, outcome in inbox.apply(HANDLERS.get(name), same):
-                held = event.status
-                if not (held == "applied" and outcome.status == "stale"):
-                    inbox.settle(event, outcome, now)
-                # Else what it says is held already, and it was this event that told us, or a newer one.
-                if event.status == "failed":
-                    # A person is at it: it is not tried again behind their back.
-                    event.due_at = None
-                report.events.append(Replayed(event.event_id, name, held, event.status, event.error))
-            inbox.write(same)
-    report.changes = _changes(before, _describe(subjects))
-    return report
-
-
-def _describe(ids: Iterable[str]) -> dict[str, dict[str, str]]:
-    wanted = list(ids)
-    return describe_enterprises(wanted) | describe_objects(wanted)
-
-
-def _in_order(chosen: "models.QuerySet[WebhookEvent]") -> Iterator[list[WebhookEvent]]:
-    ordered = list(
-        chosen.annotate(at=models.functions.Coalesce("created_at", "issued_at"))
-        .order_by("at", "event_id")
-        .values_list("pk", flat=True)
-    )
-    for start in range(0, len(ordered), _TOGETHER):
-        part = ordered[start : start + _TOGETHER]
-        # A worker that has one of them in hand finishes first.
-        rows = WebhookEvent.objects.select_for_update().in_bulk(part)
-        yield [rows[pk] for pk in part if pk in rows]
-
-
-def _subjects(data: Any) -> Iterator[str]:
-    """Whom the event speaks of: the ids in it, wherever they stand."""
-    if isinstance(data, dict):
-        for name, value in data.items():
-            if name in ("id", "organization_id", "external_id") and isinstance(value, str):
-                yield value
-            else:
-                yield from _subjects(value)
-    elif isinstance(data, list):
-        for value in data:
-            yield from _subjects(value)
-
-
-def _changes(before: dict[str, dict[str, str]], after: dict[str, dict[str, str]]) -> list[Change]:
-    return [
-        Change(thing, name, before.get(thing, {}).get(name), after.get(thing, {}).get(name))
-        for thing in sorted({*before, *after})
-        for name in sorted({*before.get(thing, {}), *after.get(thing, {})})
-        if before.get(thing, {}).get(name) != after.get(thing, {}).get(name)
-    ]
-
-
-def select(
+def select_events(
     *,
     failed: bool = False,
     event_ids: Sequence[str] = (),
     names: Sequence[str] = (),
     since: datetime | None = None,
 ) -> "models.QuerySet[WebhookEvent]":
-    """The events meant; what is given narrows the choice."""
-    chosen: models.QuerySet[WebhookEvent] = WebhookEvent.objects.all()
+    """The events that match everything given."""
+    events: models.QuerySet[WebhookEvent] = WebhookEvent.objects.all()
     if failed:
-        chosen = chosen.filter(status="failed")
+        events = events.filter(status=Status.FAILED)
     if event_ids:
-        chosen = chosen.filter(event_id__in=event_ids)
+        events = events.filter(event_id__in=event_ids)
     if names:
-        chosen = chosen.filter(event__in=names)
+        events = events.filter(event__in=names)
     if since:
-        chosen = chosen.filter(received_at__gte=since)
-    return chosen
+        events = events.filter(received_at__gte=since)
+    return events
 
 
-def counted(report: Report) -> Iterable[tuple[str, int]]:
-    """`failed → applied`, and how many."""
-    ways: dict[str, int] = {}
-    for event in report.events:
-        way = f"{event.before} → {event.after}"
-        ways[way] = ways.get(way, 0) + 1
-    return sorted(ways.items())
+def preview_replay(events: "models.QuerySet[WebhookEvent]", *, now: datetime) -> Report:
+    """What `replay_events` would do. It does it, reports, and rolls back."""
+    with transaction.atomic():
+        report = replay_events(events, now=now)
+        transaction.set_rollback(True)
+    return report
 
 
-def _shown(value: str | None) -> str:
+def replay_events(events: "models.QuerySet[WebhookEvent]", *, now: datetime) -> Report:
+    """Apply these events again, in the order in which they happened, in one transaction.
+
+    A change of state has its usual consequences, such as a mail. An event that changes nothing has none.
+    """
+    report = Report()
+    # An object is described when an event first names it, and again at the end.
+    before: Description = {}
+    seen: set[str] = set()
+    with transaction.atomic():
+        for batch in _lock_in_order(events):
+            ids = {one for event in batch for one in _find_ids(event.payload["data"])} - seen
+            before |= _describe(ids)
+            seen |= ids
+            for name, group in groupby(batch, key=lambda event: event.event):
+                report.events += _replay_batch(name, list(group), now)
+        report.changes = _compare(before, _describe(seen))
+    return report
+
+
+def _replay_batch(name: str, events: Sequence[WebhookEvent], now: datetime) -> list[ReplayedEvent]:
+    replayed = []
+    for event, outcome in apply_events(HANDLERS.get(name), events, now):
+        before = event.status
+        # An applied event that is stale now has been applied: by itself, or by a newer one.
+        if not (before == Status.APPLIED and outcome.status == Status.STALE):
+            set_outcome(event, outcome, now)
+        if event.status == Status.FAILED:
+            # A person is working on it: no worker retries it.
+            event.due_at = None
+        replayed.append(ReplayedEvent(event.event_id, name, before, event.status, event.reason))
+    write_outcomes(events)
+    return replayed
+
+
+def _lock_in_order(events: "models.QuerySet[WebhookEvent]") -> Iterator[list[WebhookEvent]]:
+    ordered = list(
+        events.annotate(at=models.functions.Coalesce("created_at", "issued_at"))
+        .order_by("at", "event_id")
+        .values_list("pk", flat=True)
+    )
+    for start in range(0, len(ordered), _BATCH_SIZE):
+        batch = ordered[start : start + _BATCH_SIZE]
+        # A worker that is applying one of them finishes first.
+        rows = WebhookEvent.objects.select_for_update().in_bulk(batch)
+        yield [rows[pk] for pk in batch if pk in rows]
+
+
+def _find_ids(data: Any) -> Iterator[str]:
+    """The ids of objects in an event's `data`, wherever they are."""
+    if isinstance(data, dict):
+        for name, value in data.items():
+            if name in ("id", "organization_id", "external_id") and isinstance(value, str):
+                yield value
+            else:
+                yield from _find_ids(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from _find_ids(value)
+
+
+def _describe(ids: Iterable[str]) -> Description:
+    wanted = list(ids)
+    return describe_enterprises(wanted) | describe_objects(wanted)
+
+
+def _compare(before: Description, after: Description) -> list[FieldChange]:
+    return [
+        FieldChange(thing, name, old.get(name), new.get(name))
+        for thing in sorted({*before, *after})
+        for old, new in [(before.get(thing, {}), after.get(thing, {}))]
+        for name in sorted({*old, *new})
+        if old.get(name) != new.get(name)
+    ]
+
+
+def _format_value(value: str | None) -> str:
     return "–" if value is None else value or "(blank)"

@@ -1,4 +1,4 @@
-"""The audit log, which the database keeps append-only whoever speaks to it."""
+"""The audit log, which the database itself keeps append-only."""
 
 from django.db import migrations, models
 

@@ -120,7 +120,9 @@ def test_every_page_url_is_tested() -> None:
 @pytest.fixture
 def token(acme: Enterprise, ada: User) -> str:
     """The token of an invitation mailed to new@acme.example."""
-    invitations.invite(acme, "new@acme.example", Membership.Role.IT_ADMIN, who=ada, at=timezone.now())
+    invitations.invite(
+        acme, "new@acme.example", Membership.Role.IT_ADMIN, Actor.from_user(ada), timezone.now()
+    )
     run_due_tasks(now=timezone.now())
     found = re.search(r"/invitations/([^/]+)/", str(mail.outbox[-1].body))
     assert found

@@ -10,8 +10,7 @@ from enterprises.models import Enterprise
 from mirror.models import Connection
 from sandbox.client import Sandbox
 from tests.browser.app import App, create_organization
-from tests.processes import wait_until
-from tests.webhooks.test_worker import someone_waits_for_a_lock
+from tests.processes import someone_waits_for_a_lock, wait_until
 
 
 def test_pause_waits_for_the_transaction_of_the_worker_and_leaves_no_lock(

@@ -25,8 +25,7 @@ from outbox.runner import run_due_tasks
 from sandbox.client import Sandbox
 from tests.conftest import signed_in
 from tests.factories import create_organization
-from tests.processes import Manage, wait_until
-from tests.webhooks.test_worker import someone_waits_for_a_lock
+from tests.processes import Manage, someone_waits_for_a_lock, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -160,7 +159,7 @@ def test_failed_request_is_retried_until_the_enterprise_is_provisioned(
     enterprise.refresh_from_db()
     # No organization id is saved, and the enterprise shows a retry or a reason.
     assert enterprise.organization_id is None
-    assert enterprise.provisioning in ("provisioning", "needs_attention")
+    assert enterprise.provisioning in ("provisioning", "provisioning_refused")
     assert Task.objects.get().kind == TaskKind.PROVISION
     if kind == "hang":
         # WorkOS completes the request after our timeout.
@@ -198,7 +197,7 @@ def test_organization_that_owns_our_domain_is_reported_and_not_adopted(workos_sa
     enterprise.refresh_from_db()
     assert enterprise.organization_id is None
     assert "belongs to another organization" in enterprise.attention
-    assert [entry.action for entry in audit_entries_for(enterprise)] == ["needs_attention"]
+    assert [entry.action for entry in audit_entries_for(enterprise)] == ["provisioning_refused"]
     (other,) = workos_sandbox.organizations()
     assert other["external_id"] == "other"
 
@@ -249,7 +248,7 @@ def test_provisioned_hook_is_retried_until_it_succeeds(
         if len(calls) == 1:
             raise RuntimeError("the hook failed")
 
-    monkeypatch.setattr("enterprises.afterwards.import_string", lambda path: hook)
+    monkeypatch.setattr("enterprises.conf.import_string", lambda path: hook)
     settings.ENTERPRISE_PROVISIONED_HOOK = "acme.tiers.make"
 
     provisioning.provision(enroll())

@@ -40,8 +40,9 @@ def test_worker_writes_its_heartbeat_and_deletes_it_when_it_stops(manage: Manage
 
     workers[0].terminate()
     workers[1].kill()
-    assert workers[0].wait(20) == 0
-    workers[1].wait(20)
+    for worker in workers:
+        worker.communicate(timeout=20)
+    assert workers[0].returncode == 0
 
     # The one that was killed stays, and counts as dead when its row is old.
     assert WorkerHeartbeat.objects.get().pid == workers[1].pid

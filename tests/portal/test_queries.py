@@ -16,6 +16,7 @@ from enterprises.models import Enterprise, Membership
 from enterprises.rate_limits import WINDOW
 from hostapp.models import User
 from mirror.models import Certificate, Connection, Directory, OrganizationDomain
+from portal.launches import end_interrupted_launches
 from portal.models import PortalSession, SetupLink
 from portal.page.sessions import newest_sessions
 from tests.conftest import signed_in
@@ -102,22 +103,39 @@ def test_page_query_count_does_not_grow_with_the_rows(
     assert few <= 14
 
 
-def test_portal_sessions_of_an_enterprise_use_their_index(
-    acme: Enterprise, birch: Enterprise, ada: User
-) -> None:
+@pytest.fixture
+def many_sessions(acme: Enterprise, birch: Enterprise, ada: User) -> None:
+    """3,000 portal sessions, of which Acme has one and one launch was interrupted."""
     now = timezone.now()
     PortalSession.objects.bulk_create(
         PortalSession(
             enterprise=acme if n == 0 else birch,
             user=ada,
             intent="sso",
-            outcome="opened",
+            outcome="requested" if n == 2999 else "opened",
             launched_at=now - timedelta(minutes=n),
         )
         for n in range(3000)
     )
-    recent = PortalSession.objects.filter(enterprise=acme, launched_at__gt=now - WINDOW)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE portal_portalsession")
-        for rows in (newest_sessions(acme), recent):
-            assert "portal_session_newest" in rows.explain()
+
+
+@pytest.mark.usefixtures("many_sessions")
+def test_portal_sessions_of_an_enterprise_use_their_index(acme: Enterprise) -> None:
+    recent = PortalSession.objects.filter(enterprise=acme, launched_at__gt=timezone.now() - WINDOW)
+
+    for rows in (newest_sessions(acme), recent):
+        assert "portal_session_newest" in rows.explain()
+
+
+@pytest.mark.usefixtures("many_sessions")
+def test_search_for_interrupted_launches_uses_its_index() -> None:
+    with CaptureQueriesContext(connection) as queries:
+        assert end_interrupted_launches(timezone.now()) == 1
+
+    (search,) = [query["sql"] for query in queries if "FOR UPDATE" in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {search}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "portal_session_requested" in plan

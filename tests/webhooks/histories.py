@@ -26,6 +26,8 @@ class World:
     objects: dict[str, dict[str, Any]] = field(default_factory=dict)
     certificates: dict[str, bool] = field(default_factory=dict)
     closed: set[str] = field(default_factory=set)
+    # The newest name of each organization.
+    names: dict[str, str] = field(default_factory=lambda: {"org_known": "Known"})
 
     def emit(self, event: str, data: Payload) -> None:
         number = len(self.events)
@@ -34,6 +36,7 @@ class World:
         )
 
     def created(self, organization: str) -> None:
+        self._rename(organization)
         self.emit("organization.created", self._organization(organization))
 
     def do(self, minutes: int, organization: str, action: str, number: int) -> None:
@@ -95,6 +98,8 @@ class World:
     def _change_organization(self, organization: str, change: str) -> None:
         if organization in self.closed:
             return
+        if change == "updated":
+            self._rename(organization)
         self.emit(f"organization.{change}", self._organization(organization))
         if change == "deleted":
             self.closed.add(organization)
@@ -102,10 +107,14 @@ class World:
                 if known["organization"] == organization:
                     known["state"] = "deleted"
 
+    def _rename(self, organization: str) -> None:
+        # By the time alone: of two events in one second neither is newer.
+        self.names[organization] = f"Organization at {text(self.now)}"
+
     def _organization(self, organization: str) -> Payload:
         return {
             "id": organization,
-            "name": "An organization",
+            "name": self.names[organization],
             "external_id": self.external_ids[organization],
             "updated_at": text(self.now),
             "domains": [
@@ -122,7 +131,7 @@ class World:
         }
 
 
-DEEDS = [
+ACTIONS = [
     *("connection active", "connection inactive", "connection deleted"),
     *("directory active", "directory inactive", "directory deleted"),
     *("domain pending", "domain verified", "domain failed", "domain deleted"),
@@ -130,11 +139,11 @@ DEEDS = [
     *("organization updated", "organization deleted"),
 ]
 
-deeds = st.lists(
+actions = st.lists(
     st.tuples(
         st.sampled_from([0, 0, 1, 60]),
         st.sampled_from(["org_known", "org_unknown"]),
-        st.sampled_from([*DEEDS[:-1] * 2, DEEDS[-1]]),
+        st.sampled_from([*ACTIONS[:-1] * 2, ACTIONS[-1]]),
         st.integers(1, 2),
     ),
     min_size=1,

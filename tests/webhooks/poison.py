@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.apps import AppConfig
 
@@ -14,9 +15,9 @@ class PoisonConfig(AppConfig):
         from webhooks.events import Event
         from webhooks.handlers import APPLIED, HANDLERS, Outcome
 
-        def deadly(events: Sequence[Event]) -> Sequence[Outcome]:
+        def kill_worker(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
             if any(event.text("name") == "poison" for event in events):
                 os._exit(9)
             return [APPLIED for _ in events]
 
-        HANDLERS["test.deadly"] = deadly
+        HANDLERS["test.deadly"] = kill_worker

@@ -1,7 +1,7 @@
 """Apply waiting events: failures, retries and several workers."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 from threading import Barrier, Thread
 from typing import Any
@@ -11,12 +11,14 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.utils import timezone
 
-from enterprises import facts, objects
-from enterprises.models import Connection, Enterprise
+from enterprises.models import Enterprise
+from mirror.models import Connection, Organization
+from mirror.registry import MIRRORED
+from mirror.upsert import close_organizations, upsert
 from tests.deliveries import deliver
 from webhooks.events import Event
 from webhooks.handlers import APPLIED, HANDLERS, Outcome
-from webhooks.inbox import MAX_ATTEMPTS, apply_waiting, retry_delay
+from webhooks.inbox import MAX_ATTEMPTS, apply_waiting, set_outcome
 from webhooks.models import WebhookEvent
 
 
@@ -66,7 +68,7 @@ def test_failing_event_does_not_fail_its_batch_and_keeps_its_error(acme: Enterpr
     apply_later()
 
     failed = WebhookEvent.objects.get(event_id="event_2")
-    assert (failed.status, failed.error) == ("failed", "KeyError: 'id'")
+    assert (failed.status, failed.reason) == ("failed", "KeyError: 'id'")
     assert WebhookEvent.objects.filter(status="applied").count() == 2
     assert Connection.objects.count() == 2
 
@@ -75,7 +77,7 @@ def test_failing_event_does_not_fail_its_batch_and_keeps_its_error(acme: Enterpr
 def test_writes_of_a_failing_handler_are_rolled_back(
     acme: Enterprise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def writes_and_fails(events: Sequence[Event]) -> Sequence[Outcome]:
+    def writes_and_fails(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
         Enterprise.objects.update(name="half done")
         raise RuntimeError("out of paper")
 
@@ -86,14 +88,14 @@ def test_writes_of_a_failing_handler_are_rolled_back(
 
     acme.refresh_from_db()
     assert acme.name == "Acme Inc."
-    assert WebhookEvent.objects.get().error == "RuntimeError: out of paper"
+    assert WebhookEvent.objects.get().reason == "RuntimeError: out of paper"
 
 
 @pytest.mark.django_db
 def test_failed_event_is_retried_later_until_the_maximum_attempts(
     acme: Enterprise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(events: Sequence[Event]) -> Sequence[Outcome]:
+    def fails(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
         raise RuntimeError
 
     monkeypatch.setitem(HANDLERS, "connection.activated", fails)
@@ -116,28 +118,42 @@ def test_failed_event_is_applied_on_retry_after_the_handler_is_fixed(
     acme: Enterprise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken:
-        broken.setitem(HANDLERS, "connection.activated", lambda events: None)
+        broken.setitem(HANDLERS, "connection.activated", lambda events, now: None)
         deliver("connection.activated")
         apply_later()
 
     apply_later(minutes=1)
 
     event = WebhookEvent.objects.get()
-    assert (event.status, event.error) == ("applied", "")
+    assert (event.status, event.reason) == ("applied", "")
     assert Connection.objects.get().state == "active"
 
 
-def test_retry_delay_doubles_up_to_six_hours() -> None:
-    assert timedelta(seconds=11) <= retry_delay(1) <= timedelta(seconds=19)
-    assert timedelta(seconds=45) <= retry_delay(3) <= timedelta(seconds=75)
-    assert timedelta(hours=4.5) <= retry_delay(40) <= timedelta(hours=7.5)
+@pytest.mark.parametrize(
+    ("attempts", "shortest", "longest"),
+    [
+        (1, timedelta(seconds=11), timedelta(seconds=19)),
+        (3, timedelta(seconds=45), timedelta(seconds=75)),
+        (7, timedelta(seconds=720), timedelta(seconds=1200)),
+    ],
+)
+def test_retry_delay_starts_at_15_seconds_and_doubles(
+    attempts: int, shortest: timedelta, longest: timedelta
+) -> None:
+    event = WebhookEvent(attempts=attempts)
+    now = timezone.now()
+
+    set_outcome(event, Outcome("failed"), now)
+
+    assert event.due_at is not None
+    assert shortest <= event.due_at - now <= longest
 
 
 @pytest.mark.django_db(transaction=True)
 def test_concurrent_workers_apply_each_event_once(acme: Enterprise, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
-    def collect_ids(events: Sequence[Event]) -> Sequence[Outcome]:
+    def collect_ids(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
         seen.extend(event.event_id for event in events)
         return [APPLIED for _ in events]
 
@@ -171,10 +187,8 @@ def test_organization_deletion_includes_a_connection_written_concurrently(acme: 
         connection.close()
 
     with transaction.atomic():
-        facts.record(
-            [objects.connection({"id": "conn_1", "organization_id": acme.organization_id, "state": "active"},
-                                as_of=timezone.now())]
-        )  # fmt: skip
+        data = {"id": "conn_1", "organization_id": acme.organization_id, "state": "active"}
+        upsert("connection", [MIRRORED["connection"].observe(data, happened_at=timezone.now())])
         thread = Thread(target=apply_in_other_worker)
         thread.start()
         thread.join(0.5)
@@ -191,8 +205,8 @@ def test_workers_deleting_the_same_organizations_do_not_deadlock(acme: Enterpris
 
     def delete_organizations(order: list[str]) -> None:
         for _ in range(30):
-            Enterprise.objects.update(organization_deleted_at=None)
-            results.append(facts.close_organizations([(one, timezone.now()) for one in order]))
+            Organization.objects.update(deleted_at=None)
+            results.append(close_organizations([(one, timezone.now()) for one in order], now=timezone.now()))
         connection.close()
 
     threads = [Thread(target=delete_organizations, args=(order,)) for order in (ids, ids[::-1])]

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from django.db import connection, models, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from enterprises.models import Certificate, Connection, Directory, Enterprise, OrganizationDomain
-from webhooks import replay
+from mirror.models import Connection, MirroredRow, Organization
+from mirror.registry import MIRRORED
+from webhooks import inbox, replay
 from webhooks.models import WebhookEvent
 from webhooks.pruning import old_events
 
@@ -17,7 +19,7 @@ ROWS = 1_000_000
 
 _EVENTS = """
 INSERT INTO webhooks_webhookevent (event_id, event, issued_at, received_at, payload, secret_name, status,
-    error, attempts, unfinished, due_at, organization_id, applied_at)
+    reason, attempts, unfinished_attempts, due_at, awaited_organization_id, applied_at)
 SELECT 'event_' || n, CASE WHEN n %% 1000 = 0 THEN 'connection.activated' ELSE 'dsync.user.updated' END,
     at, at, '{"data": {}}', 'current',
     CASE WHEN n %% 5000 = 0 THEN 'failed' WHEN n %% 5000 = 1 THEN 'waiting' WHEN n %% 50 = 2 THEN 'ignored'
@@ -29,8 +31,8 @@ FROM (SELECT n, now() - interval '100 days' * (1 - n / 1000000.0) AS at FROM gen
 
 
 @pytest.fixture(scope="module")
-def million(django_db_setup: None, django_db_blocker: Any) -> Iterator[Enterprise]:
-    """A million events and the objects of 2,000 enterprises, created once and rolled back."""
+def million(django_db_setup: None, django_db_blocker: Any) -> Iterator[Organization]:
+    """A million events and the objects of 2,000 organizations, created once and rolled back."""
     with django_db_blocker.unblock(), transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL synchronous_commit = off")
@@ -45,17 +47,17 @@ def million(django_db_setup: None, django_db_blocker: Any) -> Iterator[Enterpris
             cursor.execute(_EVENTS, [ROWS])
             for _, definition in indexes:
                 cursor.execute(definition)
-            Enterprise.objects.bulk_create(
-                Enterprise(name="E", slug=f"e{n}", organization_id=f"org_e{n}") for n in range(2000)
+            Organization.objects.bulk_create(
+                Organization(organization_id=f"org_e{n}", as_of=NOW) for n in range(2000)
             )
             cursor.execute(
-                "INSERT INTO enterprises_connection (connection_id, name, connection_type, state, as_of,"
-                " as_of_event, told_at, enterprise_id)"
-                " SELECT 'conn_' || e.id || '_' || n, '', '', 'active', now(),"
-                " '', now(), e.id FROM enterprises_enterprise e, generate_series(1, 10) n"
+                "INSERT INTO mirror_connection (connection_id, name, connection_type, state, previous_state,"
+                " as_of, as_of_event, observed_at, state_since, organization_id)"
+                " SELECT 'conn_' || o.organization_id || '_' || n, '', '', 'active', '', now(), '', now(),"
+                " now(), o.organization_id FROM mirror_organization o, generate_series(1, 10) n"
             )
-            cursor.execute("ANALYZE webhooks_webhookevent, enterprises_enterprise, enterprises_connection")
-        yield Enterprise.objects.all()[:1].get()
+            cursor.execute("ANALYZE webhooks_webhookevent, mirror_organization, mirror_connection")
+        yield Organization.objects.all()[:1].get()
         transaction.set_rollback(True)
 
 
@@ -72,17 +74,19 @@ NOW = timezone.now()
 DUE = WebhookEvent.objects.due(NOW)
 
 QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
-    "the worker's next batch": (DUE.filter(unfinished=0)[:500], "webhook_event_due"),
-    "the worker's next suspect": (DUE.filter(unfinished__gt=0)[:1], "webhook_event_suspect"),
+    "the worker's next batch": (DUE.filter(unfinished_attempts=0)[:500], "webhook_event_due"),
+    "the worker's next suspect": (DUE.filter(unfinished_attempts__gt=0)[:1], "webhook_event_suspect"),
     "events that waited too long": (
-        WebhookEvent.objects.filter(received_at__lt=NOW - timedelta(days=30)).exclude(organization_id=""),
-        "webhook_event_waits_for",
+        WebhookEvent.objects.filter(received_at__lt=NOW - timedelta(days=30)).exclude(
+            awaited_organization_id=""
+        ),
+        "webhook_event_awaits",
     ),
     "pruning": (old_events(days=90, now=NOW)[:1000], "webhook_event_received"),
-    "replay --failed": (replay.select(failed=True), "webhook_event_status"),
-    "replay --id": (replay.select(event_ids=["event_77"]), "webhooks_webhookevent_event_id"),
-    "replay --event": (replay.select(names=["connection.activated"]), "webhook_event_event"),
-    "replay --since": (replay.select(since=NOW - timedelta(hours=1)), "webhook_event_received"),
+    "replay --failed": (replay.select_events(failed=True), "webhook_event_status"),
+    "replay --id": (replay.select_events(event_ids=["event_77"]), "webhooks_webhookevent_event_id"),
+    "replay --event": (replay.select_events(names=["connection.activated"]), "webhook_event_event"),
+    "replay --since": (replay.select_events(since=NOW - timedelta(hours=1)), "webhook_event_received"),
     "the admin's list": (WebhookEvent.objects.order_by("-id")[:50], "webhooks_webhookevent_pkey"),
     "the admin's failed": (
         WebhookEvent.objects.filter(status="failed").order_by("-id")[:50],
@@ -109,30 +113,29 @@ QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
 
 @pytest.mark.parametrize(("queryset", "index"), QUERIES.values(), ids=QUERIES.keys())
 def test_query_uses_its_index(
-    million: Enterprise, queryset: models.QuerySet[Any], index: str, django_db_blocker: Any
+    million: Organization, queryset: models.QuerySet[Any], index: str, django_db_blocker: Any
 ) -> None:
     with django_db_blocker.unblock():
         uses(plan(queryset), index)
 
 
-def test_release_of_waiting_events_uses_its_index(million: Enterprise, django_db_blocker: Any) -> None:
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(
-            "EXPLAIN SELECT waiting.id FROM webhooks_webhookevent waiting JOIN enterprises_enterprise known"
-            " ON known.organization_id = waiting.organization_id"
-            " WHERE waiting.organization_id <> '' LIMIT 5000"
-        )
-        explained = "\n".join(row[0] for row in cursor.fetchall())
+def test_release_of_waiting_events_uses_its_index(million: Organization, django_db_blocker: Any) -> None:
+    with django_db_blocker.unblock(), CaptureQueriesContext(connection) as queries:
+        inbox.release_events_of_known_organizations(NOW)
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN {queries[0]['sql']}")
+            explained = "\n".join(row[0] for row in cursor.fetchall())
 
-    assert "webhook_event_waits_for" in explained, explained
+    assert "webhook_event_awaits" in explained, explained
     assert "Seq Scan on webhooks_webhookevent" not in explained, explained
 
 
-def test_enterprise_page_query_uses_its_index(million: Enterprise, django_db_blocker: Any) -> None:
+def test_page_query_for_connections_uses_its_index(million: Organization, django_db_blocker: Any) -> None:
     with django_db_blocker.unblock():
-        uses(plan(Connection.objects.filter(enterprise=million)), "enterprises_connection_enterprise_id")
+        uses(plan(Connection.objects.filter(organization=million)), "mirror_connection_organization_id")
 
 
-@pytest.mark.parametrize("model", [Connection, Directory, OrganizationDomain, Certificate])
-def test_every_mirrored_table_is_indexed_by_enterprise(db: None, model: type[models.Model]) -> None:
-    assert model._meta.get_field("enterprise").db_index  # type: ignore[union-attr]
+@pytest.mark.parametrize("model", [kind.model for kind in MIRRORED.values()])
+def test_every_mirrored_table_is_indexed_by_organization(db: None, model: type[MirroredRow]) -> None:
+    organization: Any = model._meta.get_field("organization")
+    assert organization.db_index

@@ -14,13 +14,21 @@ from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from enterprises.models import Certificate, Connection, Directory, Enterprise, Errand, OrganizationDomain
+from enterprises.models import Enterprise
+from mirror.models import Certificate, Organization
+from mirror.registry import MIRRORED
+from outbox.models import Task
 from tests.deliveries import deliver
-from tests.webhooks.histories import World, deeds
+from tests.factories import create_organization
+from tests.webhooks.histories import START, World, actions
 from webhooks.inbox import apply_waiting
 from webhooks.models import WebhookEvent
 
-KINDS: dict[str, Any] = {"connection": Connection, "directory": Directory, "domain": OrganizationDomain}
+KINDS: dict[str, Any] = {
+    "connection": MIRRORED["connection"],
+    "directory": MIRRORED["directory"],
+    "domain": MIRRORED["organization_domain"],
+}
 WORKERS = 3
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,18 +68,19 @@ def apply_until_nothing_is_due() -> None:
 
 
 def mirrored_state() -> dict[str, Any]:
-    held: dict[str, Any] = {}
-    for kind, model in KINDS.items():
-        for row in model._default_manager.select_related("enterprise"):
-            known = (kind, row.enterprise.organization_id, row.state)
+    state: dict[str, Any] = {}
+    for kind_name, kind in KINDS.items():
+        for row in kind.model._default_manager.all():
+            known = (kind_name, row.organization_id, row.state)
             # Of a deleted row only the deletion matters.
-            name = "" if kind == "domain" else getattr(row, "name", "")
-            held[getattr(row, model.KEY)] = known if row.state == "deleted" else (*known, name, row.as_of)
+            name = "" if kind_name == "domain" else getattr(row, "name", "")
+            state[kind.key_of(row)] = known if row.state == "deleted" else (*known, name, row.as_of)
     for certificate in Certificate.objects.all():
-        held[f"certificate of {certificate.connection_id}"] = certificate.renewal_required
-    for enterprise in Enterprise.objects.all():
-        held[f"closed {enterprise.organization_id}"] = enterprise.organization_deleted_at is not None
-    return held
+        state[f"certificate of {certificate.connection_id}"] = certificate.state == "renewal_required"
+    for organization in Organization.objects.all():
+        is_deleted = organization.deleted_at is not None
+        state[f"organization {organization.organization_id}"] = (organization.name, is_deleted)
+    return state
 
 
 def expected_state(world: World) -> dict[str, Any]:
@@ -83,19 +92,25 @@ def expected_state(world: World) -> dict[str, Any]:
     for key, required in world.certificates.items():
         expected[f"certificate of {key}"] = required
     for organization in world.external_ids:
-        expected[f"closed {organization}"] = organization in world.closed
+        expected[f"organization {organization}"] = (world.names[organization], organization in world.closed)
     return expected
 
 
 def delete_all_rows() -> None:
-    for model in (Errand, WebhookEvent, Certificate, *KINDS.values(), Enterprise):
+    kinds: list[Any] = [kind.model for kind in MIRRORED.values()]
+    for model in (Task, WebhookEvent, *kinds, Enterprise, Organization):
         model._default_manager.all().delete()
 
 
 def create_enterprises() -> dict[str, str]:
     """Create two enterprises; the organization_id of one is not known yet."""
     known, unknown = uuid.uuid4(), uuid.uuid4()
-    Enterprise.objects.create(name="Known", slug="known", external_id=known, organization_id="org_known")
+    Enterprise.objects.create(
+        name="Known",
+        slug="known",
+        external_id=known,
+        organization=create_organization("org_known", name="Known", as_of=START - timedelta(days=1)),
+    )
     Enterprise.objects.create(name="Unknown", slug="unknown", external_id=unknown)
     return {"org_known": str(known), "org_unknown": str(unknown)}
 
@@ -112,7 +127,7 @@ def silence_connection_errors(caplog: pytest.LogCaptureFixture) -> Iterator[None
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(
-    history=deeds,
+    history=actions,
     seed=st.integers(0, 2**32),
     size=st.sampled_from([1, 2, 7, 500]),
     interruptions=st.integers(0, 2),

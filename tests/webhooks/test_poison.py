@@ -8,9 +8,10 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from enterprises.models import Connection, Enterprise
+from enterprises.models import Enterprise
+from mirror.models import Connection
 from tests.deliveries import deliver
-from tests.processes import ROOT, environment, wait_until
+from tests.processes import ROOT, build_environment, wait_until
 from webhooks import inbox
 from webhooks.models import WebhookEvent
 
@@ -25,7 +26,7 @@ def start_worker() -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "manage.py", "worker", "--interval", "0.05"],
         cwd=ROOT,
-        env={**environment(), "DJANGO_SETTINGS_MODULE": "tests.webhooks.poison_settings"},
+        env={**build_environment(), "DJANGO_SETTINGS_MODULE": "tests.webhooks.poison_settings"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -62,10 +63,10 @@ def test_event_that_kills_its_worker_is_quarantined_and_all_others_are_applied(a
 
     deaths = restart_worker_until_nothing_is_due(max_starts=6)
 
-    assert deaths == inbox.MAX_UNFINISHED
+    assert deaths == inbox.MAX_UNFINISHED_ATTEMPTS
     poison = WebhookEvent.objects.get(event_id="event_15")
     assert (poison.status, poison.due_at) == ("failed", None)
-    assert "ended before it was done" in poison.error
+    assert "Quarantined" in poison.reason
     assert WebhookEvent.objects.filter(status="applied").count() == 19
     assert Connection.objects.filter(state="active").count() == 10
 

@@ -1,7 +1,6 @@
 """Pruning deletes old events and the personal data in them, and keeps what is still needed."""
 
-import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -11,13 +10,13 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from enterprises.models import Connection, Enterprise
+from enterprises.models import Enterprise
+from mirror.models import Connection
 from tests.deliveries import deliver
 from tests.processes import Manage, wait_until
-from webhooks.chores import Chore, Chores
-from webhooks.inbox import apply_waiting, give_up
+from webhooks.inbox import apply_waiting, ignore_events_of_unknown_organizations
 from webhooks.models import WebhookEvent
-from webhooks.pruning import prune
+from webhooks.pruning import prune_events, prune_expired_events
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +38,7 @@ def test_prune_deletes_only_old_applied_stale_and_ignored_events() -> None:
         aged(f"old {status}", 91, status)
         aged(f"young {status}", 89, status)
 
-    assert prune(days=90, now=timezone.now()) == 3
+    assert prune_events(days=90, now=timezone.now()) == 3
 
     young = {f"young {status}" for status in ("applied", "stale", "ignored", "waiting", "failed")}
     assert left() == young | {"old waiting", "old failed"}
@@ -49,15 +48,15 @@ def test_prune_deletes_in_batches(django_assert_num_queries: Any) -> None:
     for number in range(7):
         aged(f"event_{number}", 91)
 
-    assert prune(days=90, now=timezone.now(), size=3) == 7
-    assert prune(days=90, now=timezone.now(), size=3) == 0
+    assert prune_events(days=90, now=timezone.now(), size=3) == 7
+    assert prune_events(days=90, now=timezone.now(), size=3) == 0
 
 
 def test_deleted_connection_stays_deleted_after_its_events_are_pruned(acme: Enterprise) -> None:
     deliver("connection.deleted", event_id="event_2")
     apply_waiting(now=timezone.now())
     WebhookEvent.objects.update(received_at=timezone.now() - 91 * DAY)
-    prune(days=90, now=timezone.now())
+    prune_events(days=90, now=timezone.now())
 
     deliver("connection.activated", event_id="event_3", updated_at="2026-12-01T00:00:00.000Z")
     apply_waiting(now=timezone.now())
@@ -66,7 +65,7 @@ def test_deleted_connection_stays_deleted_after_its_events_are_pruned(acme: Ente
     assert Connection.objects.get().state == "deleted"
 
 
-def prune_events(*arguments: str) -> str:
+def call_prune_events(*arguments: str) -> str:
     out = StringIO()
     call_command("prune_events", *arguments, stdout=out)
     return out.getvalue()
@@ -75,15 +74,15 @@ def prune_events(*arguments: str) -> str:
 def test_prune_events_dry_run_reports_the_count_and_deletes_nothing() -> None:
     aged("event_1", 91)
 
-    assert prune_events("--days", "90", "--dry-run") == "1 events would be forgotten.\n"
+    assert call_prune_events("--days", "90", "--dry-run") == "1 events would be deleted.\n"
     assert left() == {"event_1"}
-    assert prune_events("--days", "90") == "1 events forgotten.\n"
+    assert call_prune_events("--days", "90") == "1 events deleted.\n"
     assert left() == set()
 
 
 def test_prune_events_refuses_to_keep_less_than_a_week() -> None:
     with pytest.raises(CommandError, match="three days") as end:
-        prune_events("--days", "3")
+        call_prune_events("--days", "3")
 
     assert end.value.returncode == 2
 
@@ -94,48 +93,11 @@ def test_event_for_unknown_organization_is_ignored_after_thirty_days(days: float
     apply_waiting(now=timezone.now())
     WebhookEvent.objects.update(received_at=timezone.now() - days * DAY)
 
-    give_up(timezone.now())
+    ignore_events_of_unknown_organizations(timezone.now())
 
     event = WebhookEvent.objects.get()
     assert event.status == status
-    assert ("30 days" in event.error) is (status == "ignored")
-
-
-def test_failing_periodic_job_does_not_stop_the_others(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
-
-    def fails(now: datetime) -> int:
-        raise RuntimeError("a secret: whsec_1")
-
-    done: list[datetime] = []
-
-    def works(now: datetime) -> int:
-        done.append(now)
-        return 1
-
-    now = timezone.now()
-
-    for run in (fails, works):
-        Chore("A chore", 60, run).run_if_due(now)
-
-    assert done == [now]
-    assert "A chore failed: RuntimeError" in caplog.text
-    assert "whsec" not in caplog.text
-
-
-def test_periodic_job_does_not_run_again_before_its_interval_ends() -> None:
-    done: list[datetime] = []
-
-    def collect(now: datetime) -> int:
-        done.append(now)
-        return len(done)
-
-    chore = Chore("A chore", 3600, collect)
-
-    for _ in range(3):
-        chore.run_if_due(timezone.now())
-
-    assert len(done) == 1
+    assert ("30 days" in event.reason) is (status == "ignored")
 
 
 @pytest.mark.parametrize(("kept", "pruned"), [(90, True), (120, False), (0, False)])
@@ -143,8 +105,7 @@ def test_periodic_pruning_follows_the_setting(settings: Settings, kept: int, pru
     settings.WEBHOOK_EVENTS_KEPT_DAYS = kept
     aged("event_1", 91)
 
-    for chore in Chores().all:
-        chore.run_if_due(timezone.now())
+    prune_expired_events(timezone.now())
 
     assert (left() == set()) is pruned
 
@@ -170,13 +131,13 @@ def test_table_size_stays_bounded_under_repeated_insert_and_prune() -> None:
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO webhooks_webhookevent (event_id, event, issued_at, received_at, payload,"
-                " secret_name, status, error, attempts, unfinished, organization_id)"
+                " secret_name, status, reason, attempts, unfinished_attempts, awaited_organization_id)"
                 " SELECT %s || number, 'dsync.user.created', now(),"
                 " now() - interval '100 days', '{\"data\": {}}', '', 'applied', '', 1, 0, ''"
                 " FROM generate_series(1, 3000) number",
                 [f"event_{generation}_"],
             )
-        assert prune(days=90, now=timezone.now(), size=500) == 3000
+        assert prune_events(days=90, now=timezone.now(), size=500) == 3000
 
     insert_and_prune(0)
     first = table_size()

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from io import StringIO
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from enterprises.models import Connection, Enterprise
+from enterprises.models import Enterprise
 from hostapp.models import User
+from mirror.models import Connection
 from tests.conftest import BIRCH_ORGANIZATION, signed_in
 from tests.deliveries import deliver
 from webhooks import inbox
@@ -25,7 +27,7 @@ pytestmark = pytest.mark.django_db
 def failed(acme: Enterprise, monkeypatch: pytest.MonkeyPatch) -> WebhookEvent:
     """An event that failed eight times because of a handler that is fixed now."""
 
-    def fails(events: Sequence[Event]) -> Sequence[Outcome]:
+    def fails(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
         raise RuntimeError("out of paper")
 
     with monkeypatch.context() as broken:
@@ -45,7 +47,7 @@ def replay(*arguments: str) -> str:
 def test_replay_dry_run_shows_changes_and_makes_none(failed: WebhookEvent) -> None:
     output = replay("--failed", "--dry-run")
 
-    assert "1 events would be applied again: failed → applied" in output
+    assert "1 events would be replayed: failed → applied" in output
     assert "connection conn_01EHWNCE74X7JSDV0X3SZ3KJNY: state – → active" in output
     failed.refresh_from_db()
     assert failed.status == "failed"
@@ -57,7 +59,7 @@ def test_replay_applies_a_failed_event(failed: WebhookEvent) -> None:
 
     assert output.index("would be") < output.index("were"), "changes must be shown before they are made"
     failed.refresh_from_db()
-    assert (failed.status, failed.error) == ("applied", "")
+    assert (failed.status, failed.reason) == ("applied", "")
     assert Connection.objects.get().state == "active"
 
 
@@ -76,7 +78,7 @@ def test_replayed_applied_event_stays_applied_and_changes_nothing(acme: Enterpri
 
     output = replay("--event", "connection.activated", "--no-input")
 
-    assert "Nothing that we hold changes" in output
+    assert "No data changes" in output
     assert WebhookEvent.objects.get().status == "applied"
 
 
@@ -87,7 +89,7 @@ def test_replay_by_id_applies_only_that_event(failed: WebhookEvent, birch: Enter
     replay("--id", "event_1", "--no-input")
 
     assert WebhookEvent.objects.get(event_id="event_2").status == "failed"
-    assert not Connection.objects.filter(enterprise=birch).exists()
+    assert not Connection.objects.filter(organization=birch.organization).exists()
 
 
 def test_replay_applies_events_in_order_of_creation(
@@ -95,7 +97,7 @@ def test_replay_applies_events_in_order_of_creation(
 ) -> None:
     seen: list[str] = []
 
-    def collect_ids(events: Sequence[Event]) -> Sequence[Outcome]:
+    def collect_ids(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
         seen.extend(event.event_id for event in events)
         return [Outcome("applied") for _ in events]
 
@@ -111,14 +113,14 @@ def test_replay_applies_events_in_order_of_creation(
 def test_replay_exits_with_1_when_an_event_fails_again(
     failed: WebhookEvent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(HANDLERS, "connection.activated", lambda events: 1 / 0)
+    monkeypatch.setitem(HANDLERS, "connection.activated", lambda events, now: 1 / 0)
 
     with pytest.raises(CommandError) as end:
         replay("--failed", "--no-input")
 
     assert end.value.returncode == 1
     failed.refresh_from_db()
-    assert failed.error == "ZeroDivisionError: division by zero"
+    assert failed.reason == "ZeroDivisionError: division by zero"
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,7 @@ def admin(sam: User) -> Any:
 def submit_replay(client: Any, event: WebhookEvent, **more: str) -> Any:
     return client.post(
         "/admin/webhooks/webhookevent/",
-        {"action": "apply_again", "_selected_action": [str(event.pk)], **more},
+        {"action": "replay", "_selected_action": [str(event.pk)], **more},
         follow=True,
     )
 
@@ -162,7 +164,7 @@ def test_admin_replay_shows_changes_and_applies_them_when_confirmed(failed: Webh
 
     page = submit_replay(admin, failed, confirmed="yes").content.decode()
 
-    assert "Applied again" in page
+    assert "Replayed" in page
     assert Connection.objects.get().state == "active"
 
 

@@ -4,27 +4,17 @@ import signal
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from enterprises.models import Connection, Enterprise
+from enterprises.models import Enterprise
+from mirror.models import Connection, Organization
 from tests.deliveries import deliver
-from tests.processes import Manage, wait_until
+from tests.processes import Manage, someone_waits_for_a_lock, wait_until
 from webhooks.inbox import apply_waiting
 from webhooks.models import WebhookEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def someone_waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        # Within a transaction the statistics are cached.
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_stat_activity"
-            " WHERE wait_event_type = 'Lock' AND datname = current_database())"
-        )
-        return bool(cursor.fetchone()[0])
 
 
 def test_worker_applies_new_events_until_sigterm(acme: Enterprise, manage: Manage) -> None:
@@ -47,7 +37,7 @@ def test_killed_worker_loses_no_event_and_applies_none_twice(acme: Enterprise, m
 
     with transaction.atomic():
         # The worker has claimed all events and waits for this row's lock when it is killed.
-        Enterprise.objects.select_for_update().get(pk=acme.pk)
+        Organization.objects.select_for_update().get(pk=acme.organization_id)
         worker = manage("worker")
         wait_until(someone_waits_for_a_lock)
         worker.kill()
@@ -66,7 +56,7 @@ def test_sigterm_lets_the_worker_finish_its_batch(acme: Enterprise, manage: Mana
     deliver("connection.activated")
 
     with transaction.atomic():
-        Enterprise.objects.select_for_update().get(pk=acme.pk)
+        Organization.objects.select_for_update().get(pk=acme.organization_id)
         worker = manage("worker")
         wait_until(someone_waits_for_a_lock)
         worker.terminate()

@@ -11,8 +11,8 @@ def receive_webhooks_first(
 ) -> Callable[[HttpRequest], HttpResponseBase]:
     """Call the receiver directly for the paths of `webhooks.urls`, and pass every other request on.
 
-    As the first middleware it makes sure that no setting adds a redirect, a cookie, a session or a CSRF check:
-    a webhook sender follows no redirect, and a stranger's cookies are not worth reading.
+    It must be the first middleware: then no setting adds a redirect, a cookie, a session or a CSRF check. A
+    sender follows no redirect, and a stranger's cookies are not worth reading.
     """
 
     def handle_request(request: HttpRequest) -> HttpResponseBase:

@@ -1,88 +1,103 @@
 """Why a delivery is refused, and what its sender is answered. Plain Python: knows no framework."""
 
 import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 
 class Reason(enum.StrEnum):
-    """Why a delivery is refused: a fixed list, so that it can be counted.
+    """Why a delivery is refused: a fixed list, so that it can be counted."""
 
-    Each has the HTTP status of the answer, chosen for what the sender does next, a label and the next step for
-    staff.
-    """
+    MISSING_HEADER = "missing_header"
+    MALFORMED_HEADER = "malformed_header"
+    NO_SECRET_MATCHES = "no_secret_matches"  # noqa: S105
+    TOO_OLD = "too_old"
+    IN_THE_FUTURE = "in_the_future"
+    TOO_LARGE = "too_large"
+    NOT_AN_EVENT = "not_an_event"
+    CUT_OFF = "cut_off"
+    SOURCE_NOT_ALLOWED = "source_not_allowed"
 
+    @property
+    def status(self) -> int:
+        """The HTTP status of the answer."""
+        return _ANSWERS[self].status
+
+    @property
+    def label(self) -> str:
+        return _ANSWERS[self].label
+
+    @property
+    def next_step(self) -> str:
+        """What staff can do about it."""
+        return _ANSWERS[self].next_step
+
+
+@dataclass(frozen=True)
+class _Answer:
     status: int
     label: str
     next_step: str
 
-    def __new__(cls, value: str, status: int, label: str, next_step: str) -> "Reason":
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.status, member.label, member.next_step = status, label, next_step
-        return member
 
-    MISSING_HEADER = (
-        "missing_header",
+# Each status is chosen for what the sender does next.
+_ANSWERS: Mapping[Reason, _Answer] = {
+    Reason.MISSING_HEADER: _Answer(
         400,
         "the WorkOS-Signature header is missing",
         "WorkOS always sends WorkOS-Signature; others do not, and some proxies drop it. If the count matches "
         "your deliveries, let the proxy pass the header on.",
-    )
-    MALFORMED_HEADER = (
-        "malformed_header",
+    ),
+    Reason.MALFORMED_HEADER: _Answer(
         400,
         "the WorkOS-Signature header is malformed",
         "It is not from WorkOS, or a proxy rewrites headers. Compare its length with the header that the "
         "Dashboard shows for the delivery.",
-    )
-    NO_SECRET_MATCHES = (
-        "no_secret_matches",
+    ),
+    Reason.NO_SECRET_MATCHES: _Answer(
         400,
         "no secret matches the signature",
-        "Copy the endpoint's secret from the Dashboard (Webhooks) to WORKOS_WEBHOOK_SECRET; each endpoint and "
-        "environment has its own. If it is right, a proxy changes the body: only the raw bytes match.",
-    )
-    TOO_OLD = (
-        "too_old",
+        "Copy the endpoint's secret from the Dashboard (Webhooks) to WORKOS_WEBHOOK_SECRET; each endpoint "
+        "has its own. If it is right, a proxy changes the body: only the raw bytes match.",
+    ),
+    Reason.TOO_OLD: _Answer(
         400,
         "it was signed too long ago",
-        "WorkOS signed it, long ago: someone repeats an old delivery, a queue in front of us held it back, or "
-        "our clock is fast. Compare the clock with `timedatectl`.",
-    )
-    IN_THE_FUTURE = (
-        "in_the_future",
+        "WorkOS signed it, long ago: someone repeats an old delivery, a queue in front of us held it, or our "
+        "clock is fast. Compare the clock with `timedatectl`.",
+    ),
+    Reason.IN_THE_FUTURE: _Answer(
         400,
         "it was signed in the future",
-        "WorkOS signed it, ahead of our clock: our clock is slow. Switch on NTP (`timedatectl set-ntp true`).",
-    )
-    TOO_LARGE = (
-        "too_large",
+        "WorkOS signed it, ahead of our clock: our clock is slow. Switch on NTP "
+        "(`timedatectl set-ntp true`).",
+    ),
+    Reason.TOO_LARGE: _Answer(
         413,
         "it is too large",
         "It is larger than 1 MiB. WorkOS's events are far smaller; if one is not, please report it.",
-    )
-    NOT_AN_EVENT = (
-        "not_an_event",
+    ),
+    Reason.NOT_AN_EVENT: _Answer(
         # A 4xx would bring it back for three days, unchanged.
         200,
         "it is signed, but not an event",
         "WorkOS signed it, but it is not an event that can be recorded; the sample says why. It was answered "
         "200 so that it is not sent again. Look it up in the Dashboard (Webhooks, deliveries).",
-    )
-    CUT_OFF = (
-        "cut_off",
+    ),
+    Reason.CUT_OFF: _Answer(
         400,
         "its body was incomplete",
         "The sender went away or was too slow in the middle of the body. If the Dashboard shows time-outs, "
         "check the network and the proxy's limits.",
-    )
-    SOURCE_NOT_ALLOWED = (
-        "source_not_allowed",
+    ),
+    Reason.SOURCE_NOT_ALLOWED: _Answer(
         403,
         "its IP address is not allowed",
         "Its IP address is not in WORKOS_WEBHOOK_SOURCES. If WorkOS's addresses have changed, change the "
         "setting, or leave it empty: the signature is what protects. Behind a proxy, set TRUSTED_PROXIES.",
-    )
+    ),
+}
 
 
 class Refused(Exception):

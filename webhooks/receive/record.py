@@ -15,7 +15,7 @@ class Cursor(Protocol):
 # The unique constraint decides whether the event is new: a look before the INSERT would miss a race.
 _INSERT = """
 INSERT INTO webhooks_webhookevent (event_id, event, issued_at, created_at, received_at, payload, secret_name,
-    status, error, attempts, unfinished, due_at, organization_id)
+    status, reason, attempts, unfinished_attempts, due_at, awaited_organization_id)
 VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, 'waiting', '', 0, 0, %s, '')
 ON CONFLICT (event_id) DO NOTHING
 """

@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 _MAX_UNWRITTEN = 100
 
+
 def build_sample(refused: Refused, *, signature: str | None, now: datetime) -> RefusalSample:
     """An unsaved sample: times and lengths, and nothing that was sent. `signature` is the header."""
     return RefusalSample(

@@ -40,17 +40,15 @@ def receive(request: HttpRequest, token: str | None = None) -> HttpResponse:
             logger.error("A webhook arrived, but WORKOS_WEBHOOK_SECRET is not set.")
             return HttpResponse("WORKOS_WEBHOOK_SECRET is not set", status=503)
         body = read_body(request, limit=MAX_BODY_BYTES)
-        delivery = accept(
-            request.headers, body, secrets=conf.secrets(), tolerance=conf.tolerance(), now=now
-        )
+        delivery = accept(request.headers, body, secrets=conf.secrets(), tolerance=conf.tolerance(), now=now)
         with connection.cursor() as cursor:
             record_event(cursor, delivery, received_at=now)
     except Refused as refused:
         return _answer_refused(request, refused, now)
     except DataError as error:
         logger.error("Signed webhook %s cannot be stored: %s", delivery.event_id, type(error).__name__)
-        refused = Refused(Reason.NOT_AN_EVENT, body_length=len(body), detail=type(error).__name__)
-        return _answer_refused(request, refused, now)
+        unstorable = Refused(Reason.NOT_AN_EVENT, body_length=len(body), detail=type(error).__name__)
+        return _answer_refused(request, unstorable, now)
     except (DatabaseError, InterfaceError) as error:
         # What is not recorded is not received: WorkOS must send it again.
         logger.error("Webhook %s not recorded: %s", delivery.event_id, type(error).__name__)

@@ -1,31 +1,31 @@
-// A form is sent once: a second click while the browser is on its way would open a second portal.
-// Longer than any launch takes; whoever stopped the browser in between may press again.
-const PATIENCE = 12_000;
-let leaving = false;
-let elsewhere = false;
-const stay = () => {
-  leaving = false;
+// Submit a form with button[data-once] only once: a double click would launch the Admin Portal twice.
+// Longer than a launch takes. After that, a person who stopped the navigation can press again.
+const UNLOCK_AFTER_MS = 12_000;
+let isLeaving = false;
+let opensNewTab = false;
+const unlock = () => {
+  isLeaving = false;
   document.querySelectorAll("button[data-once]").forEach((button) => button.removeAttribute("aria-disabled"));
 };
-// Into a tab of its own: this one stays, and its buttons with it.
+// In a new tab: this page stays, and its buttons remain usable.
 document.addEventListener("click", (event) => {
-  elsewhere = event.ctrlKey || event.metaKey || event.shiftKey;
+  opensNewTab = event.ctrlKey || event.metaKey || event.shiftKey;
 });
 document.addEventListener("submit", (event) => {
   if (!event.target.querySelector("button[data-once]")) return;
-  if (leaving) {
+  if (isLeaving) {
     event.preventDefault();
     return;
   }
-  if (elsewhere) return;
-  leaving = true;
+  if (opensNewTab) return;
+  isLeaving = true;
   const button = event.submitter ?? event.target.querySelector("button[data-once]");
   button.setAttribute("aria-disabled", "true");
-  setTimeout(stay, PATIENCE);
+  setTimeout(unlock, UNLOCK_AFTER_MS);
 });
-// News may not replace the button that was just pressed.
+// A polled update must not replace the button that was just pressed.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (leaving) event.detail.shouldSwap = false;
+  if (isLeaving) event.detail.shouldSwap = false;
 });
-// Whoever comes back with the browser's own button may press it again.
-window.addEventListener("pageshow", stay);
+// After the browser's back button, the page may come from its cache with the button still disabled.
+window.addEventListener("pageshow", unlock);

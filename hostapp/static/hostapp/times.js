@@ -1,9 +1,9 @@
-// Times in the reader's own zone. Without this script they are in UTC, and say so; UTC stays in the title.
+// Show times in the reader's time zone. Without this script they are shown in UTC; UTC stays in the title.
 const STYLES = {
   date: { dateStyle: "long" },
   moment: { dateStyle: "long", timeStyle: "medium" },
 };
-const show = (root) => {
+const showLocalTimes = (root) => {
   root.querySelectorAll("time[data-local]").forEach((time) => {
     const at = new Date(time.dateTime);
     if (!Number.isNaN(at.getTime())) {
@@ -11,5 +11,5 @@ const show = (root) => {
     }
   });
 };
-document.addEventListener("DOMContentLoaded", () => show(document));
-document.addEventListener("htmx:load", (event) => show(event.detail.elt));
+document.addEventListener("DOMContentLoaded", () => showLocalTimes(document));
+document.addEventListener("htmx:load", (event) => showLocalTimes(event.detail.elt));

@@ -1,26 +1,20 @@
-from argparse import RawDescriptionHelpFormatter
 from collections import Counter
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.utils import timezone
 
+from outbox.management.base import Command as BaseCommand
 from webhooks.inbox import apply_waiting
 
 
 class Command(BaseCommand):
-    help = """Apply the webhook events that wait, once through. `manage.py worker` does it for ever.
+    help = """Apply the webhook events that are due, then stop. `manage.py worker` does it continuously.
 
   manage.py apply_events
 """
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
-
     def handle(self, **options: Any) -> None:
-        # Asked once: what fails now is due later, and is not tried again in this run.
+        # Read once: an event that fails now is due later, and is not retried in this run.
         now = timezone.now()
         total: Counter[str] = Counter()
         while outcomes := apply_waiting(now=now):

@@ -1,45 +1,41 @@
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
-from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
-from webhooks.pruning import LEAST_DAYS, old_events, prune
+from outbox.management.base import Command as BaseCommand
+from webhooks import conf
+from webhooks.pruning import old_events, prune_events
 
 
 class Command(BaseCommand):
-    help = """Forget old events that were applied, stale or ignored, with the personal data in them.
+    help = """Delete old applied, stale and ignored events, with the personal data in them.
 
-Never those that wait or failed. In small batches; safe to repeat and to interrupt. The worker does it daily.
+Waiting and failed events are kept. The worker does this daily. Safe to repeat and to interrupt.
 
   manage.py prune_events --days 90
   manage.py prune_events --dry-run
 """
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
-
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--days",
             type=int,
-            default=settings.WEBHOOK_EVENTS_KEPT_DAYS or 90,
-            help=f"keep those of the last DAYS days, {LEAST_DAYS} or more (default: %(default)s)",
+            default=conf.kept_days() or 90,
+            help=f"keep events of the last DAYS days, {conf.MIN_KEPT_DAYS} or more (default: %(default)s)",
         )
-        parser.add_argument("--dry-run", action="store_true", help="say how many, and delete none")
+        self.add_dry_run_argument(parser)
 
     def handle(self, *, days: int, dry_run: bool, **options: Any) -> None:
-        if days < LEAST_DAYS:
+        if days < conf.MIN_KEPT_DAYS:
             raise CommandError(
-                f"--days must be {LEAST_DAYS} or more: WorkOS repeats a delivery for three days, and what is "
-                "forgotten earlier would be taken for new.",
+                f"--days must be {conf.MIN_KEPT_DAYS} or more: WorkOS repeats a delivery for three days, and "
+                "an event that was deleted earlier would be recorded again.",
                 returncode=2,
             )
         now = timezone.now()
         if dry_run:
-            self.stdout.write(f"{old_events(days=days, now=now).count()} events would be forgotten.")
+            self.stdout.write(f"{old_events(days=days, now=now).count()} events would be deleted.")
         else:
-            self.stdout.write(f"{prune(days=days, now=now)} events forgotten.")
+            self.stdout.write(f"{prune_events(days=days, now=now)} events deleted.")

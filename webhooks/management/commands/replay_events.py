@@ -1,98 +1,90 @@
-import json
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from webhooks.replay import Report, counted, preview, replay, select
+from outbox.management.base import Command as BaseCommand
+from webhooks.replay import Report, preview_replay, replay_events, select_events
 
 
 class Command(BaseCommand):
-    help = """Apply events again, in their own order. Shows what would change, and asks, before it changes it.
+    help = """Apply events again, in the order in which they happened.
 
-Exits with 1 when an event fails (again), or when none was chosen.
+Shows what would change, and asks before it changes anything. Exits with 1 when an event fails, or when no
+event matches.
 
   manage.py replay_events --failed --dry-run
   manage.py replay_events --id event_01J9… --id event_01JA…
   manage.py replay_events --event connection.activated --since 2026-01-15 --no-input
 """
 
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
-
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--failed", action="store_true", help="those that failed")
-        parser.add_argument("--id", action="append", default=[], dest="ids", help="this one; may be repeated")
+        parser.add_argument("--failed", action="store_true", help="events that failed")
+        parser.add_argument("--id", action="append", default=[], dest="ids", help="this event (repeatable)")
         parser.add_argument(
-            "--event", action="append", default=[], dest="names", help="those of this name; may be repeated"
+            "--event", action="append", default=[], dest="names", help="events of this name (repeatable)"
         )
         parser.add_argument(
-            "--since", type=_time, help="received since this date or time (UTC if it has no offset)"
+            "--since", type=_parse_since, help="received since this date or time (UTC if it has no offset)"
         )
-        parser.add_argument(
-            "--dry-run", action="store_true", help="show what would change, and change nothing"
-        )
+        self.add_dry_run_argument(parser)
         parser.add_argument("--no-input", action="store_true", help="do not ask")
-        parser.add_argument("--json", action="store_true", help="for a machine; with --dry-run or --no-input")
+        self.add_json_argument(parser)
 
     def handle(
         self, *, failed: bool, ids: list[str], names: list[str], since: datetime | None, **options: Any
     ) -> None:
         if not (failed or ids or names or since):
-            raise CommandError("Say which: --failed, --id, --event or --since.", returncode=2)
+            raise CommandError("Select events with --failed, --id, --event or --since.", returncode=2)
         if options["json"] and not (options["dry_run"] or options["no_input"]):
             raise CommandError("--json does not ask: add --dry-run or --no-input.", returncode=2)
-        chosen = select(failed=failed, event_ids=ids, names=names, since=since)
+        events = select_events(failed=failed, event_ids=ids, names=names, since=since)
         now = timezone.now()
-        if missing := sorted(
-            set(ids) - set(chosen.filter(event_id__in=ids).values_list("event_id", flat=True))
-        ):
-            raise CommandError(f"Not among the events chosen: {', '.join(missing)}")
-        report = preview(chosen, now=now)
+        found = events.filter(event_id__in=ids).values_list("event_id", flat=True)
+        if missing := sorted(set(ids) - set(found)):
+            raise CommandError(f"No event matches: {', '.join(missing)}")
+        report = preview_replay(events, now=now)
         if not report.events:
-            raise CommandError("No event was chosen.")
+            raise CommandError("No event matches.")
         if not options["json"]:
-            self._say(report, "would be")
+            self._write_report_text(report, "would be")
         if options["dry_run"]:
-            applied = False
-        elif options["no_input"] or self._agreed():
-            report = replay(chosen, now=now)
-            applied = True
+            is_applied = False
+        elif options["no_input"] or self._confirm():
+            report = replay_events(events, now=now)
+            is_applied = True
         else:
             self.stdout.write("Nothing was changed.")
             return
         if options["json"]:
-            self.stdout.write(json.dumps({"applied": applied, **asdict(report)}, indent=2))
-        elif applied:
-            self._say(report, "were")
-        if any(event.after == "failed" for event in report.events):
+            self.write_report({"applied": is_applied, **asdict(report)}, "", as_json=True)
+        elif is_applied:
+            self._write_report_text(report, "were")
+        if report.failures:
             raise CommandError("Events failed; each keeps its error.")
 
-    def _agreed(self) -> bool:
+    def _confirm(self) -> bool:
         try:
             return input("Change this? [y/N] ").strip().lower() in ("y", "yes")
         except EOFError:
             return False
 
-    def _say(self, report: Report, were: str) -> None:
-        for way, count in counted(report):
-            self.stdout.write(f"{count} events {were} applied again: {way}")
-        for event in report.events:
-            if event.after == "failed":
-                self.stdout.write(f"  {event.event} {event.event_id}: {event.reason}")
+    def _write_report_text(self, report: Report, verb: str) -> None:
+        for transition, count in report.count_transitions():
+            self.stdout.write(f"{count} events {verb} replayed: {transition}")
+        for event in report.failures:
+            self.stdout.write(f"  {event.event} {event.event_id}: {event.reason}")
         for change in report.changes:
             self.stdout.write(f"  {change}")
         if not report.changes:
-            self.stdout.write("  Nothing that we hold changes.")
+            self.stdout.write("  No data changes.")
 
 
-def _time(text: str) -> datetime:
+def _parse_since(text: str) -> datetime:
     day = parse_date(text) if len(text) == 10 else None
     at = datetime(day.year, day.month, day.day, tzinfo=UTC) if day else parse_datetime(text)
     if at is None:

@@ -13,7 +13,7 @@ from django.db import connection
 
 from tests.deliveries import payload, signed
 from tests.processes import wait_until
-from tests.webhooks.server import Server, answer, request, serving, status
+from tests.webhooks.receive.server import Server, answer, request, serving, status
 from webhooks.models import RefusalCount, RefusalSample, WebhookEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)

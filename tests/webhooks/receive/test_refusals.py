@@ -5,19 +5,22 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
 from hostapp.models import User
 from tests.conftest import signed_in
 from tests.deliveries import deliver, payload, post, signed
-from webhooks.models import RING_MINUTES, Reason, RefusalCount, RefusalSample, Secret, WebhookEvent
-from webhooks.refusals import NEXT_STEP, Tally, how_far
+from webhooks.models import RING_MINUTES, RefusalCount, RefusalSample, Secret, WebhookEvent
+from webhooks.receive.reasons import Reason
+from webhooks.receive.refusals import RefusalTally, describe_age
 
 pytestmark = pytest.mark.django_db
 
@@ -67,12 +70,15 @@ def test_refusal_is_counted_sampled_and_shown_with_its_next_step(reason: Reason)
     assert sample.header_length == (None if header is None else len(header))
     (shown,) = inspect_json()[0]["refusals"]
     assert (shown["last_hour"], shown["last_days"]) == (2, 2)
-    assert shown["next_step"] == NEXT_STEP[reason]
+    assert shown["next_step"] == reason.next_step
     assert reason.label in inspect_text()
 
 
-def test_every_reason_has_a_next_step() -> None:
-    assert set(NEXT_STEP) == set(Reason)
+@pytest.mark.parametrize("reason", Reason)
+def test_every_reason_has_an_answer_and_a_next_step(reason: Reason) -> None:
+    assert reason.status in (200, 400, 403, 413)
+    assert reason.label
+    assert reason.next_step
 
 
 def test_refusal_sample_contains_nothing_of_the_request() -> None:
@@ -113,7 +119,7 @@ def test_inspect_webhooks_shows_how_old_or_early_deliveries_were(settings: Setti
 def test_clock_offset_is_formatted_in_fitting_units(off: int, words: str) -> None:
     now = timezone.now()
 
-    assert how_far(now - timedelta(seconds=off), now) == words
+    assert describe_age(now - timedelta(seconds=off), now) == words
 
 
 def sample(reason: Reason, at: datetime) -> RefusalSample:
@@ -121,8 +127,8 @@ def sample(reason: Reason, at: datetime) -> RefusalSample:
 
 
 def test_refusal_counts_reuse_a_fixed_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webhooks.refusals.RING_MINUTES", 10)
-    tally = Tally(0)
+    monkeypatch.setattr("webhooks.receive.refusals.RING_MINUTES", 10)
+    tally = RefusalTally(0)
     start = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
     for minute in range(45):
@@ -150,7 +156,7 @@ def test_database_constraints_bound_the_refusal_counts(reason: str, slot: int) -
 def test_tally_writes_nothing_and_does_not_grow_within_an_interval(
     django_assert_num_queries: Any,
 ) -> None:
-    tally = Tally(3600)
+    tally = RefusalTally(3600)
     now = datetime(2026, 1, 15, 12, tzinfo=UTC)
     tally.add(sample(Reason.TOO_OLD, now))
     try:
@@ -158,7 +164,7 @@ def test_tally_writes_nothing_and_does_not_grow_within_an_interval(
             for _ in range(10_000):
                 tally.add(sample(Reason.TOO_OLD, now))
 
-        assert len(tally._held) == 1
+        assert len(tally._unwritten) == 1
         assert RefusalCount.objects.get().count == 1
         tally.write()
         assert RefusalCount.objects.get().count == 10_001
@@ -167,7 +173,7 @@ def test_tally_writes_nothing_and_does_not_grow_within_an_interval(
 
 
 def test_refusal_counts_survive_a_database_outage() -> None:
-    tally = Tally(0)
+    tally = RefusalTally(0)
     now = datetime(2026, 1, 15, 12, tzinfo=UTC)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE webhooks_refusalcount RENAME TO away")
@@ -238,7 +244,7 @@ def test_inspect_webhooks_reports_that_there_are_no_deliveries() -> None:
 
 def test_permanently_failed_event_is_reported_with_the_next_step() -> None:
     deliver("connection.activated")
-    WebhookEvent.objects.update(status="failed", due_at=None, error="KeyError: 'id'")
+    WebhookEvent.objects.update(status="failed", due_at=None, reason="KeyError: 'id'")
 
     report, code = inspect_json()
 
@@ -262,7 +268,7 @@ def test_staff_see_refusals_in_the_admin(sam: User) -> None:
 
     page = admin.get("/admin/webhooks/refusalsample/").content.decode()
     assert "12 h old" in page
-    assert NEXT_STEP[Reason.TOO_OLD].split("`")[0] in page
+    assert Reason.TOO_OLD.next_step.split("`")[0] in page
     for model in ("webhookevent", "refusalcount", "secret"):
         assert admin.get(f"/admin/webhooks/{model}/").status_code == 200
 
@@ -287,23 +293,31 @@ def test_delivery_is_accepted_only_at_the_path_with_the_configured_token(
 
 
 @pytest.mark.parametrize(
-    ("sources", "proxy", "forwarded", "status"),
-    [([], False, "", 200), (["127.0.0.0/8"], False, "", 200), (["203.0.113.7"], False, "", 403),
-     (["203.0.113.7"], False, "203.0.113.7", 403),
-     (["203.0.113.0/24"], True, "198.51.100.1, 203.0.113.7", 200),
-     (["203.0.113.7"], True, "203.0.113.7, 198.51.100.1", 403), (["203.0.113.7"], True, "", 403),
-     (["::1"], True, "not an address", 403), (["203.0.113.7"], True, "::ffff:203.0.113.7", 200)],
+    ("sources", "proxies", "forwarded", "status"),
+    [([], [], "", 200), (["127.0.0.0/8"], [], "", 200), (["203.0.113.7"], [], "", 403),
+     (["203.0.113.7"], [], "203.0.113.7", 403),
+     (["203.0.113.0/24"], ["127.0.0.1"], "198.51.100.1, 203.0.113.7", 200),
+     (["203.0.113.7"], ["127.0.0.1"], "203.0.113.7, 198.51.100.1", 403),
+     (["203.0.113.7"], ["127.0.0.1", "198.51.100.0/24"], "203.0.113.7, 198.51.100.1", 200),
+     (["203.0.113.7"], ["127.0.0.1"], "", 403), (["127.0.0.1"], ["127.0.0.1"], "", 200),
+     (["::1"], ["127.0.0.1"], "not an address", 403),
+     (["203.0.113.7"], ["127.0.0.1"], "::ffff:203.0.113.7", 200)],
 )  # fmt: skip
 def test_delivery_is_accepted_only_from_allowed_source_addresses(
-    settings: Settings, sources: list[str], proxy: bool, forwarded: str, status: int
+    settings: Settings, sources: list[str], proxies: list[str], forwarded: str, status: int
 ) -> None:
-    from ipaddress import ip_network
-
-    from django.test import Client
-
     settings.WORKOS_WEBHOOK_SOURCES = [ip_network(source) for source in sources]
-    settings.BEHIND_TLS_PROXY = proxy
+    settings.TRUSTED_PROXIES = [ip_network(proxy) for proxy in proxies]
     client = Client(headers={"X-Forwarded-For": forwarded} if forwarded else {})
 
     assert post(BODY, signed(BODY), client=client).status_code == status
     assert RefusalSample.objects.filter(reason="source_not_allowed").exists() is (status == 403)
+
+
+def test_tls_proxy_setting_does_not_decide_whose_address_is_checked(settings: Settings) -> None:
+    settings.WORKOS_WEBHOOK_SOURCES = [ip_network("203.0.113.7")]
+    settings.BEHIND_TLS_PROXY = True
+
+    response = post(BODY, signed(BODY), client=Client(headers={"X-Forwarded-For": "203.0.113.7"}))
+
+    assert response.status_code == 403

@@ -5,23 +5,22 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from enterprises.models import Enterprise, Membership
+from enterprises.models import Membership
 from hostapp.models import User
 from portal.models import PortalSession
 from sandbox.client import Sandbox
 from tests.conftest import signed_in
 from tests.deliveries import payload, signed
+from tests.factories import create_enterprise
 from tests.processes import wait_until
-from tests.webhooks.server import Server, request, serving, status
+from tests.webhooks.receive.server import Server, request, serving, status
 from webhooks.models import WebhookEvent
 
 VISITORS, DELIVERIES, CROWD = 24, 60, 48
 
 
 def create_it_admin(number: int) -> Membership:
-    enterprise = Enterprise.objects.create(
-        name=f"Visitor {number}", slug=f"visitor-{number}", organization_id=f"org_visitor_{number}"
-    )
+    enterprise = create_enterprise(f"Visitor {number}", f"visitor-{number}", f"org_visitor_{number}")
     user = User.objects.create_user(f"it@visitor-{number}.example", "correct horse battery")
     return Membership.objects.create(user=user, enterprise=enterprise, role=Membership.Role.IT_ADMIN)
 
@@ -50,7 +49,7 @@ def test_launches_over_the_limit_are_turned_away_and_deliveries_are_accepted(san
         wait_until(lambda: turned_away.count() == CROWD - 30, seconds=12)
         body = json.dumps(payload("connection.activated", event_id="event_1")).encode()
         assert status(server.send(request(body, f"WorkOS-Signature: {signed(body)}"))) == 200
-        waiting = PortalSession.objects.filter(outcome="asked").count()
+        waiting = PortalSession.objects.filter(outcome="requested").count()
         answers = {status(launch.result(timeout=40)) for launch in futures}
 
     assert waiting == 30

@@ -1,0 +1,20 @@
+"""The names of the events that have a handler. Plain Python; a test holds it equal to `handlers.HANDLERS`."""
+
+HANDLED_EVENTS = (
+    "connection.activated",
+    "connection.deactivated",
+    "connection.deleted",
+    "connection.saml_certificate_renewal_required",
+    "connection.saml_certificate_renewed",
+    "dsync.activated",
+    "dsync.deactivated",
+    "dsync.deleted",
+    "organization.created",
+    "organization.deleted",
+    "organization.updated",
+    "organization_domain.created",
+    "organization_domain.deleted",
+    "organization_domain.updated",
+    "organization_domain.verification_failed",
+    "organization_domain.verified",
+)
