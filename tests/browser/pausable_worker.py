@@ -57,7 +57,7 @@ def main() -> None:
 
     repeat_step = worker._repeat_step
     # One after another, within the step: so the lock covers the tasks, too.
-    worker.TaskThreads = SequentialTasks  # type: ignore[misc,assignment]
+    worker.TaskThreads = SequentialTasks  # type: ignore[attr-defined,assignment]
     worker._repeat_step = lambda name, step, *arguments: repeat_step(name, pausable(step), *arguments)
     execute_from_command_line(["manage.py", "worker", *sys.argv[1:]])
 
