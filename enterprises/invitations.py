@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.mail import send_mail
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -15,6 +14,7 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
 from enterprises import conf
+from enterprises.mail import fold_line, send_mail
 from enterprises.models import Enterprise, Invitation, Membership, Role
 from enterprises.tasks import TaskKind
 from outbox import queue
@@ -42,7 +42,7 @@ def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: dat
             # Nobody knows this one: the worker makes the token that is mailed.
             "token_hash": _hash_token(secrets.token_urlsafe()),
             "invited_by_id": actor.user_id,
-            "invited_by_name": actor.name,
+            "invited_by_name": fold_line(actor.name),
             "invited_at": now,
             "expires_at": now + LIFETIME,
         },
@@ -134,18 +134,17 @@ def accept_invitation_as_new_user(
 def send_invitation(enterprise: Enterprise, task: Task, now: datetime) -> None:
     """Mail the link. Run again after a crash, it mails another link, which replaces the first."""
     invitation = Invitation.objects.filter(pk=int(task.key)).select_related("enterprise").first()
-    if invitation is None:
-        # Accepted or revoked in the meantime.
+    if invitation is None or invitation.expires_at <= now:
+        # Accepted or revoked in the meantime, or the mail server was away for a month.
         return
     token = secrets.token_urlsafe(32)
     # Stored before it is mailed: a link that arrives works.
     Invitation.objects.filter(pk=invitation.pk).update(token_hash=_hash_token(token))
     link = f"{conf.site_url()}{reverse('enterprises:invitation', args=[token])}"
     send_mail(
+        invitation.email,
         f"You are invited to {invitation.enterprise.name}",
         render_to_string("enterprises/mail/invitation.txt", {"invitation": invitation, "link": link}),
-        None,
-        [invitation.email],
     )
 
 

@@ -80,6 +80,30 @@ class Migration(migrations.Migration):
                 ('enterprise', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='enterprises.enterprise')),
             ],
         ),
+        migrations.CreateModel(
+            name='RateLimitCount',
+            fields=[
+                ('key', models.CharField(max_length=120, primary_key=True, serialize=False)),
+                ('count', models.PositiveIntegerField()),
+                ('started_at', models.DateTimeField()),
+            ],
+            options={
+                'indexes': [models.Index(fields=['started_at'], name='rate_limit_count_by_age')],
+            },
+        ),
+        migrations.CreateModel(
+            name='UndeliverableAddress',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('email', models.EmailField(max_length=254, unique=True)),
+                ('reason', models.CharField(max_length=200)),
+                ('refused_at', models.DateTimeField()),
+            ],
+            options={
+                'verbose_name_plural': 'undeliverable addresses',
+                'constraints': [models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='undeliverable_address_email_is_lowercase')],
+            },
+        ),
         migrations.AddConstraint(
             model_name='enterprise',
             constraint=models.CheckConstraint(condition=models.Q(('environment__in', ['', 'test', 'live'])), name='enterprise_environment_is_known'),

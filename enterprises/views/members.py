@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from audit.actor import Actor
 from enterprises import access, conf, invitations, memberships
 from enterprises.forms import InviteForm
+from enterprises.mail import find_refusal
 from enterprises.models import Enterprise, Invitation, Membership, Role
 
 
@@ -137,8 +138,11 @@ def _render_members(request: HttpRequest, membership: Membership, form: InviteFo
             "membership": membership,
             "members": Membership.objects.filter(enterprise=enterprise)
             .select_related("user")
+            .annotate(mail_refusal=find_refusal("user__email"))
             .order_by("role", "user__email"),
-            "invitations": Invitation.objects.filter(enterprise=enterprise).order_by("email"),
+            "invitations": Invitation.objects.filter(enterprise=enterprise)
+            .annotate(mail_refusal=find_refusal("email"))
+            .order_by("email"),
             "roles": Role,
             "form": form,
             "now": timezone.now(),

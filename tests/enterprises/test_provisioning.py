@@ -88,6 +88,7 @@ def test_repeated_command_changes_nothing(api: Answers) -> None:
 
 def test_new_it_admin_is_mailed_a_link_to_set_a_password(api: Answers, client: Any) -> None:
     provision("Acme Inc.", "--it-admin", "Ada@ACME.example")
+    run_due_tasks(now=timezone.now())
 
     (message,) = mail.outbox
     assert message.to == ["ada@acme.example"]

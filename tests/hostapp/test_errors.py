@@ -1,4 +1,4 @@
-"""While the database is away, read-only or not migrated, pages answer 503 in words and recover by themselves."""
+"""While the database is away, read-only or not migrated, pages answer 503 in words, and then recover."""
 
 from collections.abc import Iterator
 
