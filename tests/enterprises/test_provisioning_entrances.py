@@ -159,7 +159,7 @@ def test_failed_request_is_retried_until_the_enterprise_is_provisioned(
     enterprise.refresh_from_db()
     # No organization id is saved, and the enterprise shows a retry or a reason.
     assert enterprise.organization_id is None
-    assert enterprise.provisioning in ("provisioning", "provisioning_refused")
+    assert enterprise.provisioning in ("provisioning", "needs_attention")
     assert Task.objects.get().kind == TaskKind.PROVISION
     if kind == "hang":
         # WorkOS completes the request after our timeout.
