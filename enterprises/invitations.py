@@ -16,11 +16,15 @@ from audit.log import append_audit_entry
 from enterprises import conf
 from enterprises.mail import fold_line, send_mail
 from enterprises.models import Enterprise, Invitation, Membership, Role
+from enterprises.rate_limits import RateLimited, count_action, describe_minutes, hash_for_key
 from enterprises.tasks import TaskKind
 from outbox import queue
 from outbox.models import Task
 
 LIFETIME = timedelta(days=30)
+# Of the rate limits.
+_WINDOW = timedelta(hours=1)
+_MAX_PER_ADDRESS = 3
 
 
 class AlreadyMember(Exception):
@@ -29,11 +33,15 @@ class AlreadyMember(Exception):
 
 @transaction.atomic
 def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: datetime) -> Invitation:
-    """Create or renew the invitation of this address; the worker mails its link. Raises AlreadyMember."""
+    """Create or renew the invitation of this address; the worker mails its link.
+
+    Raises AlreadyMember, and RateLimited for too many mails in an hour.
+    """
     email = email.strip().lower()
     member = Membership.objects.filter(enterprise=enterprise, user__email=email).first()
     if member:
         raise AlreadyMember(f"{email} already belongs to {enterprise.name}: {member.get_role_display()}.")
+    _check_rate_limits(enterprise, email, actor, now)
     invitation, is_new = Invitation.objects.update_or_create(
         enterprise=enterprise,
         email=email,
@@ -57,6 +65,30 @@ def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: dat
         outcome=invitation.get_role_display(),
     )
     return invitation
+
+
+def _check_rate_limits(enterprise: Enterprise, email: str, actor: Actor, now: datetime) -> None:
+    """Per person, enterprise and address. The command line is ours, and is not limited."""
+    if actor.user_id is None:
+        return
+    for subject, key, limit in (
+        ("You have sent", f"invitations by person {actor.user_id}", conf.invitations_per_person()),
+        (
+            f"The IT admins of {enterprise} have sent",
+            f"invitations of enterprise {enterprise.pk}",
+            conf.invitations_per_enterprise(),
+        ),
+        (
+            f"{email} was sent",
+            f"invitations of enterprise {enterprise.pk} to {hash_for_key(email)}",
+            _MAX_PER_ADDRESS,
+        ),
+    ):
+        if minutes := count_action(key, limit=limit, window=_WINDOW, now=now):
+            raise RateLimited(
+                f"{subject} {limit} invitations in an hour. Nothing was sent. "
+                f"Try again in {describe_minutes(minutes)}."
+            )
 
 
 @transaction.atomic

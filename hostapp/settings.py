@@ -149,10 +149,15 @@ SIGN_IN_MAX_AGE = env.int("SIGN_IN_MAX_AGE", default=900)
 # How often the Admin Portal may be opened, or setup links sent, in ten minutes.
 PORTAL_LIMIT_PERSON = env.int("PORTAL_LIMIT_PERSON", default=10)
 PORTAL_LIMIT_ENTERPRISE = env.int("PORTAL_LIMIT_ENTERPRISE", default=30)
+# How many invitations may be sent in an hour.
+INVITATION_LIMIT_PERSON = env.int("INVITATION_LIMIT_PERSON", default=20)
+INVITATION_LIMIT_ENTERPRISE = env.int("INVITATION_LIMIT_ENTERPRISE", default=40)
 for _name, _number in (
     ("SIGN_IN_MAX_AGE", SIGN_IN_MAX_AGE),
     ("PORTAL_LIMIT_PERSON", PORTAL_LIMIT_PERSON),
     ("PORTAL_LIMIT_ENTERPRISE", PORTAL_LIMIT_ENTERPRISE),
+    ("INVITATION_LIMIT_PERSON", INVITATION_LIMIT_PERSON),
+    ("INVITATION_LIMIT_ENTERPRISE", INVITATION_LIMIT_ENTERPRISE),
 ):
     if _number <= 0:
         _problems.append(f"{_name} must be a number above 0")

@@ -15,6 +15,7 @@ from enterprises import (
     reconcile,
 )
 from enterprises.tasks import TaskKind, enterprise_task
+from hostapp import password_reset
 from outbox.handlers import PeriodicJob, Step, TaskHandler
 from portal import launches, link_revocation
 from portal import tasks as portal_tasks
@@ -43,6 +44,9 @@ TASKS: dict[str, TaskHandler] = {
     TaskKind.SEND_INVITATION: TaskHandler("Send an invitation", enterprise_task(invitations.send_invitation)),
     TaskKind.SEND_PASSWORD_LINK: TaskHandler(
         "Send the link to set a password", enterprise_task(memberships.send_password_link)
+    ),
+    password_reset.SEND_PASSWORD_RESET: TaskHandler(
+        "Send the link to reset a password", password_reset.send_password_reset
     ),
     portal_tasks.REVOKE_PORTAL_LINKS: TaskHandler(
         "Revoke portal links", enterprise_task(link_revocation.run_portal_link_revocation)

@@ -17,6 +17,10 @@ from outbox.models import Task
 LEASE = timedelta(minutes=5)
 
 
+# The subject of tasks that belong to no enterprise.
+NO_SUBJECT = UUID(int=0)
+
+
 @dataclass(frozen=True)
 class NewTask:
     """A task to enqueue. `arguments` are JSON and hold no secrets: staff see them."""

@@ -9,12 +9,14 @@ import pytest
 import responses
 from django.core import mail
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 import gateway
 from enterprises import provisioning
 from enterprises.models import Enterprise, Membership
 from hostapp.models import User
 from mirror.models import OrganizationDomain
+from outbox.runner import run_due_tasks
 from tests.gateway.test_gateway import API, organization
 
 pytestmark = pytest.mark.django_db
