@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('environment', models.CharField(blank=True, choices=[('test', 'Staging (sk_test_…)'), ('live', 'Production (sk_live_…)')], editable=False, max_length=8)),
                 ('requested_domains', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=253), blank=True, default=list, size=None)),
                 ('intents', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('sso', 'Single Sign-On'), ('dsync', 'Directory Sync'), ('audit_logs', 'Audit Logs'), ('log_streams', 'Log Streams'), ('domain_verification', 'Domain Verification'), ('certificate_renewal', 'Certificate Renewal'), ('bring_your_own_key', 'Bring Your Own Key')], max_length=32), blank=True, default=enterprises.intents.default_intents, help_text='What its plan includes. See enterprises.intents.', size=None)),
-                ('attention', models.TextField(blank=True, editable=False, help_text='Why provisioning failed.')),
+                ('attention', models.TextField(blank=True, editable=False, help_text='Why WorkOS refused to provision it.')),
                 ('provisioning_since', models.DateTimeField(editable=False, null=True)),
                 ('deprovisioned_at', models.DateTimeField(editable=False, null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
