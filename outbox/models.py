@@ -12,9 +12,9 @@ class Task(models.Model):
     """One task that is not complete: a completed task leaves no row. Write through `outbox.queue`."""
 
     kind = models.CharField(max_length=40)
-    # The external_id of the enterprise.
+    # The external_id of the enterprise, or queue.NO_SUBJECT.
     subject = models.UUIDField()
-    key = models.CharField(max_length=200, blank=True, help_text="Tells tasks of one kind apart.")
+    key = models.CharField(max_length=300, blank=True, help_text="Tells tasks of one kind apart.")
     arguments = models.JSONField(default=dict)
     # How often it was enqueued: what is enqueued again while it runs, runs again.
     requests = models.PositiveIntegerField(default=0)
