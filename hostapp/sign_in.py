@@ -97,15 +97,18 @@ def find_source(request: HttpRequest, email: str) -> str:
     """What attempts for this account are counted by: see SignInAttempt.source."""
     if browser := _read_browser(request, email):
         return f"{_BROWSER}{browser}"
-    return _network_of(client_ip_of(request))
+    return find_network(client_ip_of(request))
 
 
 def _is_network(source: str) -> bool:
     return bool(source) and not source.startswith(_BROWSER)
 
 
-def _network_of(client_ip: str | None) -> str:
-    """The address, or its /64 if it is IPv6: a customer line has that many addresses. Blank if unknown."""
+def find_network(client_ip: str | None) -> str:
+    """What is counted as one network: the address, or its /64 if it is IPv6, because that is one customer's line.
+
+    Blank if unknown: an unknown address shares no count.
+    """
     if not client_ip:
         return ""
     address = ipaddress.ip_address(client_ip)

@@ -16,7 +16,9 @@ from audit.actor import Actor
 from enterprises import access, conf, invitations, memberships
 from enterprises.forms import InviteForm
 from enterprises.locks import limited_lock_waits
+from enterprises.mail import find_refusal
 from enterprises.models import Enterprise, Invitation, Membership, Role
+from enterprises.rate_limits import RateLimited
 from enterprises.reauthentication import require_reauthentication
 
 
@@ -43,6 +45,9 @@ def invite(request: HttpRequest, slug: str) -> HttpResponse:
     except invitations.AlreadyMember as error:
         form.add_error("email", str(error))
         return _render_members(request, membership, form)
+    except RateLimited as refusal:
+        form.add_error(None, str(refusal))
+        return _render_members(request, membership, form)
     messages.success(request, f"{invitation.email} is invited. The mail is on its way.")
     return redirect("enterprises:members", slug)
 
@@ -58,8 +63,8 @@ def resend_invitation(request: HttpRequest, slug: str, number: int) -> HttpRespo
         return page
     try:
         _invite(request, membership, email, role)
-    except invitations.AlreadyMember as error:
-        messages.error(request, str(error))
+    except (invitations.AlreadyMember, RateLimited) as refusal:
+        messages.error(request, str(refusal))
     else:
         messages.success(request, f"A new link is on its way to {email}. The previous link no longer works.")
     return redirect("enterprises:members", slug)
@@ -197,8 +202,11 @@ def _render_members(request: HttpRequest, membership: Membership, form: InviteFo
             "membership": membership,
             "members": Membership.objects.filter(enterprise=enterprise)
             .select_related("user")
+            .annotate(mail_refusal=find_refusal("user__email"))
             .order_by("role", "user__email"),
-            "invitations": Invitation.objects.filter(enterprise=enterprise).order_by("email"),
+            "invitations": Invitation.objects.filter(enterprise=enterprise)
+            .annotate(mail_refusal=find_refusal("email"))
+            .order_by("email"),
             "roles": Role,
             "form": form,
             "now": timezone.now(),

@@ -20,17 +20,11 @@ from portal.models import PortalSession, SetupLink
 from portal.tasks import REVOKE_PORTAL_LINKS
 from tests.conftest import signed_in
 from tests.gateway.test_gateway import API
-from tests.processes import wait_until
+from tests.processes import someone_waits_for_a_lock, wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 BASE = "/enterprises/acme-inc/"
-
-
-def is_someone_waiting_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])
 
 
 def post_while(user: User, path: str, data: dict[str, str], change: Callable[[], object]) -> Any:
@@ -45,7 +39,7 @@ def post_while(user: User, path: str, data: dict[str, str], change: Callable[[],
     with transaction.atomic():
         Enterprise.objects.select_for_update().get(slug="acme-inc")
         thread.start()
-        wait_until(is_someone_waiting_for_a_lock)
+        wait_until(someone_waits_for_a_lock)
         change()
     thread.join()
     return answers[0]
