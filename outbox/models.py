@@ -1,6 +1,7 @@
 """Tasks that must still run, and the workers that run them."""
 
 import uuid
+from datetime import datetime, timedelta
 
 from django.db import models
 
@@ -46,6 +47,10 @@ class Task(models.Model):
         return handler.label if handler else self.kind
 
 
+# After this long without a heartbeat a worker counts as dead.
+ALIVE_WITHIN = timedelta(seconds=30)
+
+
 class WorkerHeartbeat(models.Model):
     """One worker process. It updates its row every few seconds, and deletes it when it stops."""
 
@@ -57,3 +62,6 @@ class WorkerHeartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}"
+
+    def is_alive(self, *, now: datetime) -> bool:
+        return now - self.last_seen_at < ALIVE_WITHIN
