@@ -172,6 +172,16 @@ def test_tally_writes_nothing_and_does_not_grow_within_an_interval(
         assert tally._timer is None
 
 
+def test_flood_of_refusals_writes_one_line_per_interval(caplog: pytest.LogCaptureFixture) -> None:
+    tally = RefusalTally(interval=3600)
+    for _ in range(1000):
+        tally.add(RefusalSample(reason=Reason.MISSING_HEADER.value, refused_at=timezone.now()))
+    tally.write()
+
+    lines = [record.getMessage() for record in caplog.records if "refused" in record.getMessage()]
+    assert [line.split(" × ")[0] for line in lines] == ["Webhooks refused: 1", "Webhooks refused: 999"]
+
+
 def test_refusal_counts_survive_a_database_outage() -> None:
     tally = RefusalTally(0)
     now = datetime(2026, 1, 15, 12, tzinfo=UTC)
