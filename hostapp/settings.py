@@ -69,6 +69,9 @@ else:
 # Opening a connection costs more than all the rest of a webhook delivery.
 DATABASES["default"]["CONN_MAX_AGE"] = env.integer("DATABASE_CONN_MAX_AGE", default=60, least=0, most=86_400)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# A cursor that outlives its transaction fails behind a pooler such as PgBouncer in transaction mode. What is
+# long is read in pages instead.
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -264,7 +267,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "hostapp.static_files.HashedStaticFilesStorage"
     },
 }
 
