@@ -13,8 +13,14 @@ from pathlib import Path
 from typing import TypeVar
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from hostapp.setting_formats import NotValid
+
+
+class InvalidSettings(ImproperlyConfigured):
+    """The message names every setting that is missing or wrong, without its value."""
+
 
 ValueT = TypeVar("ValueT")
 

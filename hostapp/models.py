@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from audit.fields import OneLineCharField
+
 if TYPE_CHECKING:
     EmailField = models.EmailField[str, str]
 else:
@@ -39,7 +41,7 @@ class UserManager(BaseUserManager["User"]):
 
 class User(AbstractBaseUser, PermissionsMixin):
     email = LowercaseEmailField("e-mail address", unique=True)
-    name = models.CharField(max_length=150, blank=True)
+    name = OneLineCharField(max_length=150, blank=True)
     is_active = models.BooleanField(
         "active", default=True, help_text="Clear this instead of deleting the person: they cannot sign in."
     )

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 
 from audit.client_ip import UNIX_SOCKET, Network, Proxy, is_too_wide, parse_network
 from hostapp import setting_formats as formats
-from hostapp.environment import read_environment
+from hostapp.environment import InvalidSettings, read_environment
 from hostapp.setting_formats import NotValid, Origin
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -354,7 +353,7 @@ LOGGING = {
 }
 
 if _problems:
-    raise ImproperlyConfigured(
+    raise InvalidSettings(
         "The settings are not valid: "
         + "; ".join(_problems)
         + ". See .env.example (for development, `make .env` writes one)."
