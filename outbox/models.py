@@ -13,7 +13,8 @@ class Task(models.Model):
     kind = models.CharField(max_length=40)
     # The external_id of the enterprise.
     subject = models.UUIDField()
-    key = models.CharField(max_length=200, blank=True, help_text="Tells tasks of one kind apart.")
+    # As long as a domain can be, and more.
+    key = models.CharField(max_length=300, blank=True, help_text="Tells tasks of one kind apart.")
     arguments = models.JSONField(default=dict)
     # How often it was enqueued: what is enqueued again while it runs, runs again.
     requests = models.PositiveIntegerField(default=0)
