@@ -32,7 +32,7 @@ browser: .venv/.installed
 	@test -e .venv/.browser || $(BIN)/python -m tests.browser.chromium
 
 .env: .venv/.installed
-	@$(BIN)/python -c 'import secrets; text = open(".env.example").read(); open(".env", "x").write(text.replace("SECRET_KEY=\n", f"SECRET_KEY={secrets.token_urlsafe(48)}\n"))'
+	@$(BIN)/python -c 'import os, secrets; text = open(".env.example").read(); os.umask(0o077); open(".env", "x").write(text.replace("SECRET_KEY=\n", f"SECRET_KEY={secrets.token_urlsafe(48)}\n"))'
 	@echo "Wrote .env. Put your WorkOS API key and webhook secret into it."
 
 demo: setup  ## Walk the whole journey against the sandbox: no account, no network

@@ -99,10 +99,10 @@ Starts with new data each time, prints the URLs and sign-ins, and ends all its p
                 [
                     *(python, "-m", "sandbox", "--port", str(sandbox_port)),
                     *("--webhook-url", f"{url}/webhooks/workos/"),
-                    # One argument, because the secret may begin with a dash.
-                    f"--webhook-secret={settings.WORKOS_WEBHOOK_SECRETS[0]}",
                 ],
                 started,
+                # Other users of the machine can read arguments, and cannot read the environment.
+                SANDBOX_WEBHOOK_SECRET=settings.WORKOS_WEBHOOK_SECRETS[0],
             )
             _wait_until_reachable(f"{settings.WORKOS_BASE_URL}/_sandbox/health", children["sandbox"])
         with self._step("Provisioning two enterprises"):
@@ -168,10 +168,13 @@ def _is_port_taken(port: int) -> bool:
     return False
 
 
-def _start_child(name: str, command: list[str], started: threading.Event) -> "subprocess.Popen[str]":
+def _start_child(
+    name: str, command: list[str], started: threading.Event, **environment: str
+) -> "subprocess.Popen[str]":
     child = subprocess.Popen(  # noqa: S603 - our own commands
         command,
         cwd=settings.BASE_DIR,
+        env={**os.environ, **environment},
         # Ctrl-C must reach this process only, which ends the children in order.
         start_new_session=True,
         stdin=subprocess.DEVNULL,
