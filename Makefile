@@ -35,10 +35,10 @@ browser: .venv/.installed
 	@$(BIN)/python -c 'import os, secrets; text = open(".env.example").read(); os.umask(0o077); open(".env", "x").write(text.replace("SECRET_KEY=\n", f"SECRET_KEY={secrets.token_urlsafe(48)}\n"))'
 	@echo "Wrote .env. Put your WorkOS API key and webhook secret into it."
 
-demo: setup  ## Walk the whole journey against the sandbox: no account, no network
+demo: setup  ## Run the whole application against the sandbox: no account, no network
 	@$(MANAGE) demo $(DEMO)
 
-run: setup .env  ## Run web and worker with .env, against WorkOS
+run: setup .env  ## Run the web server and the worker with .env, against WorkOS
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) worker & worker=$$!; trap "kill $$worker 2>/dev/null; wait $$worker" EXIT; $(MANAGE) runserver
 
@@ -52,10 +52,10 @@ contract: setup  ## Hold the sandbox against WorkOS's OpenAPI document and its N
 	cd tests/contract && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	cd tests/contract && SANDBOX_PYTHON=$(abspath $(BIN))/python node --test
 
-screenshots: setup  ## Take the README's pictures again, by walking the demo
+screenshots: setup  ## Take the README's pictures from the running demo
 	@$(BIN)/python -m tests.browser.screenshots
 
-lint: setup  ## Check style, types, who imports whom, and the settings of production
+lint: setup  ## Check style, types, import contracts, migrations and production settings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
@@ -64,11 +64,11 @@ lint: setup  ## Check style, types, who imports whom, and the settings of produc
 	$(DOCUMENTED_SETTINGS) $(BIN)/python manage.py collectstatic --noinput --verbosity 0
 	$(DOCUMENTED_SETTINGS) $(BIN)/python -W error manage.py check --deploy --fail-level WARNING
 
-check: lint test  ## All that CI runs (and `make contract`, where Node is)
+check: lint test  ## Run what CI runs: lint, test, and contract if Node 20 is installed
 	@if command -v node >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))'; \
-	then $(MAKE) --no-print-directory contract; else echo "No Node 20: make contract did not run."; fi
+	then $(MAKE) --no-print-directory contract; else echo "Node 20 is not installed: make contract did not run."; fi
 
-requirements:  ## Compile requirements/*.txt from the pyproject.toml files (UPGRADE=1 takes newer versions)
+requirements:  ## Compile requirements/*.txt from the pyproject.toml files (UPGRADE=1: newer versions)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/base.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements/base.txt pyproject.toml sandbox/pyproject.toml \
 		-o requirements/dev.txt

@@ -21,7 +21,7 @@ _variables = EnvironmentVariables(os.environ)
 DEMO_PORT = _variables.integer("DEMO_PORT", default=8000, least=1, most=65_535)
 DEMO_SANDBOX_PORT = _variables.integer("DEMO_SANDBOX_PORT", default=4100, least=1, most=65_535)
 if _variables.problems:
-    raise InvalidSettings(f"The settings are not valid: {'; '.join(_variables.problems)}.")
+    raise InvalidSettings(f"Some settings are missing or unsafe: {'; '.join(_variables.problems)}.")
 
 
 def _read_or_create_secret(name: str) -> str:

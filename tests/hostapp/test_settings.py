@@ -151,6 +151,11 @@ def test_production_refuses_to_start_without_a_required_setting(name: str) -> No
         ("WORKOS_LINK_HOSTS", "*"),
         ("WORKOS_LINK_HOSTS", "https://setup.workos.com"),
         ("WORKOS_API_HOSTS", "api.workos.com,*"),
+        ("EMAIL_TIMEOUT", "0"),
+        # A task's lease is five minutes.
+        ("EMAIL_TIMEOUT", "300"),
+        ("INVITATION_LIMIT_PERSON", "0"),
+        ("INVITATION_LIMIT_ENTERPRISE", "-1"),
     ],
 )
 def test_production_refuses_to_start_with_an_unsafe_value(name: str, value: str) -> None:
@@ -213,9 +218,18 @@ WRONG_TYPES = {
     "text": ["on", "0", "[1, 2]", "{}", "null", "-", "a b", "//", "@", "a@b@c", "zq7garbage"],
 }
 NUMBERS = {
-    "DATABASE_CONN_MAX_AGE", "PORTAL_LIMIT_ENTERPRISE", "PORTAL_LIMIT_PERSON", "SECURE_HSTS_SECONDS",
-    "SIGN_IN_MAX_AGE", "WEBHOOK_EVENTS_KEPT_DAYS", "WORKOS_TIMEOUT", "WORKOS_WEBHOOK_TOLERANCE",
-}  # fmt: skip
+    "DATABASE_CONN_MAX_AGE",
+    "EMAIL_TIMEOUT",
+    "INVITATION_LIMIT_ENTERPRISE",
+    "INVITATION_LIMIT_PERSON",
+    "PORTAL_LIMIT_ENTERPRISE",
+    "PORTAL_LIMIT_PERSON",
+    "SECURE_HSTS_SECONDS",
+    "SIGN_IN_MAX_AGE",
+    "WEBHOOK_EVENTS_KEPT_DAYS",
+    "WORKOS_TIMEOUT",
+    "WORKOS_WEBHOOK_TOLERANCE",
+}
 BOOLEANS = {
     "BEHIND_TLS_PROXY", "DEBUG", "SECURE_HSTS_PRELOAD", "SECURE_HSTS_SUBDOMAINS", "WORKOS_ALLOW_TEST_KEY",
 }  # fmt: skip
