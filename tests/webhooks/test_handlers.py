@@ -9,7 +9,7 @@ from django.utils import timezone
 from audit.actions import Action
 from audit.log import audit_entries_for
 from enterprises.models import Enterprise
-from mirror.models import Certificate, Connection, Directory, OrganizationDomain
+from mirror.models import Certificate, Connection, Directory, Organization, OrganizationDomain
 from tests.conftest import BIRCH_ORGANIZATION
 from tests.deliveries import deliver
 from webhooks.event_names import HANDLED_EVENTS
@@ -211,6 +211,18 @@ def test_domain_in_unknown_state_does_not_block_other_domains(db: None) -> None:
     # An event about that domain alone fails, and can be replayed by a version that knows the state.
     assert apply_event("organization_domain.updated", 2, state="expired") == "failed"
     assert "state 'expired', which we do not know" in WebhookEvent.objects.last().reason  # type: ignore[union-attr]
+
+
+def test_newer_name_of_an_organization_is_written_and_an_older_one_is_stale(acme: Enterprise) -> None:
+    Organization.objects.update(name="Acme", as_of=datetime(2026, 1, 15, 11, tzinfo=UTC))
+
+    assert apply_event("organization.updated", 2, LATER, name="Acme Corporation", domains=[]) == "applied"
+    assert apply_event("organization.updated", 1, name="Acme Limited", domains=[]) == "stale"
+    assert apply_event("organization.updated", 3, LATEST, name=None, domains=[]) == "stale"
+
+    organization = Organization.objects.get()
+    assert organization.name == "Acme Corporation"
+    assert organization.as_of == datetime(2026, 1, 15, 13, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("external_id", [None, "2fe01467-f7ea-4dd2-8b79-c2b4f56d0191", "not-a-uuid"])
