@@ -10,6 +10,7 @@ from audit.actions import Action
 from audit.log import audit_entries_for
 from enterprises.models import Enterprise
 from mirror.models import Certificate, Connection, Directory, Organization, OrganizationDomain
+from outbox.models import Task
 from tests.conftest import BIRCH_ORGANIZATION
 from tests.deliveries import deliver
 from webhooks.event_names import HANDLED_EVENTS
@@ -282,6 +283,17 @@ def test_event_names_are_those_of_the_handlers() -> None:
 def test_connection_directory_and_organization_events_have_handlers() -> None:
     for prefix in ("connection.", "dsync.activated", "dsync.deactivated", "dsync.deleted", "organization."):
         assert any(name.startswith(prefix) for name in HANDLERS)
+
+
+def test_renamed_active_connection_is_neither_audited_nor_notified(acme: Enterprise) -> None:
+    apply_event("connection.activated", 1)
+    entries, tasks = audit_entries_for(acme).count(), set(Task.objects.values_list("pk", "requests"))
+
+    assert apply_event("connection.activated", 2, LATER, name="Renamed") == "applied"
+
+    assert Connection.objects.get().name == "Renamed"
+    assert audit_entries_for(acme).count() == entries
+    assert set(Task.objects.values_list("pk", "requests")) == tasks
 
 
 def test_state_change_is_in_the_audit_log_once_with_workos_as_actor(
