@@ -149,10 +149,15 @@ SIGN_IN_MAX_AGE = env.int("SIGN_IN_MAX_AGE", default=900)
 # How often the Admin Portal may be opened, or setup links sent, in ten minutes.
 PORTAL_LIMIT_PERSON = env.int("PORTAL_LIMIT_PERSON", default=10)
 PORTAL_LIMIT_ENTERPRISE = env.int("PORTAL_LIMIT_ENTERPRISE", default=30)
+# How many invitations may be sent in an hour.
+INVITATION_LIMIT_PERSON = env.int("INVITATION_LIMIT_PERSON", default=20)
+INVITATION_LIMIT_ENTERPRISE = env.int("INVITATION_LIMIT_ENTERPRISE", default=40)
 for _name, _number in (
     ("SIGN_IN_MAX_AGE", SIGN_IN_MAX_AGE),
     ("PORTAL_LIMIT_PERSON", PORTAL_LIMIT_PERSON),
     ("PORTAL_LIMIT_ENTERPRISE", PORTAL_LIMIT_ENTERPRISE),
+    ("INVITATION_LIMIT_PERSON", INVITATION_LIMIT_PERSON),
+    ("INVITATION_LIMIT_ENTERPRISE", INVITATION_LIMIT_ENTERPRISE),
 ):
     if _number <= 0:
         _problems.append(f"{_name} must be a number above 0")
@@ -252,6 +257,10 @@ AUTH_PASSWORD_VALIDATORS = [
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost:25")
 vars().update(EMAIL_CONFIG)
+# Seconds that the mail server may take for one answer. A task's lease is five minutes.
+EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT", default=10.0)
+if not 0 < EMAIL_TIMEOUT <= 60:
+    _problems.append("EMAIL_TIMEOUT must be a number of seconds above 0, and at most 60")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"no-reply@{_site.hostname or 'localhost'}")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # The address that pages and mails give to IT admins for questions.
