@@ -5,6 +5,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 
 from audit.actions import Action
+from audit.fields import OneLineFormField
 from enterprises.email_addresses import normalize_email
 from enterprises.models import Role
 
@@ -33,7 +34,7 @@ class InviteForm(forms.Form):
 
 
 class JoinForm(forms.Form):
-    name = forms.CharField(
+    name = OneLineFormField(
         max_length=150, label="Your name", widget=forms.TextInput({"autocomplete": "name"})
     )
     password1 = forms.CharField(

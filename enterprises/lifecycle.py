@@ -13,6 +13,7 @@ import gateway
 from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
+from audit.one_line import fold_to_one_line
 from enterprises.environment import refuse_other_environment, require_organization_id
 from enterprises.intents import Intent, plan_intents
 from enterprises.locks import lock_enterprise
@@ -26,7 +27,7 @@ from outbox.models import Task
 @transaction.atomic
 def rename(enterprise: Enterprise, name: str, actor: Actor, now: datetime) -> None:
     """Change the name. The slug, and so the addresses, stay."""
-    current = lock_enterprise(enterprise.pk)
+    current, name = lock_enterprise(enterprise.pk), fold_to_one_line(name)
     if current.name == name:
         return
     outcome = f"{current.name} → {name}"

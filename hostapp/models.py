@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from audit.fields import OneLineCharField
 from enterprises.email_addresses import normalize_email
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class UserManager(BaseUserManager["User"]):
 
 class User(AbstractBaseUser, PermissionsMixin):
     email = NormalizedEmailField("e-mail address", unique=True)
-    name = models.CharField(max_length=150, blank=True)
+    name = OneLineCharField(max_length=150, blank=True)
     is_active = models.BooleanField(
         "active", default=True, help_text="Clear this instead of deleting the person: they cannot sign in."
     )

@@ -62,7 +62,7 @@ class _Echo:
 def _write_csv(entries: AuditEntryQuerySet) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield writer.writerow(["When (UTC)", "Who", "What", "For whom", "Outcome", "IP address"])
-    for entry in entries.iterator():
+    for entry in entries.read_in_pages():
         texts = (entry.actor, entry.action_label, entry.target, entry.outcome)
         yield writer.writerow(
             [f"{entry.at:%Y-%m-%d %H:%M:%S}", *map(escape_formula, texts), entry.client_ip or ""]

@@ -4,8 +4,9 @@ import hostapp.models
 from django.db import migrations, models
 
 
-# The database owns this number, so that a bulk update and SQL end the sessions, too. A row that was read before
-# the deactivation and is saved after it does not take the number back.
+# Written by hand: keep it when this file is made anew. The database owns this number, so that a bulk update and
+# SQL end the sessions, too. A row that was read before the deactivation and is saved after it does not take the
+# number back.
 END_SESSIONS = """
 CREATE FUNCTION hostapp_end_sessions_of_deactivated_user() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -2,6 +2,7 @@ from typing import Any
 
 from django import forms
 
+from audit.fields import OneLineFormField
 from enterprises.domains import InvalidDomain, normalise_domain
 from enterprises.forms import NormalizedEmailField
 from enterprises.intents import Intent, plan_intents
@@ -31,7 +32,7 @@ class DomainsField(forms.CharField):
 
 
 class ProvisionForm(forms.Form):
-    name = forms.CharField(max_length=150, label="Name", help_text="As the company writes it.")
+    name = OneLineFormField(max_length=150, label="Name", help_text="As the company writes it.")
     slug = forms.SlugField(
         max_length=60,
         required=False,
@@ -53,7 +54,7 @@ class ProvisionForm(forms.Form):
 class CustomerForm(forms.Form):
     """What staff change of an enterprise."""
 
-    name = forms.CharField(
+    name = OneLineFormField(
         max_length=150, label="Name", help_text="Goes to WorkOS, too. The address stays as it is."
     )
     domains = DomainsField(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,72 @@ def test_csv_with_unknown_columns_is_rejected(tmp_path: Path) -> None:
     file.write_text("company\nAcme Inc.\n")
 
     assert command_error("provision_enterprise", "--csv", str(file)).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        # Line ends of text that are none in CSV.
+        ("name\nAcme\u2028Inc\n", ["Acme Inc"]),
+        ("name\nAcme\x0bInc\nBirch\x85Ltd\nCedar\x1cCo", ["Acme Inc", "Birch Ltd", "Cedar Co"]),
+        ('name,slug\n"Acme\nInc",acme\n', ["Acme Inc"]),
+        ('name,slug\r\n"Acme\r\nInc",acme\r\nBirch,birch\r\n', ["Acme Inc", "Birch"]),
+        ("name\rAcme\rBirch\r", ["Acme", "Birch"]),
+        ('name\n"Acme, ""The"" Company"\n', ['Acme, "The" Company']),
+        ("\ufeffname\nAcme\n\n\nBirch\n", ["Acme", "Birch"]),
+        ('name\n"Acme" Inc\n', None),
+        ('name\n"Acme\n', None),
+        ("name,name\nAcme,Birch\n", None),
+        (f"name\n{'x' * 200_000}\n", None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_csv_is_read_as_csv(text: str, names: list[str] | None, tmp_path: Path) -> None:
+    file = tmp_path / "enterprises.csv"
+    file.write_text(text, encoding="utf-8", newline="")
+    arguments = ("provision_enterprise", "--csv", str(file), "--dry-run")
+
+    if names is None:
+        assert command_error(*arguments).returncode == 2
+    else:
+        assert [row["name"] for row in run_command_as_json(*arguments)] == names
+
+
+def test_csv_from_standard_input_may_begin_with_a_byte_order_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO("\ufeffname\nBücher\n".encode())))
+
+    (row,) = run_command_as_json("provision_enterprise", "--csv", "-", "--dry-run")
+
+    assert row["name"] == "Bücher"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (f"{'x' * 151},acme,,", "more than 150 characters"),
+        (f"Acme,{'x' * 61},,", "more than 60 characters"),
+        (
+            f"Acme,acme,,{'x' * 60}@{'y' * 60}.{'z' * 60}.{'y' * 60}.{'z' * 60}.example",
+            "more than 254 characters",
+        ),
+        ("Acme,acme,[acme.example],", "not a domain name"),
+        ("Acme,acme,co.uk,", "public suffix"),
+        ('"\n",acme,,', "no name"),
+        ("Acme,acme,,ada@", "valid email"),
+    ],
+)
+def test_csv_row_that_the_database_cannot_hold_is_an_error_in_words(
+    row: str, reason: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "enterprises.csv"
+    file.write_text(f"name,slug,domains,it_admin\n{row}\nBirch,,,\n")
+    out = StringIO()
+
+    with pytest.raises(CommandError):
+        call_command("provision_enterprise", "--csv", str(file), "--dry-run", stdout=out, stderr=StringIO())
+
+    assert reason in out.getvalue()
+    assert "1 of 2 could be provisioned, 1 failed." in out.getvalue()
 
 
 def test_csv_provisioning_waits_for_retry_after_and_the_rate_limit(

@@ -32,7 +32,7 @@ PAGES = [
     "/enterprises/acme-inc/members/",
     "/enterprises/acme-inc/history/",
     "/staff/enterprises/",
-    "/staff/enterprises/new/",
+    "/staff/provision-enterprise/",
     "/admin/",
     "/no-such-page/",
 ]
