@@ -17,6 +17,22 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='UnreadableDelivery',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('received_at', models.DateTimeField()),
+                ('issued_at', models.DateTimeField(help_text='When it was signed.')),
+                ('secret_name', models.CharField(blank=True, help_text='The secret that verified it.', max_length=32)),
+                ('detail', models.CharField(help_text='Why it is not an event, in our words.', max_length=100)),
+                ('body_length', models.PositiveBigIntegerField(help_text='Bytes that were sent.')),
+                ('body', models.TextField(blank=True, help_text='The beginning of its body.')),
+            ],
+            options={
+                'verbose_name_plural': 'unreadable deliveries',
+                'indexes': [models.Index(fields=['received_at', 'id'], name='unreadable_delivery_received')],
+            },
+        ),
+        migrations.CreateModel(
             name='RefusalCount',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -56,6 +72,7 @@ class Migration(migrations.Migration):
                 ('secret_name', models.CharField(blank=True, help_text='The secret that verified it. Blank if it was read from the API.', max_length=32)),
                 ('status', models.CharField(choices=[('waiting', 'Waiting'), ('applied', 'Applied'), ('stale', 'Stale: older than what we have'), ('ignored', 'Ignored'), ('failed', 'Failed')], default='waiting', max_length=16)),
                 ('reason', models.TextField(blank=True, help_text='Why it failed, was ignored or is still waiting.')),
+                ('data_problems', models.TextField(blank=True, db_default='', default='', help_text='What in its data could not be used as it was sent.')),
                 ('attempts', models.PositiveIntegerField(default=0)),
                 ('unfinished_attempts', models.PositiveIntegerField(default=0, help_text='Attempts since the last outcome: a worker has claimed it, or died with it.')),
                 ('due_at', models.DateTimeField(help_text='When a worker applies it. Empty when none will.', null=True)),
@@ -63,7 +80,7 @@ class Migration(migrations.Migration):
                 ('applied_at', models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at', 'id'], name='webhook_event_due'), models.Index(condition=models.Q(('due_at__isnull', False), ('unfinished_attempts__gt', 0)), fields=['due_at', 'id'], name='webhook_event_suspect'), models.Index(condition=models.Q(('awaited_organization_id', ''), _negated=True), fields=['awaited_organization_id'], name='webhook_event_awaits'), models.Index(condition=models.Q(('status', 'applied'), _negated=True), fields=['status', 'id'], name='webhook_event_status'), models.Index(fields=['event', 'id'], name='webhook_event_event'), models.Index(fields=['received_at'], name='webhook_event_received')],
+                'indexes': [models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at', 'id'], name='webhook_event_due'), models.Index(condition=models.Q(('due_at__isnull', False), ('unfinished_attempts__gt', 0)), fields=['due_at', 'id'], name='webhook_event_suspect'), models.Index(condition=models.Q(('awaited_organization_id', ''), _negated=True), fields=['awaited_organization_id'], name='webhook_event_awaits'), models.Index(condition=models.Q(('status', 'applied'), _negated=True), fields=['status', 'id'], name='webhook_event_status'), models.Index(condition=models.Q(('data_problems', ''), _negated=True), fields=['received_at'], name='webhook_event_data_problems'), models.Index(fields=['event', 'id'], name='webhook_event_event'), models.Index(fields=['received_at'], name='webhook_event_received')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['waiting', 'applied', 'stale', 'ignored', 'failed'])), name='webhook_event_status_is_known')],
             },
         ),
