@@ -68,7 +68,7 @@ def test_failing_event_does_not_fail_its_batch_and_keeps_its_error(acme: Enterpr
     apply_later()
 
     failed = WebhookEvent.objects.get(event_id="event_2")
-    assert (failed.status, failed.reason) == ("failed", "KeyError: 'id'")
+    assert (failed.status, failed.reason) == ("failed", "connection: id is missing")
     assert WebhookEvent.objects.filter(status="applied").count() == 2
     assert Connection.objects.count() == 2
 
