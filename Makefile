@@ -8,7 +8,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--custom-compile-command "make requirements"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo run test bench contract screenshots lint check requirements
+.PHONY: help setup browser demo run test values bench contract screenshots lint check requirements
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ run: setup .env  ## Run web and worker with .env, against WorkOS
 
 test: setup  ## Run the tests
 	@$(BIN)/pytest $(PYTEST)
+
+values: setup  ## Put 5,000 arbitrary values into events and API objects (the tests try fewer)
+	@VALUE_CASES=$(or $(CASES),5000) $(BIN)/pytest tests/webhooks/test_any_values.py
 
 bench: setup  ## Measure receiving and applying webhooks on this machine
 	@$(BIN)/python -m bench.deliveries $(BENCH)
