@@ -1,4 +1,4 @@
-# Every command here is the one that people and CI run alike.
+# People and CI run the same commands.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,10 +13,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.installed browser  ## Install what the project needs (fast when nothing changed)
+setup: .venv/.installed browser  ## Install the dependencies (fast if nothing has changed)
 
 .venv/.installed: requirements/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required: make PYTHON=python3.11 …")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the Python packages …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
@@ -29,10 +29,10 @@ browser: .venv/.installed
 	@$(BIN)/python -c 'import secrets; text = open(".env.example").read(); open(".env", "x").write(text.replace("SECRET_KEY=\n", f"SECRET_KEY={secrets.token_urlsafe(48)}\n"))'
 	@echo "Wrote .env. Put your WorkOS API key and webhook secret into it."
 
-demo: setup  ## Walk the whole journey against the sandbox: no account, no network
+demo: setup  ## Run the whole application against the sandbox: no account, no network
 	@$(MANAGE) demo $(DEMO)
 
-run: setup .env  ## Run web and worker with .env, against WorkOS
+run: setup .env  ## Run the web server and the worker with .env, against WorkOS
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) worker & worker=$$!; trap "kill $$worker 2>/dev/null; wait $$worker" EXIT; $(MANAGE) runserver
 
@@ -42,28 +42,28 @@ test: setup  ## Run the tests
 values: setup  ## Put 5,000 arbitrary values into events and API objects (the tests try fewer)
 	@VALUE_CASES=$(or $(CASES),5000) $(BIN)/pytest tests/webhooks/test_any_values.py
 
-bench: setup  ## Measure receiving and applying webhooks on this machine
+bench: setup  ## Measure how fast webhooks are received and applied on this machine
 	@$(BIN)/python -m bench.deliveries $(BENCH)
 
-contract: setup  ## Hold the sandbox against WorkOS's OpenAPI document and its Node SDK (needs Node 20)
+contract: setup  ## Check the sandbox against WorkOS's OpenAPI document and Node SDK (needs Node 20)
 	cd tests/contract && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	cd tests/contract && SANDBOX_PYTHON=$(abspath $(BIN))/python node --test
 
-screenshots: setup  ## Take the README's pictures again, by walking the demo
+screenshots: setup  ## Take the README's pictures from the running demo
 	@$(BIN)/python -m tests.browser.screenshots
 
-lint: setup  ## Check style, types and who imports whom
+lint: setup  ## Check style, types, import contracts and migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/python -W error manage.py makemigrations --check --dry-run --settings tests.settings
 
-check: lint test  ## All that CI runs (and `make contract`, where Node is)
+check: lint test  ## Run what CI runs: lint, test, and contract if Node 20 is installed
 	@if command -v node >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))'; \
-	then $(MAKE) --no-print-directory contract; else echo "No Node 20: make contract did not run."; fi
+	then $(MAKE) --no-print-directory contract; else echo "Node 20 is not installed: make contract did not run."; fi
 
-requirements:  ## Compile requirements/*.txt from the pyproject.toml files (UPGRADE=1 takes newer versions)
+requirements:  ## Compile requirements/*.txt from the pyproject.toml files (UPGRADE=1: newer versions)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/base.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements/base.txt pyproject.toml sandbox/pyproject.toml \
 		-o requirements/dev.txt

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line, for this project's settings."""
+"""Run Django's management commands with this project's settings."""
 
 import os
 import sys
@@ -7,17 +7,17 @@ import sys
 
 def main() -> None:
     if sys.argv[1:2] == ["demo"]:
-        # Always the sandbox, whatever .env and the shell say: it has settings of its own.
+        # The demo has settings of its own, so that it never uses those of .env or the shell.
         os.environ["DJANGO_SETTINGS_MODULE"] = "hostapp.demo_settings"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hostapp.settings")
 
     if "--help" in sys.argv or "-h" in sys.argv:
-        # Nothing is done, so nothing has to be set.
+        # Help needs no settings: use placeholders for the required ones.
         os.environ.setdefault("DEBUG", "on")
         os.environ.setdefault("SECRET_KEY", "help")
 
     try:
-        from django.core.management import execute_from_command_line  # noqa: PLC0415 - to explain its absence
+        from django.core.management import execute_from_command_line  # noqa: PLC0415 - caught below
     except ImportError as error:
         raise SystemExit(
             "Django is not installed here. Run `make setup`, then `.venv/bin/python manage.py`."

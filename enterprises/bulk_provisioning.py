@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email, validate_slug
+from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -107,9 +108,10 @@ def provision_rows(
 
 def _provision_row(row: Row, actor: Actor) -> None:
     try:
-        enterprise = provisioning.enroll(name=row.name, slug=row.slug, domains=row.domains)
-        if row.it_admin:
-            memberships.add_it_admin(enterprise, row.it_admin, actor, timezone.now())
+        with transaction.atomic():
+            enterprise = provisioning.enroll(name=row.name, slug=row.slug, domains=row.domains)
+            if row.it_admin:
+                memberships.add_it_admin(enterprise, row.it_admin, actor, timezone.now())
         for attempt in range(1, _MAX_ATTEMPTS + 1):
             try:
                 row.organization_id = provisioning.provision(enterprise, actor).organization_id

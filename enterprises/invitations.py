@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.mail import send_mail
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -15,12 +14,17 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
 from enterprises import conf
+from enterprises.mail import fold_line, send_mail
 from enterprises.models import Enterprise, Invitation, Membership, Role
+from enterprises.rate_limits import RateLimited, count_action, describe_minutes, hash_for_key
 from enterprises.tasks import TaskKind
 from outbox import queue
 from outbox.models import Task
 
 LIFETIME = timedelta(days=30)
+# Of the rate limits.
+_WINDOW = timedelta(hours=1)
+_MAX_PER_ADDRESS = 3
 
 
 class AlreadyMember(Exception):
@@ -29,11 +33,15 @@ class AlreadyMember(Exception):
 
 @transaction.atomic
 def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: datetime) -> Invitation:
-    """Create or renew the invitation of this address; the worker mails its link. Raises AlreadyMember."""
+    """Create or renew the invitation of this address; the worker mails its link.
+
+    Raises AlreadyMember, and RateLimited for too many mails in an hour.
+    """
     email = email.strip().lower()
     member = Membership.objects.filter(enterprise=enterprise, user__email=email).first()
     if member:
         raise AlreadyMember(f"{email} already belongs to {enterprise.name}: {member.get_role_display()}.")
+    _check_rate_limits(enterprise, email, actor, now)
     invitation, is_new = Invitation.objects.update_or_create(
         enterprise=enterprise,
         email=email,
@@ -42,7 +50,7 @@ def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: dat
             # Nobody knows this one: the worker makes the token that is mailed.
             "token_hash": _hash_token(secrets.token_urlsafe()),
             "invited_by_id": actor.user_id,
-            "invited_by_name": actor.name,
+            "invited_by_name": fold_line(actor.name),
             "invited_at": now,
             "expires_at": now + LIFETIME,
         },
@@ -57,6 +65,30 @@ def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: dat
         outcome=invitation.get_role_display(),
     )
     return invitation
+
+
+def _check_rate_limits(enterprise: Enterprise, email: str, actor: Actor, now: datetime) -> None:
+    """Per person, enterprise and address. The command line is ours, and is not limited."""
+    if actor.user_id is None:
+        return
+    for subject, key, limit in (
+        ("You have sent", f"invitations by person {actor.user_id}", conf.invitations_per_person()),
+        (
+            f"The IT admins of {enterprise} have sent",
+            f"invitations of enterprise {enterprise.pk}",
+            conf.invitations_per_enterprise(),
+        ),
+        (
+            f"{email} was sent",
+            f"invitations of enterprise {enterprise.pk} to {hash_for_key(email)}",
+            _MAX_PER_ADDRESS,
+        ),
+    ):
+        if minutes := count_action(key, limit=limit, window=_WINDOW, now=now):
+            raise RateLimited(
+                f"{subject} {limit} invitations in an hour. Nothing was sent. "
+                f"Try again in {describe_minutes(minutes)}."
+            )
 
 
 @transaction.atomic
@@ -134,18 +166,17 @@ def accept_invitation_as_new_user(
 def send_invitation(enterprise: Enterprise, task: Task, now: datetime) -> None:
     """Mail the link. Run again after a crash, it mails another link, which replaces the first."""
     invitation = Invitation.objects.filter(pk=int(task.key)).select_related("enterprise").first()
-    if invitation is None:
-        # Accepted or revoked in the meantime.
+    if invitation is None or invitation.expires_at <= now:
+        # Accepted or revoked in the meantime, or the mail server was away for a month.
         return
     token = secrets.token_urlsafe(32)
     # Stored before it is mailed: a link that arrives works.
     Invitation.objects.filter(pk=invitation.pk).update(token_hash=_hash_token(token))
     link = f"{conf.site_url()}{reverse('enterprises:invitation', args=[token])}"
     send_mail(
+        invitation.email,
         f"You are invited to {invitation.enterprise.name}",
         render_to_string("enterprises/mail/invitation.txt", {"invitation": invitation, "link": link}),
-        None,
-        [invitation.email],
     )
 
 

@@ -42,7 +42,7 @@ class UserAdmin(DjangoUserAdmin):
 
 
 @admin.register(SignInAttempt)
-class SignInTryAdmin(admin.ModelAdmin):
+class SignInAttemptAdmin(admin.ModelAdmin):
     """Search for an address or an account and delete its attempts: that lifts the limit at once."""
 
     list_display = ["at", "email", "address"]

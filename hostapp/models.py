@@ -80,7 +80,7 @@ class SignInAttempt(models.Model):
     class Meta:
         verbose_name_plural = "sign-in attempts"
         indexes = [
-            # Serves signing_in.is_rate_limited.
+            # Serves sign_in.is_rate_limited.
             models.Index(fields=["address", "at"], name="sign_in_attempt_by_address"),
             # Serves the deletion of old attempts.
             models.Index(fields=["at"], name="sign_in_attempt_by_age"),

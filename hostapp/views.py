@@ -1,3 +1,5 @@
+"""The home page, and the page on which a person sets a password."""
+
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -12,7 +14,7 @@ from hostapp.url_tokens import NO_TOKEN
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
     memberships = list(access.memberships_of(request.user))
-    # A person with one enterprise has nothing to choose, unless they are staff, too.
+    # With one enterprise there is nothing to choose, except for staff.
     if len(memberships) == 1 and not request.user.is_staff:
         return redirect(memberships[0].enterprise)
     if request.user.is_staff and not memberships:
@@ -21,7 +23,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 class SetPasswordView(PasswordResetConfirmView):
-    """Moves the token out of the address, also one that is not valid."""
+    """Moves the token from the URL to the session, and removes an invalid token from the URL, too."""
 
     reset_url_token = NO_TOKEN
 

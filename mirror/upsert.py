@@ -7,6 +7,7 @@ replaces it: it says what is so now.
 """
 
 import enum
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,8 @@ from mirror.models import DELETED, MirroredRow, Organization
 from mirror.parsing import UNDATED, Observed
 from mirror.registry import MIRRORED, Claim, Kind
 from mirror.times import MAX_AHEAD
+
+logger = logging.getLogger(__name__)
 
 # What one observation can be blamed for, and no database that is away.
 _REFUSALS = (DataError, IntegrityError, ValueError, OverflowError)
@@ -88,6 +91,7 @@ def _upsert_again(kind_name: str, kind: Kind, observations: Sequence[Observed]) 
         return _upsert_together(kind_name, kind, observations)
     except _REFUSALS as error:
         reason = f"{kind_name} {kind.key_of(observations[0].row)}: {_describe_refusal(error)}"
+        logger.error("Left out: %s", reason)
         return Upserted([Outcome.REFUSED], [], [reason])
 
 
@@ -108,6 +112,7 @@ def _upsert_together(kind_name: str, kind: Kind, observations: Sequence[Observed
     outcomes: list[Outcome | None] = []
     for one, owner in zip(observations, owners, strict=True):
         row = one.row
+        row.state_since = row.state_since or row.as_of
         key = kind.key_of(row)
         organization = organizations.get(owner)
         if organization is None:

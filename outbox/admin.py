@@ -5,7 +5,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from outbox.heartbeat import ALIVE_WITHIN
 from outbox.models import Task, WorkerHeartbeat
 
 
@@ -43,4 +42,4 @@ class WorkerHeartbeatAdmin(_ReadOnlyAdmin):
 
     @admin.display(description="alive", boolean=True)
     def is_alive(self, heartbeat: WorkerHeartbeat) -> bool:
-        return timezone.now() - heartbeat.last_seen_at < ALIVE_WITHIN
+        return heartbeat.is_alive(now=timezone.now())

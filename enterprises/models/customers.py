@@ -80,7 +80,7 @@ class Enterprise(models.Model):
         blank=True,
         help_text="What its plan includes. See enterprises.intents.",
     )
-    attention = models.TextField(blank=True, editable=False, help_text="Why provisioning failed.")
+    attention = models.TextField(blank=True, editable=False, help_text="Why WorkOS refused to provision it.")
     # When WorkOS was first asked for the organization.
     provisioning_since = models.DateTimeField(null=True, editable=False)
     deprovisioned_at = models.DateTimeField(null=True, editable=False)
@@ -138,7 +138,7 @@ _STATES: dict[ProvisioningState, Callable[[Enterprise], bool]] = {
 }
 
 _NEXT_STEPS = {
-    ProvisioningState.NOT_PROVISIONED: "Provision it, or wait: the worker provisions it.",
+    ProvisioningState.NOT_PROVISIONED: "Provision it. If it is not to be linked, the worker does so.",
     ProvisioningState.PROVISIONING: "None: the worker retries until WorkOS has answered.",
     ProvisioningState.READY: "None.",
     ProvisioningState.NEEDS_ATTENTION: "Fix the reason and provision it again; the worker retries, too.",

@@ -13,7 +13,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from audit.actor import Actor
 from enterprises import access, conf, invitations, memberships
 from enterprises.forms import InviteForm
+from enterprises.mail import find_refusal
 from enterprises.models import Enterprise, Invitation, Membership, Role
+from enterprises.rate_limits import RateLimited
 
 
 @login_required
@@ -36,6 +38,8 @@ def invite(request: HttpRequest, slug: str) -> HttpResponse:
             invitation = invitations.invite(membership.enterprise, email, role, actor, timezone.now())
         except invitations.AlreadyMember as error:
             form.add_error("email", str(error))
+        except RateLimited as refusal:
+            form.add_error(None, str(refusal))
         else:
             messages.success(request, f"{invitation.email} is invited. The mail is on its way.")
             return redirect("enterprises:members", slug)
@@ -49,10 +53,14 @@ def resend_invitation(request: HttpRequest, slug: str, number: int) -> HttpRespo
     enterprise = access.get_membership_for_it_admin(request.user, slug).enterprise
     invitation = _get_invitation(enterprise, number)
     actor = Actor.from_request(request)
-    invitations.invite(enterprise, invitation.email, invitation.role, actor, timezone.now())
-    messages.success(
-        request, f"A new link is on its way to {invitation.email}. The previous link no longer works."
-    )
+    try:
+        invitations.invite(enterprise, invitation.email, invitation.role, actor, timezone.now())
+    except (invitations.AlreadyMember, RateLimited) as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(
+            request, f"A new link is on its way to {invitation.email}. The previous link no longer works."
+        )
     return redirect("enterprises:members", slug)
 
 
@@ -137,8 +145,11 @@ def _render_members(request: HttpRequest, membership: Membership, form: InviteFo
             "membership": membership,
             "members": Membership.objects.filter(enterprise=enterprise)
             .select_related("user")
+            .annotate(mail_refusal=find_refusal("user__email"))
             .order_by("role", "user__email"),
-            "invitations": Invitation.objects.filter(enterprise=enterprise).order_by("email"),
+            "invitations": Invitation.objects.filter(enterprise=enterprise)
+            .annotate(mail_refusal=find_refusal("email"))
+            .order_by("email"),
             "roles": Role,
             "form": form,
             "now": timezone.now(),

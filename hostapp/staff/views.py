@@ -13,6 +13,7 @@ import gateway
 from audit.actor import Actor
 from audit.log import audit_entries_for
 from enterprises import access, lifecycle, provisioning
+from enterprises.mail import find_refusal
 from enterprises.memberships import add_it_admin
 from enterprises.models import Enterprise
 from hostapp.staff.forms import CustomerForm, DeprovisionForm, ProvisionForm
@@ -35,12 +36,15 @@ def provision_customer(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
         try:
-            enterprise = provisioning.enroll(name=data["name"], slug=data["slug"], domains=data["domains"])
+            with transaction.atomic():
+                enterprise = provisioning.enroll(
+                    name=data["name"], slug=data["slug"], domains=data["domains"]
+                )
+                if data["it_admin"]:
+                    add_it_admin(enterprise, data["it_admin"], Actor.from_request(request), timezone.now())
         except (provisioning.SlugConflict, ValueError) as error:
             form.add_error("slug", str(error))
         else:
-            if data["it_admin"]:
-                add_it_admin(enterprise, data["it_admin"], Actor.from_request(request), timezone.now())
             return _provision(request, enterprise)
     return render(request, "staff/provision.html", {"form": form})
 
@@ -101,7 +105,12 @@ def _render_customer(
             "deprovision_form": deprovision_form,
             "tasks": Task.objects.filter(subject=enterprise.external_id).order_by("due_at"),
             "audit_entries": audit_entries_for(enterprise)[:20],
-            "members": enterprise.memberships.select_related("user").order_by("role", "user__email"),
+            "members": enterprise.memberships.select_related("user")
+            .annotate(mail_refusal=find_refusal("user__email"))
+            .order_by("role", "user__email"),
+            "invitations": enterprise.invitations.annotate(mail_refusal=find_refusal("email")).order_by(
+                "email"
+            ),
         },
     )
 

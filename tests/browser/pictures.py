@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "docs" / "pictures"
-_DESCRIPTIONS = FOLDER / "told.json"
+_DESCRIPTIONS = FOLDER / "descriptions.json"
 _STYLES = {
     "hostapp": ROOT / "hostapp" / "static" / "hostapp" / "style.css",
     "sandbox": ROOT / "sandbox" / "static" / "sandbox.css",
@@ -28,7 +28,7 @@ def describe_page(page: Page) -> dict[str, str]:
     """The current text of the page, and the hash of its stylesheet."""
     stylesheet = "sandbox" if page.locator("link[href*='sandbox.css']").count() else "hostapp"
     return {
-        "says": " ".join(_CHANGING.sub("…", page.locator("body").inner_text()).split()),
+        "text": " ".join(_CHANGING.sub("…", page.locator("body").inner_text()).split()),
         "style": hashlib.sha256(_STYLES[stylesheet].read_bytes()).hexdigest()[:12],
     }
 

@@ -22,6 +22,7 @@ from enterprises import invitations, lifecycle
 from enterprises.models import Enterprise, Invitation, Membership
 from enterprises.tasks import TaskKind
 from hostapp.models import User
+from mirror.models import Organization
 from outbox import queue
 from outbox.models import Task
 from outbox.runner import run_due_tasks
@@ -211,7 +212,7 @@ def test_inviting_an_existing_member_shows_an_error(cast: dict[str, User], url: 
     page.get_by_role("radio", name="Member").check()
     page.get_by_role("button", name="Invite").click()
 
-    expect(page.get_by_role("main")).to_contain_text("belongs to Acme Inc. already")
+    expect(page.get_by_role("main")).to_contain_text("already belongs to Acme Inc.")
     check_page(page, "members-invite-error")
 
 
@@ -265,7 +266,7 @@ def test_staff_pages_of_an_enterprise_that_is_not_ready_are_accessible(
     if state == "deprovisioned":
         lifecycle.deprovision(acme, Actor.from_user(sam), timezone.now())
     elif state == "removed":
-        Enterprise.objects.update(organization_deleted_at=timezone.now())
+        Organization.objects.update(deleted_at=timezone.now())
     else:
         attention = "One of the domains belongs to another organization at WorkOS."
         Enterprise.objects.update(organization_id=None, attention=attention if state == "attention" else "")

@@ -197,7 +197,7 @@ def test_organization_that_owns_our_domain_is_reported_and_not_adopted(workos_sa
     enterprise.refresh_from_db()
     assert enterprise.organization_id is None
     assert "belongs to another organization" in enterprise.attention
-    assert [entry.action for entry in audit_entries_for(enterprise)] == ["needs_attention"]
+    assert [entry.action for entry in audit_entries_for(enterprise)] == ["provisioning_refused"]
     (other,) = workos_sandbox.organizations()
     assert other["external_id"] == "other"
 
@@ -248,7 +248,7 @@ def test_provisioned_hook_is_retried_until_it_succeeds(
         if len(calls) == 1:
             raise RuntimeError("the hook failed")
 
-    monkeypatch.setattr("enterprises.afterwards.import_string", lambda path: hook)
+    monkeypatch.setattr("enterprises.conf.import_string", lambda path: hook)
     settings.ENTERPRISE_PROVISIONED_HOOK = "acme.tiers.make"
 
     provisioning.provision(enroll())

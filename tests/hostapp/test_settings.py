@@ -72,6 +72,11 @@ def test_production_refuses_to_start_without_a_required_setting(name: str) -> No
         ("SITE_URL", "app.acme.example"),
         ("SITE_URL", "https://app.acme.example/path"),
         ("WORKOS_WEBHOOK_TOLERANCE", "0"),
+        ("EMAIL_TIMEOUT", "0"),
+        # A task's lease is five minutes.
+        ("EMAIL_TIMEOUT", "300"),
+        ("INVITATION_LIMIT_PERSON", "0"),
+        ("INVITATION_LIMIT_ENTERPRISE", "-1"),
     ],
 )
 def test_production_refuses_to_start_with_an_unsafe_value(name: str, value: str) -> None:
