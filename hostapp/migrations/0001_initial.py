@@ -4,29 +4,6 @@ import hostapp.models
 from django.db import migrations, models
 
 
-# Written by hand: keep it when this file is made anew. The database owns this number, so that a bulk update and
-# SQL end the sessions, too. A row that was read before the deactivation and is saved after it does not take the
-# number back.
-END_SESSIONS = """
-CREATE FUNCTION hostapp_end_sessions_of_deactivated_user() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    NEW.session_generation := OLD.session_generation;
-    IF OLD.is_active AND NOT NEW.is_active THEN
-        NEW.session_generation := OLD.session_generation + 1;
-    END IF;
-    RETURN NEW;
-END
-$$;
-CREATE TRIGGER user_deactivation_ends_sessions BEFORE UPDATE OF is_active, session_generation ON hostapp_user
-    FOR EACH ROW EXECUTE FUNCTION hostapp_end_sessions_of_deactivated_user();
-"""
-
-REVERSE = """
-DROP TRIGGER user_deactivation_ends_sessions ON hostapp_user;
-DROP FUNCTION hostapp_end_sessions_of_deactivated_user();
-"""
-
-
 class Migration(migrations.Migration):
 
     initial = True
@@ -69,5 +46,4 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='user_email_is_lowercase')],
             },
         ),
-        migrations.RunSQL(END_SESSIONS, REVERSE),
     ]
