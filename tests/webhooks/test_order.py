@@ -20,7 +20,7 @@ from mirror.registry import MIRRORED
 from outbox.models import Task
 from tests.deliveries import deliver
 from tests.factories import create_organization
-from tests.webhooks.histories import START, World, actions
+from tests.webhooks.event_sequences import START, World, actions
 from webhooks.inbox import apply_waiting
 from webhooks.models import WebhookEvent
 

@@ -15,7 +15,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import pictures
+from tests.browser import picture_descriptions
 from tests.processes import wait_until
 
 pytestmark = pytest.mark.browser
@@ -129,9 +129,9 @@ def single_sign_on(page: Page, demo: Demo, at: Callable[[str], None]) -> None:
 
 def test_it_admin_sets_up_single_sign_on_and_sees_it_active(demo: Demo, page: Page) -> None:
     shown = {}
-    single_sign_on(page, demo, lambda name: shown.update({name: pictures.describe_page(page)}))
+    single_sign_on(page, demo, lambda name: shown.update({name: picture_descriptions.describe_page(page)}))
 
-    assert shown == pictures.load_descriptions(), (
+    assert shown == picture_descriptions.load_descriptions(), (
         "The README's pictures are outdated: run `make screenshots` and review them"
     )
 
