@@ -17,7 +17,7 @@ import gateway
 from audit.actor import Actor
 from audit.one_line import fold_to_one_line
 from enterprises import memberships, provisioning
-from enterprises.domains import normalise_domain
+from enterprises.domains import normalize_domain
 
 COLUMNS = {"name", "slug", "domains", "it_admin"}
 
@@ -62,7 +62,7 @@ def parse_row(*, name: str, slug: str, domains: Sequence[str], it_admin: str, li
     ):
         if len(text) > most:
             raise ValueError(f"Its {words} has more than {most} characters.")
-    return Row(name, slug, sorted({normalise_domain(one) for one in domains}), it_admin, line)
+    return Row(name, slug, sorted({normalize_domain(one) for one in domains}), it_admin, line)
 
 
 def parse_csv(text: str) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Normalise domains that people type."""
+"""Normalize domains that people type."""
 
 import re
 import unicodedata
@@ -34,7 +34,7 @@ class InvalidDomain(ValueError):
     """The message tells the person who typed it what is wrong."""
 
 
-def normalise_domain(typed: str) -> str:
+def normalize_domain(typed: str) -> str:
     """`https://WWW.Bücher.example./team` → `xn--bcher-kva.example`. Raises InvalidDomain."""
     # First, because other characters may stand for a slash or a dot.
     text = unicodedata.normalize("NFKC", typed).strip()

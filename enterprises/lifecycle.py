@@ -14,7 +14,7 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
 from audit.one_line import fold_to_one_line
-from enterprises.environment import refuse_other_environment, require_organization_id
+from enterprises.environment import require_organization_id, require_same_environment
 from enterprises.intents import Intent, plan_intents
 from enterprises.locks import lock_enterprise
 from enterprises.models import Enterprise
@@ -39,7 +39,7 @@ def rename(enterprise: Enterprise, name: str, actor: Actor, now: datetime) -> No
 
 @transaction.atomic
 def change_domains(enterprise: Enterprise, domains: Sequence[str], actor: Actor, now: datetime) -> None:
-    """Set the domains that staff want, normalised. Domains that IT admins added at WorkOS are left alone."""
+    """Set the domains that staff want, normalized. Domains that IT admins added at WorkOS are left alone."""
     current = lock_enterprise(enterprise.pk)
     before, after = set(current.requested_domains), set(domains)
     current.requested_domains = enterprise.requested_domains = sorted(after)
@@ -79,7 +79,7 @@ def deprovision(enterprise: Enterprise, actor: Actor, now: datetime) -> None:
         close_organizations([(current.organization_id, now)], now=now)
     current.invitations.all().delete()
     # The deletion does what they were for.
-    queue.cancel(current.external_id)
+    queue.cancel_tasks(current.external_id)
     queue.enqueue(TaskKind.DELETE_ORGANIZATION, current.external_id)
     append_audit_entry(current, Action.DEPROVISIONED, actor, now)
     enterprise.refresh_from_db()
@@ -106,7 +106,7 @@ def push_domain(enterprise: Enterprise, task: Task, now: datetime) -> None:
 
 
 def delete_organization(enterprise: Enterprise, task: Task, now: datetime) -> None:
-    refuse_other_environment(enterprise)
+    require_same_environment(enterprise)
     organization_id = enterprise.organization_id
     if organization_id is None:
         # Provisioning may have been interrupted after WorkOS created it.

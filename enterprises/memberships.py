@@ -17,7 +17,7 @@ from audit.actor import Actor
 from audit.log import append_audit_entry
 from enterprises import conf
 from enterprises.access import find_user_by_email, lock_user
-from enterprises.access_grants import end_access, record_grant
+from enterprises.access_grants import announce_access_ended, record_grant
 from enterprises.email_addresses import normalize_email
 from enterprises.locks import lock_enterprise
 from enterprises.mail import send_mail
@@ -101,7 +101,9 @@ def change_role(membership: Membership, role: str, actor: Actor, now: datetime) 
         return
     if current.is_it_admin:
         _require_other_it_admin(current)
-        end_access(current, remaining_role=role, username=current.user.get_username(), actor=actor, now=now)
+        announce_access_ended(
+            current, remaining_role=role, username=current.user.get_username(), actor=actor, now=now
+        )
     before, current.role = current.get_role_display(), role
     # Past the receivers, which would announce the end of access again.
     Membership.objects.filter(pk=current.pk).update(role=role)
@@ -123,7 +125,9 @@ def remove_member(membership: Membership, actor: Actor, now: datetime) -> None:
     current = _lock_membership(membership)
     if current.is_it_admin:
         _require_other_it_admin(current)
-    end_access(current, remaining_role="", username=current.user.get_username(), actor=actor, now=now)
+    announce_access_ended(
+        current, remaining_role="", username=current.user.get_username(), actor=actor, now=now
+    )
     append_audit_entry(
         current.enterprise,
         Action.MEMBER_REMOVED,
@@ -141,7 +145,9 @@ def deactivate_user(user: AbstractBaseUser, actor: Actor, now: datetime) -> None
     # What the person does at this moment, such as sending an invitation, is over or will be refused.
     lock_user(user.pk)
     for membership in Membership.objects.filter(user_id=user.pk).select_related("enterprise"):
-        end_access(membership, remaining_role="", username=user.get_username(), actor=actor, now=now)
+        announce_access_ended(
+            membership, remaining_role="", username=user.get_username(), actor=actor, now=now
+        )
         append_audit_entry(membership.enterprise, Action.USER_DEACTIVATED, actor, now, target=user)
     user.is_active = False
     user.save(update_fields=["is_active"])

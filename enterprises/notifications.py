@@ -46,7 +46,7 @@ def build_task(enterprise: Enterprise, change: Change, now: datetime) -> NewTask
     is_notified = change.kind in _TITLES and change.row.state in _STATE_PHRASES
     if not (is_notified and change.is_change_of_state):
         return None
-    object_id = MIRRORED[change.kind].key_of(change.row)
+    object_id = MIRRORED[change.kind].get_key(change.row)
     return NewTask(
         TaskKind.NOTIFY_STATE,
         enterprise.external_id,

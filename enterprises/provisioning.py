@@ -14,7 +14,7 @@ from audit.actor import APPLICATION, Actor
 from audit.log import append_audit_entry
 from audit.one_line import fold_to_one_line
 from enterprises.consequences import record_consequences
-from enterprises.environment import refuse_other_environment
+from enterprises.environment import require_same_environment
 from enterprises.models import Enterprise, parse_external_id
 from enterprises.tasks import TaskKind
 from mirror.models import Organization
@@ -38,7 +38,7 @@ def enroll(
     """The Enterprise with this slug, created if there is none. WorkOS is not called.
 
     `provision` calls it, and so does the worker after half a minute, unless `provision_later` is False.
-    `slug` is made from the name by default; `domains` are normalised. Raises SlugConflict when the slug
+    `slug` is made from the name by default; `domains` are normalized. Raises SlugConflict when the slug
     belongs to an enterprise with another name or other domains, and ValueError when no slug can be made.
     """
     name = fold_to_one_line(name)
@@ -133,13 +133,13 @@ def adopt_organization(
         enterprise.attention = ""
         enterprise.environment = gateway.get_environment()
         enterprise.save(update_fields=["organization", "attention", "environment"])
-        queue.cancel(enterprise.external_id, kind=TaskKind.PROVISION)
+        queue.cancel_tasks(enterprise.external_id, kind=TaskKind.PROVISION)
         queue.enqueue(TaskKind.RUN_PROVISIONED_HOOK, enterprise.external_id)
         append_audit_entry(enterprise, action, actor, now, outcome=organization_id)
     return True
 
 
-def known_organizations(organization_ids: Iterable[str]) -> set[str]:
+def find_known_organization_ids(organization_ids: Iterable[str]) -> set[str]:
     """Those of the ids that belong to an enterprise of ours."""
     return set(
         Organization.objects.filter(
@@ -161,7 +161,7 @@ def _begin_provisioning(enterprise: Enterprise) -> str:
             )
             _ensure_provisioning(current, now)
     enterprise.refresh_from_db()
-    refuse_other_environment(enterprise)
+    require_same_environment(enterprise)
     return current.attention
 
 

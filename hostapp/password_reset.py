@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from audit.actor import client_ip_of
+from audit.actor import get_client_ip
 from enterprises import conf
 from enterprises.email_addresses import normalize_email
 from enterprises.mail import send_mail
@@ -41,7 +41,9 @@ class RequestPasswordResetView(PasswordResetView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         try:
-            request_password_reset(form.cleaned_data["email"], client_ip_of(self.request), now=timezone.now())
+            request_password_reset(
+                form.cleaned_data["email"], get_client_ip(self.request), now=timezone.now()
+            )
         except RateLimited as refusal:
             form.add_error(None, str(refusal))
             return self.render_to_response(self.get_context_data(form=form), status=429)

@@ -24,7 +24,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from audit.actor import client_ip_of
+from audit.actor import get_client_ip
 from enterprises.email_addresses import normalize_email
 from hostapp.models import SignInAttempt, User
 
@@ -97,7 +97,7 @@ def find_source(request: HttpRequest, email: str) -> str:
     """What attempts for this account are counted by: see SignInAttempt.source."""
     if browser := _read_browser(request, email):
         return f"{_BROWSER}{browser}"
-    return find_network(client_ip_of(request))
+    return find_network(get_client_ip(request))
 
 
 def _is_network(source: str) -> bool:

@@ -60,7 +60,7 @@ STEPS: Mapping[str, Step] = {"Events": inbox.apply_waiting}
 
 # Intervals in seconds.
 PERIODIC_JOBS: Sequence[PeriodicJob] = (
-    PeriodicJob("Access that ended", 30, access_grants.end_lost_access),
+    PeriodicJob("Access that ended", 30, access_grants.announce_lost_access),
     PeriodicJob("Interrupted launches", 5, launches.end_interrupted_launches),
     PeriodicJob("Expired sessions", 86_400, sessions.delete_expired_sessions),
     PeriodicJob("Old sign-in attempts", 300, sign_in.delete_old_attempts),

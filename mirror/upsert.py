@@ -65,7 +65,7 @@ def upsert(kind_name: str, observations: Sequence[Observed]) -> Upserted:
             if organization.deleted_at and kind.has_tombstones:
                 # A deleted organization has no live objects, whatever a late event says.
                 row.state = DELETED
-            key = kind.key_of(row)
+            key = kind.get_key(row)
             if key not in newest or _version(row) > _version(newest[key]):
                 newest[key] = row
         written = _write_newer(kind, newest) if newest else {}
@@ -73,7 +73,7 @@ def upsert(kind_name: str, observations: Sequence[Observed]) -> Upserted:
     def outcome(one: Observed) -> Outcome:
         if one.organization_id not in organizations:
             return Outcome.UNKNOWN_ORGANIZATION
-        key = kind.key_of(one.row)
+        key = kind.get_key(one.row)
         return Outcome.APPLIED if key in written and newest[key] is one.row else Outcome.STALE
 
     return Upserted(

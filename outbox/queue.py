@@ -86,7 +86,7 @@ def ensure(kind: str, subject: UUID, *, key: str = "", due_at: datetime) -> None
     )
 
 
-def cancel(subject: UUID, *, kind: str | None = None) -> None:
+def cancel_tasks(subject: UUID, *, kind: str | None = None) -> None:
     """Delete the tasks of a subject, or those of one kind."""
     tasks = Task.objects.filter(subject=subject)
     (tasks if kind is None else tasks.filter(kind=kind)).delete()

@@ -50,10 +50,10 @@ def run_worker(stop: threading.Event, *, poll_interval: float, stop_seconds: flo
         thread.start()
     while all(thread.is_alive() for thread in threads) and not stop.wait(1):
         pass
-    stopped_as_told = stop.is_set()
+    was_stopped_by_caller = stop.is_set()
     stop.set()
     _finish(threads, tasks, time.monotonic() + stop_seconds)
-    return stopped_as_told
+    return was_stopped_by_caller
 
 
 def _finish(threads: list[threading.Thread], tasks: TaskThreads, deadline: float) -> None:

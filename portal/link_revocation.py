@@ -9,7 +9,7 @@ import gateway
 from audit.actions import Action
 from audit.actor import APPLICATION
 from audit.log import append_audit_entry
-from enterprises.environment import refuse_other_environment
+from enterprises.environment import require_same_environment
 from enterprises.models import Enterprise
 from gateway.conf import timeout as gateway_timeout
 from outbox import queue
@@ -49,7 +49,7 @@ def run_portal_link_revocation(enterprise: Enterprise, task: Task, now: datetime
     """
     if not enterprise.organization_id or enterprise.organization_deleted_at:
         return
-    refuse_other_environment(enterprise)
+    require_same_environment(enterprise)
     gateway.revoke_portal_links(
         organization_id=enterprise.organization_id, external_user_id=str(task.arguments["user_id"])
     )

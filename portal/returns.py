@@ -15,7 +15,7 @@ from enterprises.intents import Intent
 from enterprises.models import Membership
 from enterprises.reconcile import enqueue_reconcile_after_return
 from portal.models import PortalSession
-from portal.page.wording import GUIDES
+from portal.page.wording import INTENT_WORDINGS
 
 
 @transaction.atomic
@@ -41,7 +41,7 @@ def mark_finished(membership: Membership, nonce: uuid.UUID, actor: Actor, now: d
             Action.PORTAL_FINISHED,
             actor,
             now,
-            target=GUIDES[Intent(session.intent)].title,
+            target=INTENT_WORDINGS[Intent(session.intent)].title,
         )
 
 

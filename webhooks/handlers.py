@@ -13,7 +13,7 @@ from typing import Any
 
 from audit.actor import WORKOS
 from enterprises.consequences import record_consequences
-from enterprises.provisioning import adopt_organization, known_organizations
+from enterprises.provisioning import adopt_organization, find_known_organization_ids
 from mirror.models import CertificateState, ConnectionState, DirectoryState, OrganizationDomainState
 from mirror.parsing import Observed, UnknownState
 from mirror.registry import MIRRORED
@@ -65,7 +65,7 @@ def fail_domain_verification(events: Sequence[Event], now: datetime) -> Sequence
 def update_organizations(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
     """Organizations were created or updated: adopt those that are ours, and write their names and domains."""
     applied = _adopt_organizations(events, now) | _update_names(events) | _upsert_domains(events, now)
-    known = known_organizations(event.required("id") for event in events)
+    known = find_known_organization_ids(event.required("id") for event in events)
     return [
         APPLIED
         if event.event_id in applied

@@ -201,7 +201,7 @@ class AccessGrant(models.Model):
 
     class Meta:
         constraints = [
-            # Serves access_grants.end_access, which locks one row.
+            # Serves access_grants.announce_access_ended, which locks one row.
             models.UniqueConstraint(fields=["enterprise", "user_id"], name="access_grant_once_per_user"),
             models.CheckConstraint(
                 condition=is_one_of("role", ["", *Role.values]), name="access_grant_role_is_known"

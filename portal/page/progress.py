@@ -14,7 +14,7 @@ from portal.page.sessions import (
     recently_returned_sessions,
     unfinished_sessions,
 )
-from portal.page.wording import Guide, describe_state
+from portal.page.wording import IntentWording, describe_state
 
 # Set-up was started at WorkOS and can be continued.
 STARTED_STATES = {Connection.State.DRAFT, Connection.State.REQUIRES_TYPE}
@@ -40,7 +40,7 @@ _FINAL_STATES = {
 
 @dataclass(frozen=True)
 class Progress:
-    guide: Guide
+    wording: IntentWording
     # Newest first, see sessions_by_intent.
     sessions: Sequence[PortalSession]
     rows: Sequence[MirroredRow]
@@ -60,7 +60,7 @@ class Progress:
         ]
 
     @property
-    def watched(self) -> list[PortalSession]:
+    def pending(self) -> list[PortalSession]:
         """Sessions of which WorkOS may still report: no final state yet, and not reconciled often enough."""
         return [
             session
@@ -72,7 +72,7 @@ class Progress:
     @property
     def waiting(self) -> list[PortalSession]:
         """Finished sessions of which WorkOS has reported nothing yet."""
-        return [one for one in self.watched if one.finished_at and not self._changed_since(one)]
+        return [one for one in self.pending if one.finished_at and not self._changed_since(one)]
 
     def describe_update(self, viewer_id: int) -> str:
         """`Single Sign-On became active 8 seconds after you returned.` Blank if there is none."""
@@ -81,10 +81,10 @@ class Progress:
             changed = self._changed_since(session)
             for row in changed:
                 if became := describe_state(row).became:
-                    subject = row.domain if isinstance(row, OrganizationDomain) else self.guide.title
+                    subject = row.domain if isinstance(row, OrganizationDomain) else self.wording.title
                     return f"{subject} {became} {_describe_delay(session, row)} {person} returned."
             if self._is_rechecked(session) and not changed:
-                return f"{self.guide.title}: WorkOS says that nothing has changed since {person} left."
+                return f"{self.wording.title}: WorkOS says that nothing has changed since {person} left."
         return ""
 
     def _changed_since(self, session: PortalSession) -> list[MirroredRow]:

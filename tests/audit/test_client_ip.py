@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from audit.actor import client_ip_of
+from audit.actor import get_client_ip
 from audit.client_ip import UNIX_SOCKET, Proxy, find_client_ip, is_too_wide, parse_network
 
 TRUSTED: list[Proxy] = [ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48")]
@@ -67,8 +67,8 @@ def test_client_is_unknown_when_our_proxy_does_not_say_who_it_is(
 ) -> None:
     settings.TRUSTED_PROXIES = TRUSTED
 
-    assert client_ip_of(rf.get("/", REMOTE_ADDR="10.0.0.1")) is None
-    assert client_ip_of(rf.get("/", REMOTE_ADDR="192.0.2.1")) == "192.0.2.1"
+    assert get_client_ip(rf.get("/", REMOTE_ADDR="10.0.0.1")) is None
+    assert get_client_ip(rf.get("/", REMOTE_ADDR="192.0.2.1")) == "192.0.2.1"
 
 
 @given(st.text(), st.text())

@@ -74,7 +74,7 @@ def mirrored_state() -> dict[str, Any]:
             known = (kind_name, row.organization_id, row.state)
             # Of a deleted row only the deletion matters.
             name = "" if kind_name == "domain" else getattr(row, "name", "")
-            state[kind.key_of(row)] = known if row.state == "deleted" else (*known, name, row.as_of)
+            state[kind.get_key(row)] = known if row.state == "deleted" else (*known, name, row.as_of)
     for certificate in Certificate.objects.all():
         state[f"certificate of {certificate.connection_id}"] = certificate.state == "renewal_required"
     for organization in Organization.objects.all():

@@ -102,7 +102,7 @@ or when its terminal is closed.
                     raise CommandError(
                         "A demo runs in this folder already. End it first, or use another clone."
                     )
-                is_replaced = has_older_layout()
+                is_replaced = has_unknown_migrations()
                 cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
             call_command("migrate", verbosity=0)
         if is_replaced:
@@ -162,7 +162,7 @@ or when its terminal is closed.
         self.stdout.write(f"done ({time.monotonic() - began:.1f} s)")
 
 
-def has_older_layout() -> bool:
+def has_unknown_migrations() -> bool:
     """Whether the database was migrated by code with other migrations than ours."""
     applied = MigrationRecorder(connection).applied_migrations()
     return not applied.keys() <= MigrationLoader(None).disk_migrations.keys()
