@@ -26,7 +26,7 @@ def main() -> int:
                 output += line
                 if "Ctrl-C ends everything" in line:
                     break
-            if "The demo runs" not in output:
+            if "The demo is running" not in output:
                 print(output, file=sys.stderr)
                 return 1
             demo = Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", output, process)
