@@ -23,7 +23,7 @@ class OneLineFormField(forms.CharField):
 
 
 class _OneLine(Field):
-    """Folds whatever is written, by whom and from wherever: a form, a command, WorkOS."""
+    """Folds every value that is saved or looked up, wherever it comes from: a form, a command, WorkOS."""
 
     def deconstruct(self) -> tuple[str, str, Any, Any]:
         # The column is a plain one: migrations need not know.

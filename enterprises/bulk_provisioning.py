@@ -21,7 +21,7 @@ from enterprises.domains import normalize_domain
 
 COLUMNS = {"name", "slug", "domains", "it_admin"}
 
-# As the database holds them.
+# The lengths of the database columns.
 MAX_NAME_LENGTH, MAX_SLUG_LENGTH, MAX_EMAIL_LENGTH = 150, 60, 254
 _MAX_ATTEMPTS = 3
 _LONGEST_WAIT_SECONDS = 120.0
@@ -138,7 +138,7 @@ def _provision_row(row: Row, actor: Actor) -> None:
             except gateway.Unavailable as error:
                 if attempt == _MAX_ATTEMPTS:
                     raise
-                # As long as WorkOS asks us to wait.
+                # WorkOS may say how long to wait.
                 time.sleep(min(error.retry_after or 1.0, _LONGEST_WAIT_SECONDS))
             else:
                 return

@@ -21,7 +21,7 @@ FREE_MAIL_PROVIDERS = frozenset(whitelist) | {
     "tuta.com",
     "tutanota.com",
 }
-# Comes with the package and asks no network: renew it with the other requirements.
+# Comes with the package and needs no network: update it with the other requirements.
 _PUBLIC_SUFFIXES = PublicSuffixList()
 
 # A URL's scheme, and what may follow its host.
@@ -31,7 +31,7 @@ _MAX_TYPED_LENGTH = 1000
 
 
 class InvalidDomain(ValueError):
-    """The message tells the person who typed it what is wrong."""
+    """The message says what is wrong, for the person who typed it."""
 
 
 def normalize_domain(typed: str) -> str:

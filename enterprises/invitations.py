@@ -50,7 +50,7 @@ def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: dat
         email=email,
         defaults={
             "role": role,
-            # Nobody knows this one: the worker makes the token that is mailed.
+            # A placeholder: the worker generates the token that is mailed.
             "token_hash": _hash_token(secrets.token_urlsafe()),
             "invited_by_id": actor.user_id,
             "invited_by_name": fold_line(actor.name),
@@ -111,7 +111,7 @@ def revoke_invitations_sent_by(enterprise: Enterprise, user_id: int, actor: Acto
 
 
 def find_invitation(token: str, *, now: datetime) -> Invitation | None:
-    """The invitation whose link this token is, if the link still works."""
+    """The invitation that this token belongs to, or None if its link no longer works."""
     # The inviter's access may have ended by SQL: the periodic job that revokes their invitations runs later.
     as_it_admin = Membership.objects.filter(
         enterprise=OuterRef("enterprise"),

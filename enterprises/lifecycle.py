@@ -1,7 +1,7 @@
-"""Changes of an enterprise: ours are made at once, WorkOS's by the worker.
+"""Change an enterprise: our rows at once, its Organization at WorkOS through outbox tasks.
 
-A change and the task that pushes it are one commit. A task reads what is wanted when it runs and compares it
-with what WorkOS has: so it may be repeated, and the newest change wins.
+A change and the task that pushes it are one commit. A task reads the wanted state when it runs and compares
+it with what WorkOS has, so it can be repeated and the newest change wins.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from outbox.models import Task
 
 @transaction.atomic
 def rename(enterprise: Enterprise, name: str, actor: Actor, now: datetime) -> None:
-    """Change the name. The slug, and so the addresses, stay."""
+    """Change the name. The slug and the URLs stay the same."""
     current, name = lock_enterprise(enterprise.pk), fold_to_one_line(name)
     if current.name == name:
         return
@@ -65,8 +65,9 @@ def change_plan(enterprise: Enterprise, intents: Sequence[str], actor: Actor, no
 
 @transaction.atomic
 def deprovision(enterprise: Enterprise, actor: Actor, now: datetime) -> None:
-    """End an enterprise: access ends now, the worker deletes its organization, its audit log is kept.
-    Repeatable.
+    """Deprovision an enterprise: access ends now, the worker deletes its organization, its audit log is kept.
+
+    Repeating is harmless.
     """
     current = lock_enterprise(enterprise.pk)
     if current.deprovisioned_at:
@@ -75,10 +76,11 @@ def deprovision(enterprise: Enterprise, actor: Actor, now: datetime) -> None:
     current.attention = ""
     current.save(update_fields=["deprovisioned_at", "attention"])
     if current.organization_id:
-        # Its objects end with it, also those that a late event reports. We did this: nobody is notified.
+        # Its objects are deleted with it, including those that a late event reports. Nobody is notified of
+        # what we did ourselves.
         close_organizations([(current.organization_id, now)], now=now)
     current.invitations.all().delete()
-    # The deletion does what they were for.
+    # The deletion makes its other tasks pointless.
     queue.cancel_tasks(current.external_id)
     queue.enqueue(TaskKind.DELETE_ORGANIZATION, current.external_id)
     append_audit_entry(current, Action.DEPROVISIONED, actor, now)
@@ -100,7 +102,7 @@ def push_domain(enterprise: Enterprise, task: Task, now: datetime) -> None:
         gateway.add_domain(organization_id, domain)
     elif domain not in enterprise.requested_domains and domain in ids_by_domain:
         gateway.remove_domain(ids_by_domain[domain])
-        # The answer to a deletion proves nothing.
+        # WorkOS may answer before it has removed the domain, so look again.
         if domain in _get_domains(organization_id):
             raise gateway.Unavailable(f"WorkOS still lists {domain}.")
 
@@ -114,7 +116,7 @@ def delete_organization(enterprise: Enterprise, task: Task, now: datetime) -> No
         organization_id = found.organization_id if found else None
     if organization_id:
         gateway.delete_organization(organization_id)
-        # The answer to a deletion proves nothing, and WorkOS may delete it later.
+        # WorkOS may answer before it has deleted the organization, so look again.
         if gateway.find_organization_by_external_id(str(enterprise.external_id)):
             raise gateway.Unavailable("WorkOS still has the organization.")
 

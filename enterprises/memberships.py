@@ -1,4 +1,4 @@
-"""Who belongs to an enterprise, in which role, and what ends with it (see `enterprises.access_grants`)."""
+"""Who belongs to an enterprise, and in which role. `enterprises.access_grants` handles the end of access."""
 
 from datetime import datetime
 
@@ -67,7 +67,7 @@ def add_it_admin(enterprise: Enterprise, email: str, actor: Actor, now: datetime
 
 
 def send_password_link(enterprise: Enterprise, task: Task, now: datetime) -> None:
-    """Mail an IT admin the link to set a first password, unless they have one or are no IT admin any more."""
+    """Mail an IT admin the link to set a first password, if they are still an IT admin and have none."""
     membership = (
         Membership.objects.filter(
             enterprise=enterprise,
@@ -105,7 +105,7 @@ def change_role(membership: Membership, role: str, actor: Actor, now: datetime) 
             current, remaining_role=role, username=current.user.get_username(), actor=actor, now=now
         )
     before, current.role = current.get_role_display(), role
-    # Past the receivers, which would announce the end of access again.
+    # Not `save`: the receivers would announce the end of access again.
     Membership.objects.filter(pk=current.pk).update(role=role)
     if current.is_it_admin:
         record_grant(current, username=current.user.get_username())
@@ -142,7 +142,7 @@ def remove_member(membership: Membership, actor: Actor, now: datetime) -> None:
 @transaction.atomic
 def deactivate_user(user: AbstractBaseUser, actor: Actor, now: datetime) -> None:
     """End a person's sign-in and access everywhere. Staff may do this to the last IT admin, too."""
-    # What the person does at this moment, such as sending an invitation, is over or will be refused.
+    # Actions of the person that are under way, such as sending an invitation, finish first or are refused.
     lock_user(user.pk)
     for membership in Membership.objects.filter(user_id=user.pk).select_related("enterprise"):
         announce_access_ended(

@@ -1,4 +1,4 @@
-"""Give an Enterprise its Organization at WorkOS, so that a crash in between loses and doubles nothing."""
+"""Create an Enterprise's Organization at WorkOS, exactly once even after a crash."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ from mirror.upsert import upsert
 from outbox import queue
 from outbox.models import Task
 
-# When the worker takes over: until then the first caller may still be provisioning.
+# The worker takes over after this. Until then the first caller may still be provisioning.
 FIRST_RETRY = timedelta(seconds=30)
 
 
@@ -37,7 +37,7 @@ def enroll(
 ) -> Enterprise:
     """The Enterprise with this slug, created if there is none. WorkOS is not called.
 
-    `provision` calls it, and so does the worker after half a minute, unless `provision_later` is False.
+    Call `provision` next. If you do not, the worker does after 30 seconds, unless `provision_later` is False.
     `slug` is made from the name by default; `domains` are normalized. Raises SlugConflict when the slug
     belongs to an enterprise with another name or other domains, and ValueError when no slug can be made.
     """
@@ -67,8 +67,8 @@ def enroll(
 def provision(enterprise: Enterprise, actor: Actor = APPLICATION) -> Enterprise:
     """Create the Organization, or find the one that an earlier attempt left behind, and keep its id.
 
-    Repeating is harmless, and heals a crash at any point: our row with its `external_id` and the worker's
-    task were committed before WorkOS heard of them. No transaction is open across the network. Raises
+    Repeating is harmless and recovers from a crash at any point: our row with its `external_id` and the
+    worker's task were committed before WorkOS was called. No transaction is open across the network. Raises
     gateway.Refused (the reason is kept in `attention`) or gateway.Unavailable.
     """
     known_reason = _begin_provisioning(enterprise)
@@ -114,7 +114,7 @@ def adopt_organization(
 ) -> bool:
     """Keep the id of an Organization that carries our `external_id`, once. True if it was not known.
 
-    Called with WorkOS's answer and with organization.created: so it heals what a crash left undone.
+    Called with WorkOS's response and with organization.created, so it completes what a crash interrupted.
     """
     ours = parse_external_id(external_id)
     if ours is None:
@@ -124,7 +124,7 @@ def adopt_organization(
         if enterprise is None or enterprise.organization_id:
             return False
         if enterprise.deprovisioned_at:
-            # WorkOS created it while the enterprise was deprovisioned: nobody else would delete it.
+            # WorkOS created it while the enterprise was being deprovisioned; nothing else would delete it.
             queue.enqueue(TaskKind.DELETE_ORGANIZATION, enterprise.external_id)
             return False
         enterprise.organization, _ = Organization.objects.get_or_create(

@@ -17,7 +17,7 @@ from outbox.models import Task
 
 
 @receiver(pre_save, sender=Membership, dispatch_uid="enterprises.membership_saving")
-def end_access_of_demoted_member(instance: Membership, raw: bool = False, **kwargs: Any) -> None:
+def announce_demotion(instance: Membership, raw: bool = False, **kwargs: Any) -> None:
     if raw or instance.pk is None or instance.is_it_admin:
         return
     before = (
@@ -39,7 +39,7 @@ def update_grant(instance: Membership, raw: bool = False, **kwargs: Any) -> None
 
 
 @receiver(pre_delete, sender=Membership, dispatch_uid="enterprises.membership_deleting")
-def end_access_of_membership(instance: Membership, **kwargs: Any) -> None:
+def announce_membership_deletion(instance: Membership, **kwargs: Any) -> None:
     # Before the deletion: a cascade takes the user with it.
     access_grants.announce_unattributed_access_ended(
         instance, remaining_role="", username=instance.user.get_username(), now=timezone.now()

@@ -1,6 +1,6 @@
 """Ask for a link to reset a password: the worker looks the person up and mails it.
 
-The request does the same for every address, known or not: so neither its words nor its time tell a stranger
+The request does the same for every address, known or not: so neither its text nor its time tells a stranger
 who has an account.
 """
 
@@ -54,7 +54,7 @@ class RequestPasswordResetView(PasswordResetView):
 def request_password_reset(email: str, client_ip: str | None, *, now: datetime) -> None:
     """Have the worker mail a link to the person with this address, if there is one.
 
-    At most MAX_PER_ADDRESS an hour; what is more is dropped without a word, because that would tell how often
+    At most MAX_PER_ADDRESS an hour; the rest is dropped silently, because a message would reveal how often
     the person asked. Raises RateLimited for too many requests from one network, whatever the addresses.
     """
     email = normalize_email(email)

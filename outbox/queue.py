@@ -17,7 +17,7 @@ from outbox.models import Task
 LEASE = timedelta(minutes=5)
 
 
-# The subject of tasks that belong to no enterprise.
+# The subject of tasks without an enterprise.
 NO_SUBJECT = UUID(int=0)
 
 
@@ -43,14 +43,14 @@ def enqueue(
 ) -> None:
     """Enqueue a task. Call this in the transaction of the change that needs it.
 
-    Tasks of one `kind`, `subject` and `key` are one task while it is not complete: it takes the new
-    `arguments`, becomes due at the earlier of the two times, and its attempts are counted from zero.
+    If a task with this kind, subject and key is waiting, it is updated instead: it gets the new arguments and
+    the earlier of the two due times, and its attempts start again at zero.
     """
     enqueue_all([NewTask(kind, subject, key, arguments or {}, due_at)])
 
 
 def enqueue_all(tasks: Iterable[NewTask]) -> None:
-    """Enqueue many tasks in one statement. Of two with the same kind, subject and key the last one counts."""
+    """Enqueue many tasks in one statement. Of two with the same kind, subject and key, the last one wins."""
     unique = {(task.kind, task.subject, task.key): task for task in tasks}
     # In one order everywhere, so that two workers cannot deadlock.
     ordered = [unique[key] for key in sorted(unique)]

@@ -56,7 +56,7 @@ class TaskThreads:
         self._one_ended = threading.Event()
 
     def run_due_tasks(self, *, now: datetime) -> Counter[str]:
-        """Start what is due at `now`, and wait a moment for a task to end. Returns how many ended how."""
+        """Start what is due at `now`; wait briefly for a task to end. Returns a count for each outcome."""
         outcomes = self._settle_ended() + self._give_up_hung()
         while task := queue.claim(now, excluded_kinds=self._busy_kinds()):
             self._start(task)
@@ -99,7 +99,7 @@ class TaskThreads:
                 self._one_ended.set()
 
     def _settle_ended(self) -> Counter[str]:
-        """Write down what has ended. What the database does not take stays for the next call."""
+        """Save the outcomes of the tasks that ended. If the database fails, the next call tries again."""
         self._one_ended.clear()
         outcomes: Counter[str] = Counter()
         for run in [run for run in self._running if run.has_ended]:

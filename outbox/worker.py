@@ -1,7 +1,7 @@
 """The worker loop: the project's steps, the tasks and the periodic jobs, each in a thread of its own.
 
-Nothing that a step, a task or a job raises ends the worker, and neither does a database that is away, that
-accepts no writes or that is not migrated: the step waits and goes on with a new connection.
+No exception from a step, a task or a job stops the worker. Neither does a database that is unreachable,
+read-only or not migrated: the step waits and continues with a new connection.
 """
 
 import logging

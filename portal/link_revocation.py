@@ -16,7 +16,7 @@ from outbox import queue
 from outbox.models import Task
 from portal.tasks import REVOKE_PORTAL_LINKS
 
-# Added to the gateway's time-out: a link that was being minted by then is minted, or never will be.
+# Added to the gateway's time-out, so that the final revocation comes after any launch under way.
 _MARGIN = timedelta(seconds=5)
 
 
@@ -43,9 +43,9 @@ def _enqueue_revocation(
 def run_portal_link_revocation(enterprise: Enterprise, task: Task, now: datetime) -> None:
     """Revoke, and enqueue the second and final revocation for when no launch can still be under way.
 
-    The final one counts from here, after the commit that ended the role: a launch that began before it read
-    the role then, and has its link, or none, when the gateway's time-out is over. Repeating is harmless. The
-    audit log gets one entry, of the first revocation.
+    The delay starts here, after the commit that ended the role: a launch that began before that commit has
+    ended when the gateway's time-out is over. Repeating is harmless. The audit log gets one entry, for the
+    first revocation.
     """
     if not enterprise.organization_id or enterprise.organization_deleted_at:
         return

@@ -66,7 +66,7 @@ class Enterprise(models.Model):
 
     name = OneLineCharField(max_length=150)
     slug = models.SlugField(max_length=60, unique=True)
-    # Ours, committed before WorkOS hears of it: an Organization is found by it after a crash.
+    # Our own id. Committed before WorkOS is called, so that the Organization is found by it after a crash.
     external_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     organization = models.OneToOneField(
         Organization, on_delete=models.PROTECT, null=True, editable=False, related_name="enterprise"
@@ -82,7 +82,7 @@ class Enterprise(models.Model):
         help_text="What its plan includes. See enterprises.intents.",
     )
     attention = models.TextField(blank=True, editable=False, help_text="Why WorkOS refused to provision it.")
-    # When WorkOS was first asked for the organization.
+    # When provisioning first called WorkOS.
     provisioning_since = models.DateTimeField(null=True, editable=False)
     deprovisioned_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -188,9 +188,9 @@ class Membership(models.Model):
 
 
 class AccessGrant(models.Model):
-    """The access that a membership gave when we last looked; a blank role means none.
+    """The access that a membership gave at the last comparison; a blank role means none.
 
-    It is compared with the memberships, so that the end of access is noticed whatever ended it: an action
+    It is compared with the memberships, so that the end of access is detected whatever ended it: an action
     here, the ORM, or SQL. No foreign key to the user, who may be deleted. See `enterprises.access_grants`.
     """
 

@@ -6,7 +6,7 @@ from django.db.models.functions import Lower
 
 
 class UndeliverableAddress(models.Model):
-    """An address that a mail server refused for good. Deleted when a mail to it is accepted."""
+    """An address that a mail server refused permanently. Deleted when a mail to it is accepted."""
 
     # In lower case, as people sign in.
     email = models.EmailField(unique=True)

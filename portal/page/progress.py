@@ -1,4 +1,4 @@
-"""The portal sessions of one intent beside what WorkOS has reported since they were launched."""
+"""Compare the portal sessions of one intent with what WorkOS has reported since they were launched."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _SET_UP_STATES = {
     OrganizationDomain.State.VERIFIED,
     Certificate.State.RENEWED,
 }
-# No further report is to be expected.
+# States after which WorkOS is not expected to report a change.
 _FINAL_STATES = {
     Connection.State.ACTIVE,
     Connection.State.INACTIVE,
@@ -49,7 +49,7 @@ class Progress:
 
     @property
     def unfinished(self) -> list[PortalSession]:
-        """Sessions that can be continued: nobody finished since, and WorkOS reported no more than a start."""
+        """Sessions that can be continued: nobody finished since, and WorkOS reported only a start."""
         is_set_up = any(row.state in _SET_UP_STATES for row in self.rows)
         return [
             session
@@ -61,7 +61,7 @@ class Progress:
 
     @property
     def pending(self) -> list[PortalSession]:
-        """Sessions of which WorkOS may still report: no final state yet, and not reconciled often enough."""
+        """Sessions about which WorkOS may still report: no final state yet, and not rechecked yet."""
         return [
             session
             for session in recently_returned_sessions(self.sessions, now=self.now)
@@ -71,7 +71,7 @@ class Progress:
 
     @property
     def waiting(self) -> list[PortalSession]:
-        """Finished sessions of which WorkOS has reported nothing yet."""
+        """Finished sessions about which WorkOS has reported nothing yet."""
         return [one for one in self.pending if one.finished_at and not self._changed_since(one)]
 
     def describe_update(self, viewer_id: int) -> str:
@@ -91,7 +91,7 @@ class Progress:
         return [row for row in self.rows if row.state_since >= session.launched_at]
 
     def _is_rechecked(self, session: PortalSession) -> bool:
-        """Whether WorkOS was asked at once and a second time: changes made there may show late."""
+        """Whether a second reconcile has run since the return: changes made at WorkOS may show late."""
         returned_at, reconciled_at = first_return_at(session), self.enterprise.reconciled_at
         return bool(returned_at and reconciled_at and reconciled_at >= returned_at + RECHECK_DELAY)
 

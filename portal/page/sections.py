@@ -46,7 +46,7 @@ class Section:
     reason: str = ""
     # A sentence on what changed since a person returned from the Admin Portal.
     update: str = ""
-    # Portal sessions of which WorkOS may still report.
+    # Portal sessions about which WorkOS may still report.
     pending: Sequence[PortalSession] = ()
 
     @property
@@ -101,7 +101,7 @@ def build_sections(
     return Sections(sections, polling_delay(max(waits), now=now) if waits else None)
 
 
-# The intents of whose objects WorkOS tells us, in the order of the page, and the others.
+# The intents whose objects WorkOS reports, in the order of the page, and the others.
 _MIRRORED = (Intent.SSO, Intent.DSYNC, Intent.DOMAIN_VERIFICATION)
 _NOT_MIRRORED = (Intent.AUDIT_LOGS, Intent.LOG_STREAMS, Intent.BRING_YOUR_OWN_KEY)
 
@@ -217,7 +217,7 @@ def _build_buttons(
 
 
 def _remove_buttons(section: Section, reasons: Mapping[str, str]) -> Section:
-    """The section without the buttons that the plan does not include."""
+    """The section without the buttons for intents that the plan does not include."""
     allowed = [button for button in section.buttons if button.intent not in reasons]
     reason = next((reasons[button.intent] for button in section.buttons if button.intent in reasons), "")
     return replace(section, buttons=allowed, reason=reason)

@@ -1,6 +1,4 @@
-"""The words of the page: what each intent is, and what each state means. Written for people who set up
-Single Sign-On once a year.
-"""
+"""What the page says about each intent and each state, for people who set up Single Sign-On once a year."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
