@@ -14,7 +14,7 @@ DOCUMENTED_SETTINGS = ENV_FILE= SECRET_KEY=$$($(BIN)/python -c 'import secrets; 
 	EMAIL_URL=smtp+tls://user:password@mail.acme.example BEHIND_TLS_PROXY=on TRUSTED_PROXIES=10.0.0.0/8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo run test bench contract screenshots lint check requirements
+.PHONY: help setup browser demo run test values bench contract screenshots lint check requirements
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,10 +45,13 @@ run: setup .env  ## Run the web server and the worker with .env, against WorkOS
 test: setup  ## Run the tests
 	@$(BIN)/pytest $(PYTEST)
 
-bench: setup  ## Measure receiving and applying webhooks on this machine
+values: setup  ## Put 5,000 arbitrary values into events and API objects (the tests try fewer)
+	@VALUE_CASES=$(or $(CASES),5000) $(BIN)/pytest tests/webhooks/test_any_values.py
+
+bench: setup  ## Measure how fast webhooks are received and applied on this machine
 	@$(BIN)/python -m bench.deliveries $(BENCH)
 
-contract: setup  ## Hold the sandbox against WorkOS's OpenAPI document and its Node SDK (needs Node 20)
+contract: setup  ## Check the sandbox against WorkOS's OpenAPI document and Node SDK (needs Node 20)
 	cd tests/contract && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	cd tests/contract && SANDBOX_PYTHON=$(abspath $(BIN))/python node --test
 

@@ -26,8 +26,8 @@ def send_mail(address: str, subject: str, body: str) -> None:
 
     If the mail server refuses the address or the mail permanently (5xx), the refusal is kept in
     UndeliverableAddress and the task is complete, because a retry would not help. Otherwise, as for a
-    temporary refusal (4xx), no answer or a failed login, it raises TaskFailed or what the mail backend raised, and the
-    task is retried.
+    temporary refusal (4xx), no answer or a failed login, it raises TaskFailed or what the mail backend
+    raised, and the task is retried.
     """
     message = EmailMessage(fold_line(subject), body, to=[address])
     try:

@@ -18,6 +18,7 @@ from enterprises.environment import require_same_environment
 from enterprises.models import Enterprise, parse_external_id
 from enterprises.tasks import TaskKind
 from mirror.models import Organization
+from mirror.parsing import parse_each
 from mirror.registry import MIRRORED
 from mirror.times import parse_time
 from mirror.upsert import upsert
@@ -201,9 +202,10 @@ def _create_organization(enterprise: Enterprise) -> gateway.Organization:
 
 def _mirror_domains(organization: gateway.Organization, now: datetime) -> None:
     kind = MIRRORED["organization_domain"]
-    observations = [
-        kind.observe(domain, happened_at=now)
-        for domain in organization.domains
-        if parse_time(domain.get("updated_at"))
-    ]
+    # The next reconcile reports those that cannot be stored.
+    observations, _ = parse_each(
+        [domain for domain in organization.domains if parse_time(domain.get("updated_at"))],
+        lambda domain: kind.observe(domain, happened_at=now),
+        name="domains",
+    )
     record_consequences(upsert("organization_domain", observations).changes, APPLICATION, now)

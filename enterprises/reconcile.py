@@ -48,7 +48,10 @@ def reconcile_enterprise(enterprise: Enterprise, *, now: datetime) -> None:
     if not enterprise.organization_id or enterprise.organization_deleted_at or enterprise.deprovisioned_at:
         return
     organization_id = require_organization_id(enterprise)
-    for kind, observations in reconcile.observe_organization(organization_id, now=now):
+    problems: list[str] = []
+    for listed in reconcile.observe_organization(organization_id, now=now):
         with transaction.atomic():
-            record_consequences(upsert(kind, observations).changes, WORKOS, now)
-    reconcile.mark_reconciled(organization_id, now=now)
+            result = upsert(listed.kind, listed.observations)
+            record_consequences(result.changes, WORKOS, now)
+        problems += listed.find_problems(result)
+    reconcile.mark_reconciled(organization_id, problems=problems, now=now)

@@ -27,7 +27,7 @@ def show_error(request: HttpRequest) -> HttpResponse:
 
 
 def is_database_unusable(error: BaseException | None) -> bool:
-    """Whether the error, or a cause, says that the database is unreachable, read-only, busy or not migrated."""
+    """Whether the error or a cause says that the database is unreachable, read-only, busy or not migrated."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

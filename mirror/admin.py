@@ -9,7 +9,10 @@ from mirror.models import Certificate, Connection, Directory, Organization, Orga
 @admin.register(Organization)
 class OrganizationAdmin(ReadOnlyAdmin):
     list_display = ["organization_id", "name", "as_of", "reconciled_at", "deleted_at"]
-    list_filter = [("deleted_at", admin.EmptyFieldListFilter)]
+    list_filter = [
+        ("deleted_at", admin.EmptyFieldListFilter),
+        ("reconcile_problems", admin.EmptyFieldListFilter),
+    ]
     search_fields = ["organization_id", "name"]
 
 

@@ -25,6 +25,12 @@ class Organization(models.Model):
     deleted_at = models.DateTimeField(null=True)
     # When its connections, directories and domains were last read from the API.
     reconciled_at = models.DateTimeField(null=True)
+    reconcile_problems = models.TextField(
+        blank=True,
+        default="",
+        db_default="",
+        help_text="What the API said then that could not be stored or used.",
+    )
 
     class Meta:
         constraints = [
@@ -46,7 +52,10 @@ class MirroredRow(models.Model):
     previous_state = models.CharField(max_length=20, blank=True)
     # The object's own time, and the event that reported it (empty when it was read from the API).
     as_of = models.DateTimeField()
-    as_of_event = models.CharField(max_length=64, blank=True)
+    as_of_event = models.CharField(max_length=255, blank=True)
+    # `as_of` is a substitute for the object's own time. The API's next answer replaces the row whatever its
+    # time.
+    as_of_is_estimated = models.BooleanField(default=False, db_default=False)
     # When we learned it.
     observed_at = models.DateTimeField(default=timezone.now)
     # When it entered its state: `as_of` also moves when only the name changes.

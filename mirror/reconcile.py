@@ -4,56 +4,88 @@ missed.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import gateway
 from mirror.models import DELETED, Organization
-from mirror.parsing import Observed, UnknownState
+from mirror.parsing import InvalidObject, Observed, parse_each
 from mirror.registry import MIRRORED, Kind
+from mirror.text import replace_unstorable
+from mirror.upsert import Upserted
 
 logger = logging.getLogger(__name__)
 
 # A tombstone is final, so each missing object is looked up by its id. More than these wait for the next time.
 _MAX_LOOKUPS = 20
+_MAX_PROBLEMS_LENGTH = 4000
 
 
-def observe_organization(organization_id: str, *, now: datetime) -> Iterator[tuple[str, Sequence[Observed]]]:
-    """Yield (kind, observations) as they are read; the caller writes each with `upsert` before it goes on.
+@dataclass(frozen=True)
+class Listed:
+    """Objects of one kind as the API holds them, and those of them that cannot be stored."""
 
-    No transaction may be open: this waits for the network. Raises gateway.Refused or gateway.Unavailable.
+    kind: str
+    observations: Sequence[Observed]
+    invalid: Sequence[InvalidObject] = ()
+
+    def find_problems(self, result: Upserted) -> list[str]:
+        """What could not be stored or used, with the result of the upsert."""
+        problems = [f"Left out: {error}" for error in self.invalid]
+        problems += [problem for one in self.observations for problem in one.problems]
+        return problems + [f"Left out: {reason}" for reason in result.reasons if reason]
+
+
+def observe_organization(organization_id: str, *, now: datetime) -> Iterator[Listed]:
+    """Yield what the API holds as it is read; the caller writes each with `upsert` before it goes on.
+
+    What is gone comes first: a domain may have moved to another object. No transaction may be open: this
+    waits for the network. Raises gateway.Refused or gateway.Unavailable.
     """
     organization = gateway.get_organization(organization_id)
     for kind_name, kind in MIRRORED.items():
         if kind.list_objects is None:
             continue
         listed = kind.list_objects(organization)
-        yield kind_name, list(_parse_listed(kind, listed, organization_id, now))
-        listed_ids = {item["id"] for item in listed if item.get("id")}
-        yield kind_name, list(_observe_deletions(kind, organization_id, listed_ids, now))
+        failure: gateway.GatewayError | None = None
+        try:
+            yield Listed(kind_name, list(_observe_deletions(kind, organization_id, _listed_ids(listed), now)))
+        except gateway.GatewayError as error:
+            failure = error
+        yield _parse_listed(kind_name, kind, listed, organization_id, now)
+        if failure:
+            raise failure
 
 
-def mark_reconciled(organization_id: str, *, now: datetime) -> None:
-    Organization.objects.filter(organization_id=organization_id).update(reconciled_at=now)
+def mark_reconciled(organization_id: str, *, problems: Sequence[str], now: datetime) -> None:
+    """Remember when it was reconciled, and what could not be stored or used then."""
+    text = replace_unstorable("\n".join(problems))[:_MAX_PROBLEMS_LENGTH]
+    Organization.objects.filter(organization_id=organization_id).update(
+        reconciled_at=now, reconcile_problems=text
+    )
 
 
 def _parse_listed(
-    kind: Kind, listed: Sequence[Mapping[str, Any]], organization_id: str, now: datetime
-) -> Iterator[Observed]:
-    for item in listed:
-        try:
-            # We know which organization we asked for; an object may leave it out.
-            observed = kind.observe({**item, "organization_id": organization_id}, happened_at=now)
-        except (UnknownState, KeyError) as error:
-            # Not its message, which quotes what was sent.
-            logger.error(
-                "Left out %s from the API: %s",
-                item.get("id", "an object without an id"),
-                type(error).__name__,
-            )
-            continue
+    kind_name: str, kind: Kind, listed: Sequence[Mapping[str, Any]], organization_id: str, now: datetime
+) -> Listed:
+    def observe(item: Mapping[str, Any]) -> Observed:
+        # We know which organization we asked for; an object may leave it out.
+        observed = kind.observe({**item, "organization_id": organization_id}, happened_at=now)
         observed.row.observed_at = now
-        yield observed
+        return observed
+
+    observations, invalid = parse_each(list(listed), observe, name=kind_name)
+    for error in invalid:
+        # Not its message, which may quote what was sent.
+        logger.error("Left out of the API's answer: %s (%s)", error.place, type(error).__name__)
+    return Listed(kind_name, observations, invalid)
+
+
+def _listed_ids(listed: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The ids that may be ours. An object that is left out is not missing."""
+    ids = (item.get("id") for item in listed)
+    return {one for one in ids if isinstance(one, str) and one == replace_unstorable(one)}
 
 
 def _observe_deletions(
@@ -70,4 +102,5 @@ def _observe_deletions(
         if gateway.is_missing(kind.api_resource, kind.get_key(row)):
             row.pk = None
             row.state, row.as_of, row.as_of_event, row.observed_at = DELETED, now, "", now
+            row.state_since = now
             yield Observed(organization_id, row)

@@ -11,7 +11,7 @@ from audit.admin import ReadOnlyAdmin
 from webhooks import conf
 from webhooks.event_names import HANDLED_EVENTS
 from webhooks.inspection import describe_sample, describe_secrets, inspect_webhooks
-from webhooks.models import RefusalCount, RefusalSample, Secret, WebhookEvent
+from webhooks.models import RefusalCount, RefusalSample, Secret, UnreadableDelivery, WebhookEvent
 from webhooks.receive.reasons import Reason
 from webhooks.replay import preview_replay, replay_events
 
@@ -94,6 +94,12 @@ class WebhookEventAdmin(LargeTableAdmin):
             "select_across": request.POST.get("select_across", "0"),
         }
         return render(request, "admin/webhooks/replay.html", context)
+
+
+@admin.register(UnreadableDelivery)
+class UnreadableDeliveryAdmin(LargeTableAdmin):
+    list_display = ["received_at", "detail", "body_length", "secret_name"]
+    ordering = ["-received_at", "-id"]
 
 
 @admin.register(RefusalSample)

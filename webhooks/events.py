@@ -18,6 +18,10 @@ class Event:
     data: dict[str, Any]
     # The event's own time, or else the time when its delivery was signed.
     happened_at: datetime
+    # When its delivery was signed. No time in it counts as later.
+    signed_at: datetime
+    # What of the event itself could not be used, in words.
+    problems: tuple[str, ...] = ()
 
     def text(self, *path: str) -> str:
         """The text at `path` in `data`, blank if there is none: `event.text("connection", "name")`."""

@@ -6,8 +6,8 @@ docs/webhooks.md.
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from audit.actor import WORKOS
 from enterprises.consequences import record_consequences
 from enterprises.provisioning import adopt_organization, find_known_organization_ids
 from mirror.models import CertificateState, ConnectionState, DirectoryState, OrganizationDomainState
-from mirror.parsing import Observed, UnknownState
+from mirror.parsing import InvalidObject, Observed, ObservedOrganization, parse_each, parse_organization
 from mirror.registry import MIRRORED
 from mirror.upsert import Outcome as UpsertOutcome
 from mirror.upsert import close_organizations, update_names, upsert
@@ -26,11 +26,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """`applied`, `stale`, `ignored` (with the reason), or waiting for an organization that we do not know."""
+    """`applied`, `stale`, `ignored` or `failed` (with the reason), or waiting for an organization that we do
+    not know. `data_problems` says what of the event could not be used as it was sent.
+    """
 
     status: str
     reason: str = ""
     waits_for: str = ""
+    data_problems: str = ""
 
 
 Handler = Callable[[Sequence[Event], datetime], Sequence[Outcome]]
@@ -43,17 +46,19 @@ def _mirror_objects(kind: str, state: str = "") -> Handler:
     """The handler of an event whose `data` is an object of this kind, which has just entered `state`."""
 
     def handle(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
-        return _upsert_objects(kind, [_observe_object(kind, event, state=state) for event in events], now)
+        return _upsert_objects(
+            kind, [_observe(kind, event, event.data, state=state) for event in events], now
+        )
 
     return handle
 
 
 def fail_domain_verification(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
     observations = [
-        _observe_object(
+        _observe(
             "organization_domain",
             event,
-            event.data["organization_domain"],
+            event.data.get("organization_domain"),
             state=OrganizationDomainState.FAILED,
             reason=event.text("reason"),
         )
@@ -64,110 +69,166 @@ def fail_domain_verification(events: Sequence[Event], now: datetime) -> Sequence
 
 def update_organizations(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
     """Organizations were created or updated: adopt those that are ours, and write their names and domains."""
-    applied = _adopt_organizations(events, now) | _update_names(events) | _upsert_domains(events, now)
-    known = find_known_organization_ids(event.required("id") for event in events)
-    return [
-        APPLIED
-        if event.event_id in applied
-        else STALE
-        if event.data["id"] in known
-        else _wait_for_organization(event.data["id"])
-        for event in events
-    ]
+    parsed, outcomes = _parse_organizations(events)
+    applied = _adopt_organizations(parsed, now) | _update_names(parsed)
+    with_domains, problems = _upsert_domains(events, parsed, now)
+    known = find_known_organization_ids(one.organization_id for one in parsed.values())
+    for event_id, organization in parsed.items():
+        if event_id in applied | with_domains:
+            outcome = APPLIED
+        elif organization.organization_id in known:
+            outcome = STALE
+        else:
+            outcome = _wait_for_organization(organization.organization_id)
+        outcomes[event_id] = _add_problems(outcome, [*organization.problems, *problems[event_id]])
+    return [outcomes[event.event_id] for event in events]
 
 
 def delete_organizations(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
-    deleted = [(event.required("id"), event.happened_at) for event in events]
+    parsed, outcomes = _parse_organizations(events)
+    happened_at = {event.event_id: event.happened_at for event in events}
+    deleted = [(one.organization_id, happened_at[event_id]) for event_id, one in parsed.items()]
     result = close_organizations(deleted, now=now)
     record_consequences(result.changes, WORKOS, now)
-    return [
-        _build_outcome(outcome, organization_id)
-        for outcome, (organization_id, _) in zip(result.outcomes, deleted, strict=True)
-    ]
+    for (event_id, one), outcome in zip(parsed.items(), result.outcomes, strict=True):
+        outcomes[event_id] = _build_outcome(outcome, one.organization_id)
+    return [outcomes[event.event_id] for event in events]
 
 
-def _adopt_organizations(events: Sequence[Event], now: datetime) -> set[str]:
+def _parse_organizations(
+    events: Sequence[Event],
+) -> tuple[dict[str, ObservedOrganization], dict[str, Outcome]]:
+    """What each event says, by event id, and the outcomes of those that cannot be stored."""
+    parsed, failed = {}, {}
+    for event in events:
+        try:
+            parsed[event.event_id] = parse_organization(
+                event.data, happened_at=event.happened_at, latest=event.signed_at
+            )
+        except InvalidObject as error:
+            failed[event.event_id] = _fail(event, error)
+    return parsed, failed
+
+
+def _adopt_organizations(parsed: Mapping[str, ObservedOrganization], now: datetime) -> set[str]:
     """Complete a provisioning that was interrupted. Returns the ids of the events that did."""
     # In one order everywhere, so that two workers cannot deadlock.
     return {
-        event.event_id
-        for event in sorted(events, key=lambda event: event.text("external_id"))
+        event_id
+        for event_id, one in sorted(parsed.items(), key=lambda item: item[1].external_id)
         if adopt_organization(
-            organization_id=event.required("id"),
-            external_id=event.text("external_id"),
-            name=event.text("name"),
-            as_of=_as_of(event),
+            organization_id=one.organization_id,
+            external_id=one.external_id,
+            name=one.name,
+            as_of=one.as_of,
             actor=WORKOS,
             now=now,
         )
     }
 
 
-def _update_names(events: Sequence[Event]) -> set[str]:
+def _update_names(parsed: Mapping[str, ObservedOrganization]) -> set[str]:
     """Write newer names of organizations. Returns the ids of the events that did."""
-    newest = {event.required("id"): event for event in sorted(events, key=_as_of)}
-    updated = update_names([(key, event.text("name"), _as_of(event)) for key, event in newest.items()])
-    return {newest[organization_id].event_id for organization_id in updated}
+    ordered = sorted(parsed.items(), key=lambda item: item[1].as_of)
+    newest = {one.organization_id: (event_id, one) for event_id, one in ordered}
+    updated = update_names([(key, one.name, one.as_of) for key, (_, one) in newest.items()])
+    return {newest[organization_id][0] for organization_id in updated}
 
 
-def _upsert_domains(events: Sequence[Event], now: datetime) -> set[str]:
-    """Write newer states of the domains in `data`. Returns the ids of the events that did."""
-    observed = [(event, domain) for event in events for domain in _observe_domains(event)]
+def _upsert_domains(
+    events: Sequence[Event], parsed: Mapping[str, ObservedOrganization], now: datetime
+) -> tuple[set[str], dict[str, list[str]]]:
+    """Write newer states of the domains in `data`. Returns the ids of the events that did, and problems."""
+    observed: list[tuple[str, Observed]] = []
+    problems: dict[str, list[str]] = {event.event_id: [] for event in events}
+    for event in events:
+        if organization := parsed.get(event.event_id):
+            domains, invalid = _observe_domains(event, organization.organization_id)
+            observed += [(event.event_id, domain) for domain in domains]
+            for error in invalid:
+                # The domain's own event fails and waits for a person; the rest of this event is applied.
+                logger.error("Left out of event %s: %s", event.event_id, error.place)
+                problems[event.event_id].append(f"Left out: {error}")
     # All in one call: one order of locks, whatever the order of the events.
     result = upsert("organization_domain", [domain for _, domain in observed])
     record_consequences(result.changes, WORKOS, now)
-    return {
-        event.event_id
-        for (event, _), outcome in zip(observed, result.outcomes, strict=True)
-        if outcome is UpsertOutcome.APPLIED
-    }
+    applied = set()
+    for (event_id, domain), outcome, reason in zip(observed, result.outcomes, result.reasons, strict=True):
+        if outcome is UpsertOutcome.APPLIED:
+            applied.add(event_id)
+        problems[event_id] += domain.problems
+        if reason:
+            problems[event_id].append(f"Left out: {reason}")
+    return applied, problems
 
 
-def _observe_domains(event: Event) -> Iterator[Observed]:
-    for domain in event.data.get("domains") or []:
-        data = {**domain, "organization_id": event.required("id")}
-        try:
-            yield _observe_object("organization_domain", event, data)
-        except UnknownState as error:
-            # The domain's own event fails and waits for a person; the rest of this event is applied.
-            # Not its message, which quotes what was sent.
-            logger.error("Left out a domain of event %s: %s", event.event_id, type(error).__name__)
+def _observe_domains(event: Event, organization_id: str) -> tuple[list[Observed], list[InvalidObject]]:
+    def observe(domain: object) -> Observed:
+        data = {**domain, "organization_id": organization_id} if isinstance(domain, Mapping) else domain
+        return _observe_object("organization_domain", event, data)
+
+    return parse_each(event.data.get("domains"), observe, name="domains")
 
 
-def _observe_object(kind: str, event: Event, data: dict[str, Any] | None = None, **fields: Any) -> Observed:
+def _observe(kind: str, event: Event, data: object, **fields: Any) -> Observed | Outcome:
+    """What the event says of an object, or that it failed because that cannot be stored."""
+    try:
+        return _observe_object(kind, event, data, **fields)
+    except InvalidObject as error:
+        return _fail(event, error)
+
+
+def _observe_object(kind: str, event: Event, data: object, **fields: Any) -> Observed:
     return MIRRORED[kind].observe(
-        event.data if data is None else data,
+        data,
         happened_at=event.happened_at,
+        latest=event.signed_at,
         event_id=event.event_id,
         **fields,
     )
 
 
-def _upsert_objects(kind: str, observations: Sequence[Observed], now: datetime) -> list[Outcome]:
-    """Write the observations that name an organization. Returns the outcome of each."""
-    result = upsert(kind, [one for one in observations if one.organization_id])
+def _fail(event: Event, error: InvalidObject) -> Outcome:
+    # The place and not the message, which may quote the payload.
+    logger.error("Event %s (%s) failed: %s", event.event_id, event.event, error.place)
+    return Outcome("failed", str(error))
+
+
+def _upsert_objects(kind: str, observations: Sequence[Observed | Outcome], now: datetime) -> list[Outcome]:
+    """Write the observations. Returns the outcome of each; those that are outcomes already stay."""
+    result = upsert(kind, [one for one in observations if isinstance(one, Observed)])
     record_consequences(result.changes, WORKOS, now)
-    outcomes = iter(result.outcomes)
-    return [
-        _build_outcome(next(outcomes), one.organization_id)
-        if one.organization_id
-        else Outcome("ignored", "It names no organization.")
-        for one in observations
-    ]
+    results = zip(result.outcomes, result.reasons, strict=True)
+    outcomes = []
+    for one in observations:
+        if isinstance(one, Observed):
+            outcome, reason = next(results)
+            outcomes.append(_add_problems(_build_outcome(outcome, one.organization_id, reason), one.problems))
+        else:
+            outcomes.append(one)
+    return outcomes
 
 
-def _build_outcome(outcome: UpsertOutcome, organization_id: str) -> Outcome:
-    if outcome is UpsertOutcome.UNKNOWN_ORGANIZATION:
-        return _wait_for_organization(organization_id)
-    return APPLIED if outcome is UpsertOutcome.APPLIED else STALE
+def _build_outcome(outcome: UpsertOutcome, organization_id: str, reason: str = "") -> Outcome:
+    match outcome:
+        case UpsertOutcome.APPLIED:
+            return APPLIED
+        case UpsertOutcome.STALE:
+            return STALE
+        case UpsertOutcome.UNKNOWN_ORGANIZATION:
+            return _wait_for_organization(organization_id)
+        case UpsertOutcome.NO_ORGANIZATION:
+            return Outcome("ignored", "It names no organization, and we do not have its object.")
+        case UpsertOutcome.REFUSED:
+            return Outcome("failed", reason)
+
+
+def _add_problems(outcome: Outcome, problems: Sequence[str]) -> Outcome:
+    return replace(outcome, data_problems="\n".join(problems)) if problems else outcome
 
 
 def _wait_for_organization(organization_id: str) -> Outcome:
     return Outcome("waiting", "We do not know its organization yet.", waits_for=organization_id)
-
-
-def _as_of(event: Event) -> datetime:
-    return event.time("updated_at") or event.happened_at
 
 
 HANDLERS: dict[str, Handler] = {

@@ -3,11 +3,14 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from django.db import connection, transaction
+from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 
+from mirror.text import replace_unstorable
+from mirror.times import resolve_time
 from outbox.backoff import retry_delay
 from webhooks.events import Event
 from webhooks.handlers import HANDLERS, Handler, Outcome
@@ -24,6 +27,7 @@ LONGEST_RETRY = timedelta(hours=6)
 # How long an event waits for its organization.
 LONGEST_WAIT = timedelta(days=30)
 _RELEASED_AT_ONCE = 5000
+_MAX_REASON_LENGTH = 2000
 
 Status = WebhookEvent.Status
 AppliedEvent = tuple[WebhookEvent, Outcome]
@@ -77,9 +81,20 @@ def _apply_claimed(claimed: dict[int, int], now: datetime) -> Counter[str]:
         return outcomes
     names = WebhookEvent.objects.filter(pk__in=claimed).values_list("event", "pk").order_by("event")
     for name, rows in groupby(list(names), key=lambda row: row[0]):
+        outcomes += _apply_together(name, {pk: claimed[pk] for _, pk in rows}, now)
+    return outcomes
+
+
+def _apply_together(name: str, claimed: dict[int, int], now: datetime) -> Counter[str]:
+    """Apply claimed events of one name in one transaction; if that fails, each in its own.
+
+    A handler's failure is its event's (see `apply_events`). What fails here is all the rest: a row that
+    cannot be read, an outcome that cannot be written, a constraint that is checked at the commit.
+    """
+    try:
         with transaction.atomic():
             # Another worker may have claimed some of them since, if we were slow.
-            events = WebhookEvent.objects.lock_claimed({pk: claimed[pk] for _, pk in rows})
+            events = WebhookEvent.objects.lock_claimed(claimed)
             deadly = [event for event in events if event.unfinished_attempts > MAX_UNFINISHED_ATTEMPTS]
             applied = [(event, _quarantine_event(event)) for event in deadly]
             applied += apply_events(HANDLERS.get(name), [one for one in events if one not in deadly], now)
@@ -88,8 +103,34 @@ def _apply_claimed(claimed: dict[int, int], now: datetime) -> Counter[str]:
                 if event in deadly:
                     event.due_at = None
             write_outcomes(events)
-        outcomes.update(event.status for event in events)
-    return outcomes
+        return Counter(event.status for event in events)
+    except BaseException as error:
+        if not _is_about_an_event(error):
+            raise
+        if len(claimed) > 1:
+            alone = [_apply_together(name, {pk: attempts}, now) for pk, attempts in claimed.items()]
+            return sum(alone, Counter())
+        ((pk, attempts),) = claimed.items()
+        logger.error("Event %s (%s) failed outside its handler: %s", pk, name, type(error).__name__)
+        return _fail_unread(pk, attempts, error, now)
+
+
+def _is_about_an_event(error: BaseException) -> bool:
+    """Whether an event can be blamed: not for a database that is away or read-only, nor for Ctrl-C."""
+    return not isinstance(error, KeyboardInterrupt | OperationalError | InterfaceError | InternalError)
+
+
+def _fail_unread(pk: int, attempts: int, error: BaseException, now: datetime) -> Counter[str]:
+    """Fail an event whose row cannot be read, or whose outcome cannot be written."""
+    failed = WebhookEvent.objects.filter(pk=pk, attempts=attempts, unfinished_attempts__gt=0).update(
+        status=Status.FAILED,
+        reason=_describe_error(error),
+        awaited_organization_id="",
+        unfinished_attempts=0,
+        due_at=_retry_at(attempts, now),
+        applied_at=None,
+    )
+    return Counter({Status.FAILED.value: failed}) if failed else Counter()
 
 
 def _quarantine_event(event: WebhookEvent) -> Outcome:
@@ -115,8 +156,16 @@ def apply_events(
         return [(event, Outcome(Status.IGNORED, "No handler is needed for it.")) for event in events]
     try:
         with transaction.atomic():
-            return list(zip(events, handler([build_event(row) for row in events], now), strict=True))
-    except Exception as error:
+            built = [build_event(row) for row in events]
+            outcomes = [
+                _add_problems(outcome, event.problems)
+                for event, outcome in zip(built, handler(built, now), strict=True)
+            ]
+            return list(zip(events, outcomes, strict=True))
+    except BaseException as error:
+        # SystemExit, too: a handler may raise whatever Python has.
+        if isinstance(error, KeyboardInterrupt):
+            raise
         if len(events) > 1:
             return [applied for event in events for applied in apply_events(handler, [event], now)]
         # Whatever a handler raises is the failure of its event: it must not stop the others. The message is
@@ -127,24 +176,43 @@ def apply_events(
 
 def build_event(row: WebhookEvent) -> Event:
     """The event as handlers get it."""
-    return Event(row.event_id, row.event, row.payload["data"], row.created_at or row.issued_at)
+    time = resolve_time(
+        row.payload.get("created_at"), field="created_at", fallback=row.issued_at, latest=row.issued_at
+    )
+    problems = (time.problem,) if time.problem else ()
+    return Event(row.event_id, row.event, row.payload["data"], time.at, row.issued_at, problems)
+
+
+def _add_problems(outcome: Outcome, problems: Sequence[str]) -> Outcome:
+    if not problems:
+        return outcome
+    return replace(outcome, data_problems="\n".join(filter(None, [*problems, outcome.data_problems])))
 
 
 def set_outcome(event: WebhookEvent, outcome: Outcome, now: datetime) -> None:
     """Set the outcome on the event, and when it is due again if it failed. `write_outcomes` saves it."""
     event.status = outcome.status
-    event.reason = outcome.reason
+    event.reason = _clean_text(outcome.reason)
+    event.data_problems = _clean_text(outcome.data_problems)
     event.awaited_organization_id = outcome.waits_for
     event.unfinished_attempts = 0
     event.due_at = None
     event.applied_at = None if outcome.status in (Status.WAITING, Status.FAILED) else now
-    if outcome.status == Status.FAILED and event.attempts < MAX_ATTEMPTS:
-        event.due_at = now + retry_delay(event.attempts, first=FIRST_RETRY, longest=LONGEST_RETRY)
+    if outcome.status == Status.FAILED:
+        event.due_at = _retry_at(event.attempts, now)
+
+
+def _retry_at(attempts: int, now: datetime) -> datetime | None:
+    """When an event that has failed is due again, or None: then it waits for a person."""
+    if attempts >= MAX_ATTEMPTS:
+        return None
+    return now + retry_delay(attempts, first=FIRST_RETRY, longest=LONGEST_RETRY)
 
 
 _OUTCOME_COLUMNS = {
     "status": "text",
     "reason": "text",
+    "data_problems": "text",
     "awaited_organization_id": "text",
     "due_at": "timestamptz",
     "unfinished_attempts": "int",
@@ -187,7 +255,14 @@ def _write_secret_uses(events: Sequence[WebhookEvent]) -> None:
             )
 
 
-def _describe_error(error: Exception) -> str:
-    # PostgreSQL's text holds no NUL and no half of a surrogate pair; a handler's message may.
-    text = f"{type(error).__name__}: {error}"[:2000].replace("\0", "\ufffd")
-    return text.encode("utf-8", "replace").decode()
+def _describe_error(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:
+        # An error may be unable to say what it is.
+        text = "(it has no text)"
+    return _clean_text(f"{type(error).__name__}: {text}")
+
+
+def _clean_text(text: str) -> str:
+    return replace_unstorable(text[:_MAX_REASON_LENGTH])

@@ -1,6 +1,6 @@
 """Inspect the webhooks for staff: what waits or failed, which secrets are used, what was refused."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,7 +8,8 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Min, Q, Sum
 
-from webhooks.models import RefusalCount, RefusalSample, Secret, WebhookEvent
+from mirror.models import Organization
+from webhooks.models import RefusalCount, RefusalSample, Secret, UnreadableDelivery, WebhookEvent
 from webhooks.receive.reasons import Reason
 from webhooks.receive.refusals import describe_age
 
@@ -18,6 +19,10 @@ _UNUSED_AFTER = timedelta(days=3)
 _CLOCK_SAMPLE_SIZE = 500
 _CLOCK_WARNING_SHARE = 1 / 3
 _LATE_AFTER = timedelta(minutes=5)
+# Reasons and problems may name an object each: no report grows with the number of events.
+_MAX_OUTCOMES = 200
+_MAX_SHOWN = 20
+_SHOWN_LENGTH = 500
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,32 @@ class OutcomeCount:
     reason: str
     count: int
     newest_event_id: str
+
+
+@dataclass(frozen=True)
+class DataProblem:
+    """What of events could not be used as it was sent, such as a time; the rest of them was applied."""
+
+    problem: str
+    count: int
+    newest_event_id: str
+
+
+@dataclass(frozen=True)
+class ReconcileProblem:
+    """What the API said of an organization when it was last reconciled, and could not be stored or used."""
+
+    organization_id: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class UnreadableReport:
+    """Signed deliveries that are not events, of the last three days. The Django admin shows them."""
+
+    count: int
+    newest_at: datetime
+    newest_detail: str
 
 
 @dataclass(frozen=True)
@@ -57,6 +88,10 @@ class Inspection:
     waiting: int
     oldest_due_at: datetime | None
     outcomes: list[OutcomeCount]
+    # Of the last day.
+    data_problems: list[DataProblem]
+    reconcile_problems: list[ReconcileProblem]
+    unreadable: UnreadableReport | None
     secrets: list[SecretUse]
     # Our clock minus WorkOS's in seconds: the median of the newest verified deliveries, None without any.
     clock_seconds: float | None
@@ -71,14 +106,23 @@ class Inspection:
 def inspect_webhooks(*, secret_names: Sequence[str], tolerance: timedelta, now: datetime) -> Inspection:
     due = WebhookEvent.objects.due(now).order_by().aggregate(count=Count("pk"), oldest=Min("due_at"))
     clock_seconds = _measure_clock()
+    data_problems = _count_data_problems(now)
+    reconcile_problems = _read_reconcile_problems()
+    unreadable = _build_unreadable_report(now)
     return Inspection(
         waiting=due["count"],
         oldest_due_at=due["oldest"],
         outcomes=_count_outcomes(now),
+        data_problems=data_problems,
+        reconcile_problems=reconcile_problems,
+        unreadable=unreadable,
         secrets=describe_secrets(secret_names, now),
         clock_seconds=clock_seconds,
         refusals=_build_refusal_reports(now),
-        attention=_find_problems(due["oldest"], clock_seconds, tolerance, now),
+        attention=[
+            *_find_problems(due["oldest"], clock_seconds, tolerance, now),
+            *_find_value_problems(data_problems, reconcile_problems, unreadable),
+        ],
     )
 
 
@@ -136,16 +180,69 @@ def _find_problems(
     return problems
 
 
+def _find_value_problems(
+    data_problems: Sequence[DataProblem],
+    reconcile_problems: Sequence[ReconcileProblem],
+    unreadable: UnreadableReport | None,
+) -> list[str]:
+    problems = []
+    if data_problems:
+        problems.append(
+            "Events of the last day hold values that could not be used as they were sent. The rest of them "
+            "was applied. Ask WorkOS about the newest event of each problem."
+        )
+    if reconcile_problems:
+        problems.append(
+            "The API's answer holds objects or values that could not be stored. The rest of it was stored. "
+            "Ask WorkOS about the objects."
+        )
+    if unreadable:
+        problems.append(
+            f"{unreadable.count} signed deliveries of the last three days are not events. Read them in the "
+            "Django admin (Unreadable deliveries)."
+        )
+    return problems
+
+
+def _count_data_problems(now: datetime) -> list[DataProblem]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT left(data_problems, %s), count(*), max(id) FROM webhooks_webhookevent"
+            " WHERE received_at >= %s AND NOT (data_problems = '') GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT %s",
+            [_SHOWN_LENGTH, now - timedelta(days=1), _MAX_SHOWN],
+        )
+        rows = cursor.fetchall()
+    ids = _read_event_ids(row[2] for row in rows)
+    return [DataProblem(problem, count, ids.get(newest, "")) for problem, count, newest in rows]
+
+
+def _read_reconcile_problems() -> list[ReconcileProblem]:
+    rows = Organization.objects.exclude(reconcile_problems="").order_by("-reconciled_at")
+    shown = rows.values_list("organization_id", "reconcile_problems")[:_MAX_SHOWN]
+    return [ReconcileProblem(one, problems[:_SHOWN_LENGTH]) for one, problems in shown]
+
+
+def _build_unreadable_report(now: datetime) -> UnreadableReport | None:
+    recent = UnreadableDelivery.objects.filter(received_at__gt=now - timedelta(days=3))
+    newest = recent.order_by("-received_at", "-id").first()
+    return UnreadableReport(recent.count(), newest.received_at, newest.detail) if newest else None
+
+
+def _read_event_ids(numbers: Iterable[int]) -> dict[int, str]:
+    return dict(WebhookEvent.objects.filter(pk__in=list(numbers)).values_list("pk", "event_id"))
+
+
 def _count_outcomes(now: datetime) -> list[OutcomeCount]:
     """Outcomes of the last day's events, and of all that wait or failed."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT status, left(reason, 200), count(*), max(id) FROM webhooks_webhookevent"
-            " WHERE received_at >= %s OR status IN ('waiting', 'failed') GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2",
-            [now - timedelta(days=1)],
+            " WHERE received_at >= %s OR status IN ('waiting', 'failed') GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2"
+            " LIMIT %s",
+            [now - timedelta(days=1), _MAX_OUTCOMES],
         )
         rows = cursor.fetchall()
-    ids = dict(WebhookEvent.objects.filter(pk__in=[row[3] for row in rows]).values_list("pk", "event_id"))
+    ids = _read_event_ids(row[3] for row in rows)
     return [
         OutcomeCount(status, reason, count, ids.get(newest, "")) for status, reason, count, newest in rows
     ]

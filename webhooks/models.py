@@ -76,6 +76,9 @@ class WebhookEvent(models.Model):
     )
     status = models.CharField(max_length=16, choices=Status, default=Status.WAITING)
     reason = models.TextField(blank=True, help_text="Why it failed, was ignored or is still waiting.")
+    data_problems = models.TextField(
+        blank=True, default="", db_default="", help_text="What in its data could not be used as it was sent."
+    )
     attempts = models.PositiveIntegerField(default=0)
     unfinished_attempts = models.PositiveIntegerField(
         default=0,
@@ -121,6 +124,10 @@ class WebhookEvent(models.Model):
                 condition=~Q(status=WebhookEventStatus.APPLIED),
                 name="webhook_event_status",
             ),
+            # Serves inspect_webhooks: the few events whose data could not be used as it was sent.
+            models.Index(
+                fields=["received_at"], condition=~Q(data_problems=""), name="webhook_event_data_problems"
+            ),
             # Serves the admin's filter by name and replay --event.
             models.Index(fields=["event", "id"], name="webhook_event_event"),
             # Serves pruning, replay --since and the last day's outcomes of inspect_webhooks.
@@ -129,6 +136,30 @@ class WebhookEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event} {self.event_id}"
+
+
+class UnreadableDelivery(models.Model):
+    """A signed delivery that is not an event: the newest ones, each up to a size. See `receive.record`.
+
+    WorkOS does not send it again, because it was answered 200.
+    """
+
+    received_at = models.DateTimeField()
+    issued_at = models.DateTimeField(help_text="When it was signed.")
+    secret_name = models.CharField(max_length=32, blank=True, help_text="The secret that verified it.")
+    detail = models.CharField(max_length=100, help_text="Why it is not an event, in our words.")
+    body_length = models.PositiveBigIntegerField(help_text="Bytes that were sent.")
+    body = models.TextField(blank=True, help_text="The beginning of its body.")
+
+    class Meta:
+        verbose_name_plural = "unreadable deliveries"
+        indexes = [
+            # Serves pruning, inspect_webhooks and the bound on their number.
+            models.Index(fields=["received_at", "id"], name="unreadable_delivery_received"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.detail} ({self.received_at:%Y-%m-%d %H:%M})"
 
 
 class Secret(models.Model):

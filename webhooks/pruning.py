@@ -8,16 +8,22 @@ from datetime import datetime, timedelta
 from django.db import models, transaction
 
 from webhooks import conf
-from webhooks.models import WebhookEvent
+from webhooks.models import UnreadableDelivery, WebhookEvent
 
 Status = WebhookEvent.Status
 _FINISHED = [Status.APPLIED, Status.STALE, Status.IGNORED]
 
 
 def prune_expired_events(now: datetime) -> int:
-    """Delete the events that are older than WEBHOOK_EVENTS_KEPT_DAYS. Returns how many."""
+    """Delete the events that are older than WEBHOOK_EVENTS_KEPT_DAYS. Returns how many.
+
+    Unreadable deliveries of that age go, too.
+    """
     days = conf.kept_days()
-    return prune_events(days=days, now=now) if days else 0
+    if not days:
+        return 0
+    UnreadableDelivery.objects.filter(received_at__lt=now - timedelta(days=days)).delete()
+    return prune_events(days=days, now=now)
 
 
 def prune_events(*, days: int, now: datetime, size: int = 1000) -> int:

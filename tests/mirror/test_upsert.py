@@ -138,10 +138,10 @@ def test_each_kind_is_keyed_by_a_unique_field_and_described(kind_name: str) -> N
 
 
 @contextmanager
-def held_at_the_table(workers: int) -> Iterator[None]:
+def held_at_the_table(workers: int, table: str = "mirror_connection") -> Iterator[None]:
     """Release the workers once all of them wait to write: nothing that they read before counts."""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE mirror_connection IN SHARE MODE")
+        cursor.execute(f"LOCK TABLE {table} IN SHARE MODE")
         yield
         wait_until(lambda: _count_waiting() == workers)
 
@@ -158,7 +158,7 @@ def _count_waiting() -> int:
         return count
 
 
-def run_together(*actions: Callable[[], Upserted]) -> list[Change]:
+def run_together(*actions: Callable[[], Upserted], table: str = "mirror_connection") -> list[Change]:
     """The changes of all actions, each in a transaction of its own, held until all are about to write."""
     changes: list[Change] = []
 
@@ -168,7 +168,7 @@ def run_together(*actions: Callable[[], Upserted]) -> list[Change]:
         connection.close()
 
     threads = [threading.Thread(target=act, args=(action,)) for action in actions]
-    with held_at_the_table(len(threads)):
+    with held_at_the_table(len(threads), table):
         for thread in threads:
             thread.start()
     for thread in threads:
@@ -205,3 +205,74 @@ def test_reported_changes_always_lead_to_the_state_that_is_stored(acme: Enterpri
     of_state = summarize(change for change in changes if change.is_change_of_state)
     assert of_state in ([], [("active", "inactive"), ("inactive", "active")])
     assert Connection.objects.get().state == "active"
+
+
+def verify_domain(number: int, minute: int, domain: str = "acme.example") -> Upserted:
+    fields = {"id": f"org_domain_{number}", "domain": domain, "organization_id": ACME_ORGANIZATION}
+    observed = MIRRORED["organization_domain"].observe(
+        fields, happened_at=NOW + timedelta(minutes=minute), event_id=f"event_{number}", state="verified"
+    )
+    return upsert("organization_domain", [observed])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_verify_one_domain_and_the_newer_proof_wins(acme: Enterprise) -> None:
+    run_together(
+        lambda: verify_domain(1, minute=2),
+        lambda: verify_domain(2, minute=1),
+        table="mirror_organizationdomain",
+    )
+
+    states = dict(OrganizationDomain.objects.values_list("domain_id", "state"))
+    assert states == {"org_domain_1": "verified", "org_domain_2": "pending"}
+
+
+def test_losing_a_domain_is_a_change_of_state(acme: Enterprise) -> None:
+    verify_domain(1, minute=1)
+
+    assert summarize(verify_domain(2, minute=2).changes) == [("verified", "pending"), ("", "verified")]
+
+
+def test_older_proof_of_a_lost_domain_does_not_take_it_back(acme: Enterprise) -> None:
+    verify_domain(1, minute=1)
+    verify_domain(2, minute=3)
+
+    assert summarize(verify_domain(1, minute=2).changes) == [("pending", "pending")]
+
+
+def test_owner_that_goes_in_the_same_batch_does_not_keep_its_domain(acme: Enterprise) -> None:
+    verify_domain(2, minute=1)
+    kind = MIRRORED["organization_domain"]
+    result = upsert(
+        "organization_domain",
+        [
+            kind.observe(
+                {"id": key, "domain": "acme.example", "organization_id": ACME_ORGANIZATION},
+                happened_at=NOW + timedelta(minutes=2),
+                state=state,
+            )
+            for key, state in (("org_domain_1", "verified"), ("org_domain_2", "deleted"))
+        ],
+    )
+
+    assert result.outcomes == [Outcome.APPLIED, Outcome.APPLIED]
+    states = dict(OrganizationDomain.objects.values_list("domain_id", "state"))
+    assert states == {"org_domain_1": "verified", "org_domain_2": "deleted"}
+
+
+def test_database_that_refuses_one_object_gets_the_others(acme: Enterprise) -> None:
+    kind = MIRRORED["connection"]
+    observations = [
+        kind.observe(
+            {"id": f"conn_{number}", "organization_id": ACME_ORGANIZATION}, happened_at=NOW, state="active"
+        )
+        for number in range(3)
+    ]
+    # What no parser foresaw.
+    observations[1].row.state = "x" * 99
+
+    result = upsert("connection", observations)
+
+    assert result.outcomes == [Outcome.APPLIED, Outcome.REFUSED, Outcome.APPLIED]
+    assert "connection conn_1" in result.reasons[1]
+    assert Connection.objects.count() == 2

@@ -68,7 +68,7 @@ def test_failing_event_does_not_fail_its_batch_and_keeps_its_error(acme: Enterpr
     apply_later()
 
     failed = WebhookEvent.objects.get(event_id="event_2")
-    assert (failed.status, failed.reason) == ("failed", "KeyError: 'id'")
+    assert (failed.status, failed.reason) == ("failed", "connection: id is missing")
     assert WebhookEvent.objects.filter(status="applied").count() == 2
     assert Connection.objects.count() == 2
 
@@ -226,7 +226,7 @@ def test_workers_updating_the_same_organizations_do_not_deadlock(acme: Enterpris
         at = start + timedelta(minutes=minutes)
         domain = {"id": f"domain_{organization_id}", "domain": "a.example", "updated_at": at.isoformat()}
         data = {"id": organization_id, "name": f"At {minutes}", "domains": [domain]}
-        return Event(f"event_{number}", "organization.updated", data, at)
+        return Event(f"event_{number}", "organization.updated", data, at, at)
 
     results: list[Sequence[Outcome]] = []
 

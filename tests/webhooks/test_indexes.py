@@ -104,6 +104,10 @@ QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
         WebhookEvent.objects.filter(status="failed", due_at=None),
         "webhook_event_status",
     ),
+    "events whose data had problems": (
+        WebhookEvent.objects.filter(received_at__gte=NOW - timedelta(days=1)).exclude(data_problems=""),
+        "webhook_event_data_problems",
+    ),
     "clock offset of the newest deliveries": (
         WebhookEvent.objects.exclude(secret_name="").order_by("-id")[:500],
         "webhooks_webhookevent_pkey",

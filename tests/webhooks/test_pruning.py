@@ -12,10 +12,10 @@ from pytest_django import Settings
 
 from enterprises.models import Enterprise
 from mirror.models import Connection
-from tests.deliveries import deliver
+from tests.deliveries import deliver, post, signed
 from tests.processes import Manage, wait_until
 from webhooks.inbox import apply_waiting, ignore_events_of_unknown_organizations
-from webhooks.models import WebhookEvent
+from webhooks.models import UnreadableDelivery, WebhookEvent
 from webhooks.pruning import prune_events, prune_expired_events
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +108,16 @@ def test_periodic_pruning_follows_the_setting(settings: Settings, kept: int, pru
     prune_expired_events(timezone.now())
 
     assert (left() == set()) is pruned
+
+
+@pytest.mark.parametrize(("days", "pruned"), [(89, False), (91, True)])
+def test_unreadable_delivery_is_pruned_like_an_event(days: int, pruned: bool) -> None:
+    post(b"[]", signed(b"[]"))
+    UnreadableDelivery.objects.update(received_at=timezone.now() - days * DAY)
+
+    prune_expired_events(timezone.now())
+
+    assert UnreadableDelivery.objects.exists() is not pruned
 
 
 @pytest.mark.django_db(transaction=True)

@@ -5,19 +5,30 @@ The Django view and any other server that call these functions give the same ans
 
 import json
 import math
+import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from audit.client_ip import Network, Proxy, find_client_ip, is_in_networks
-from mirror.times import parse_time
+from mirror.text import REPLACEMENT, replace_unstorable_in
+from mirror.times import parse_time, resolve_time
 from webhooks.receive.reasons import Reason, Refused
 from webhooks.receive.signature import verify
 
 MAX_BODY_BYTES = 1024 * 1024
+# Values in one body. The largest events have thousands.
+MAX_ELEMENTS = 50_000
 _MAX_DEPTH = 64
 _MAX_NAME_LENGTH = 255
+# The first byte of gzip, and that of zlib.
+_PACKED = (b"\x1f", b"\x78")
+# NUL, or half of a surrogate pair (or a whole one): most bodies have neither.
+_MAY_NEED_REPLACING = re.compile(r"\\u0000|\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+# To the end of the body if it is not closed, so that no body takes long.
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,26 @@ def check_source(
         raise Refused(Reason.SOURCE_NOT_ALLOWED)
 
 
+class NotAnEvent(Refused):
+    """WorkOS signed it, and it cannot be recorded as an event. `body` is what was sent, unpacked."""
+
+    def __init__(
+        self, detail: str, *, body: bytes, body_length: int, signed_at: datetime, secret_name: str
+    ) -> None:
+        super().__init__(Reason.NOT_AN_EVENT, body_length=body_length, detail=detail)
+        self.body = body
+        self.signed_at = signed_at
+        self.secret_name = secret_name
+
+
+class _Unreadable(Exception):
+    """A body that is not an event. `body` is it, unpacked as far as that went."""
+
+    def __init__(self, detail: str, body: bytes) -> None:
+        super().__init__(detail)
+        self.body = body
+
+
 def accept(
     headers: Mapping[str, str],
     body: bytes,
@@ -59,7 +90,7 @@ def accept(
     tolerance: timedelta,
     now: datetime,
 ) -> Delivery:
-    """Verify and parse a delivery. Raises Refused.
+    """Verify and parse a delivery. Raises Refused; NotAnEvent for what is signed and cannot be recorded.
 
     `headers`: by lower-case name (or case-insensitive), decoded as Latin-1 as WSGI and ASGI servers do.
     `secrets`: signing secrets by name. `tolerance`: how far the time of signing may be from `now`.
@@ -73,67 +104,107 @@ def accept(
             tolerance=tolerance,
             now=now,
         )
-        payload = _parse_event(body)
     except Refused as refusal:
         refusal.body_length = len(body)
         raise
+    secret_name = next(name for name, secret in secrets.items() if secret == matching_secret)
+    try:
+        payload = _parse_event(_unpack(body))
+    except _Unreadable as error:
+        raise NotAnEvent(
+            str(error),
+            body=error.body,
+            body_length=len(body),
+            signed_at=issued_at,
+            secret_name=secret_name,
+        ) from None
+    created_at = payload.get("created_at")
     return Delivery(
         event_id=payload["id"],
         event=payload["event"],
         payload=payload,
         issued_at=issued_at,
-        created_at=parse_time(payload.get("created_at")),
-        secret_name=next(name for name, secret in secrets.items() if secret == matching_secret),
+        created_at=resolve_time(created_at, field="created_at", fallback=issued_at, latest=issued_at).at
+        if parse_time(created_at)
+        else None,
+        secret_name=secret_name,
     )
 
 
-def _parse_event(body: bytes) -> dict[str, Any]:
+def _unpack(body: bytes) -> bytes:
+    """A gzip or zlib body unpacked: it may be sent as it was signed. No JSON begins as they do."""
+    if body[:1] not in _PACKED:
+        return body
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
     try:
-        payload = json.loads(body.decode("utf-8"))
+        unpacked = unpacker.decompress(body, MAX_BODY_BYTES + 1)
+    except zlib.error:
+        raise _Unreadable("its compression is damaged", body) from None
+    if len(unpacked) > MAX_BODY_BYTES:
+        raise _Unreadable("it is too large when unpacked", body)
+    if not unpacker.eof or unpacker.unused_data:
+        raise _Unreadable("its compression is damaged", body)
+    return unpacked
+
+
+def _parse_event(body: bytes) -> dict[str, Any]:
+    def not_an_event(detail: str) -> _Unreadable:
+        return _Unreadable(detail, body)
+
+    try:
+        # A byte order mark is allowed, and so is UTF-16; halves of surrogate pairs are replaced below.
+        text = body.decode(json.detect_encoding(body), "surrogatepass")
+        if _count_elements(text) > MAX_ELEMENTS:
+            raise not_an_event("it has too many elements")
+        payload: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _not_an_event(f"it is not JSON ({type(error).__name__})") from None
+        raise not_an_event(f"it is not JSON ({type(error).__name__})") from None
     if not isinstance(payload, dict):
-        raise _not_an_event("it is not a JSON object")
+        raise not_an_event("it is not a JSON object")
+    if problem := _find_unstorable(payload):
+        raise not_an_event(problem)
+    if _MAY_NEED_REPLACING.search(text):
+        payload = replace_unstorable_in(payload)
+    event: dict[str, Any] = payload
     for name in ("id", "event"):
-        value = payload.get(name)
-        if not isinstance(value, str) or not 0 < len(value) <= _MAX_NAME_LENGTH:
-            raise _not_an_event(f"its “{name}” is not a short text")
-    if not isinstance(payload.get("data"), dict):
-        raise _not_an_event("its “data” is not an object")
-    _check_storable(payload)
-    return payload
+        if not _is_name(event.get(name)):
+            raise not_an_event(f"its “{name}” is not a short text")
+    if not isinstance(event.get("data"), dict):
+        raise not_an_event("its “data” is not an object")
+    return event
 
 
-def _check_storable(payload: dict[str, Any]) -> None:
-    """Raise Refused for what PostgreSQL's jsonb cannot hold: NUL, lone surrogates, NaN, deep nesting."""
+def _count_elements(text: str) -> int:
+    """At least as many as JSON's values, without parsing it: that takes long if there are many."""
+    count = sum(text.count(mark) for mark in ",[{")
+    if count > MAX_ELEMENTS:
+        count = sum(_STRING.sub("", text).count(mark) for mark in ",[{")
+    return count
+
+
+def _is_name(value: object) -> bool:
+    # With a replaced character it would be the name of another event.
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= _MAX_NAME_LENGTH
+        and value.isprintable()
+        and REPLACEMENT not in value
+    )
+
+
+def _find_unstorable(payload: dict[str, Any]) -> str:
+    """Why PostgreSQL's jsonb cannot hold it; a blank if it can."""
     level: list[Any] = [payload]
     for _ in range(_MAX_DEPTH):
         below: list[Any] = []
         for value in level:
             if isinstance(value, dict):
-                below += value.keys()
                 below += value.values()
             elif isinstance(value, list):
                 below += value
-            elif isinstance(value, str):
-                _check_text(value)
             elif isinstance(value, float) and not math.isfinite(value):
-                raise _not_an_event("it contains NaN or Infinity")
+                return "it contains NaN or Infinity"
         if not below:
-            return
+            return ""
         level = below
-    raise _not_an_event("it is nested too deeply")
-
-
-def _check_text(text: str) -> None:
-    if "\0" in text:
-        raise _not_an_event("it contains a NUL character")
-    if not text.isascii():
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            raise _not_an_event("it contains half of a surrogate pair") from None
-
-
-def _not_an_event(detail: str) -> Refused:
-    return Refused(Reason.NOT_AN_EVENT, detail=detail)
+    return "it is nested too deeply"

@@ -83,7 +83,7 @@ _ANSWERS: Mapping[Reason, _Answer] = {
         200,
         "it is signed, but not an event",
         "WorkOS signed it, but it is not an event that can be recorded; the sample says why. It was answered "
-        "200 so that it is not sent again. Look it up in the Dashboard (Webhooks, deliveries).",
+        "200 so that it is not sent again. It is kept in the Django admin (Unreadable deliveries).",
     ),
     Reason.CUT_OFF: _Answer(
         400,
@@ -101,7 +101,10 @@ _ANSWERS: Mapping[Reason, _Answer] = {
 
 
 class Refused(Exception):
-    """A delivery that is not accepted. It is counted with its reason, and nothing that was sent is kept."""
+    """A delivery that is not accepted. It is counted with its reason, and nothing that was sent is kept.
+
+    The one exception is NotAnEvent, which WorkOS signed.
+    """
 
     def __init__(
         self,

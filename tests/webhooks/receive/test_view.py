@@ -1,18 +1,26 @@
 """Responses of the webhook receiver, and what it records."""
 
+import gzip
 import json
 import logging
 import time
+import zlib
+from io import StringIO
 from ipaddress import ip_network
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.conf import settings
+from django.core.management import call_command
+from django.db import DataError, connection
 from django.test import Client
 from pytest_django import Settings
 
+from hostapp.models import User
+from tests.conftest import signed_in
 from tests.deliveries import deliver, payload, post, signed
-from webhooks.models import RefusalSample, WebhookEvent
+from webhooks.models import RefusalSample, UnreadableDelivery, WebhookEvent
+from webhooks.receive.record import MAX_UNREADABLE_LENGTH
 
 pytestmark = pytest.mark.django_db
 
@@ -133,11 +141,9 @@ NOT_EVENTS: dict[str, bytes] = {
     "list as event": b'{"id":"event_1","event":[],"data":{}}',
     "no data": b'{"id":"event_1","event":"a"}',
     "null data": b'{"id":"event_1","event":"a","data":null}',
-    "NUL in a value": b'{"id":"event_1","event":"a","data":{"x":"\\u0000"}}',
-    "NUL in a key": b'{"id":"event_1","event":"a","data":{"\\u0000":1}}',
     "NUL in the id": b'{"id":"event_\\u0000","event":"a","data":{}}',
-    "half a surrogate pair": b'{"id":"event_1","event":"a","data":{"x":"\\ud800"}}',
-    "half a surrogate pair in a list": b'{"id":"event_1","event":"a","data":{"x":["\\udfff"]}}',
+    "half a surrogate pair in the id": b'{"id":"event_\\udfff","event":"a","data":{}}',
+    "a line break in the event's name": b'{"id":"event_1","event":"a\\nb","data":{}}',
     "NaN": b'{"id":"event_1","event":"a","data":{"x":NaN}}',
     "Infinity": b'{"id":"event_1","event":"a","data":{"x":-Infinity}}',
     "1e999": b'{"id":"event_1","event":"a","data":{"x":1e999}}',
@@ -148,11 +154,14 @@ NOT_EVENTS: dict[str, bytes] = {
     + b"1"
     + b"}" * 100_000
     + b"}",
+    "300,000 lists": b'{"id":"event_1","event":"a","data":{"x":[' + b"[]," * 300_000 + b"[]]}}",
+    "gzip that is cut off": gzip.compress(BODY)[:-9],
+    "gzip of a bomb": gzip.compress(b'{"x":"' + b"x" * 50_000_000 + b'"}'),
 }
 
 
 @pytest.mark.parametrize("body", NOT_EVENTS.values(), ids=NOT_EVENTS.keys())
-def test_signed_body_that_is_not_an_event_is_logged_and_not_recorded(
+def test_signed_body_that_is_not_an_event_is_logged_and_kept_for_staff(
     body: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.ERROR)
@@ -160,6 +169,96 @@ def test_signed_body_that_is_not_an_event_is_logged_and_not_recorded(
     assert post(body, signed(body)).status_code == 200
     assert not WebhookEvent.objects.exists()
     assert "left out" in caplog.text
+    kept = UnreadableDelivery.objects.get()
+    assert kept.body_length == len(body)
+    assert len(kept.body) <= MAX_UNREADABLE_LENGTH
+
+
+def test_unreadable_delivery_is_shown_to_staff_with_its_beginning(sam: User) -> None:
+    User.objects.filter(pk=sam.pk).update(is_superuser=True)
+    body = b'{"event":"kitten.created"}\xff\x00'
+
+    post(body, signed(body))
+
+    kept = UnreadableDelivery.objects.get()
+    assert kept.body.startswith('{"event":"kitten.created"}')
+    assert kept.secret_name == settings.WORKOS_WEBHOOK_SECRET_NAMES[0]
+    admin = signed_in(sam)
+    assert kept.detail in admin.get("/admin/webhooks/unreadabledelivery/").content.decode()
+    page = admin.get(f"/admin/webhooks/unreadabledelivery/{kept.pk}/change/").content.decode()
+    assert "kitten.created" in page
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("inspect_webhooks", stdout=out)
+    assert "1 signed deliveries of the last three days are not events" in out.getvalue()
+
+
+def test_unreadable_deliveries_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webhooks.receive.record.MAX_UNREADABLE", 3)
+
+    for number in range(5):
+        body = f"[{number}]".encode()
+        post(body, signed(body))
+
+    assert sorted(UnreadableDelivery.objects.values_list("body", flat=True)) == ["[2]", "[3]", "[4]"]
+
+
+def test_unsigned_delivery_is_not_kept() -> None:
+    post(b"[]", signed(b"{}"))
+
+    assert not UnreadableDelivery.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        (r'{"x":"Ac\u0000me"}', {"x": "Ac\ufffdme"}),
+        (r'{"x":"\ud800"}', {"x": "\ufffd"}),
+        (r'{"x":["\udfff"]}', {"x": ["\ufffd"]}),
+        (r'{"\u0000":1}', {"\ufffd": 1}),
+        (r'{"x":"\ud83e\udd8a"}', {"x": "🦊"}),
+    ],
+)
+def test_character_that_cannot_be_stored_is_replaced_and_the_rest_is_kept(
+    sent: str, stored: dict[str, Any]
+) -> None:
+    body = f'{{"id":"event_1","event":"a","data":{sent}}}'.encode()
+
+    assert post(body, signed(body)).status_code == 200
+    assert WebhookEvent.objects.get().payload["data"] == stored
+
+
+PACKED: dict[str, bytes] = {
+    "gzip": gzip.compress(BODY),
+    "zlib": zlib.compress(BODY),
+    "byte order mark": b"\xef\xbb\xbf" + BODY,
+    "UTF-16": BODY.decode().encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("body", PACKED.values(), ids=PACKED)
+def test_packed_or_marked_body_is_decoded_after_it_is_verified(body: bytes) -> None:
+    assert post(body, signed(body)).status_code == 200
+    assert WebhookEvent.objects.get().payload == payload("connection.activated")
+
+
+def test_body_of_many_elements_is_refused_quickly() -> None:
+    body = b'{"id":"event_1","event":"a","data":{"x":[' + b"[]," * 300_000 + b"[]]}}"
+    started = time.process_time()
+
+    post(body, signed(body))
+
+    assert time.process_time() - started < 0.3
+
+
+def test_data_error_of_the_database_is_kept_for_staff(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise DataError("no")
+
+    monkeypatch.setattr("webhooks.receive.view.record_event", refuse)
+
+    assert deliver("connection.activated").status_code == 200
+    assert UnreadableDelivery.objects.get().detail == "it cannot be stored (DataError)"
 
 
 def test_payload_is_stored_unchanged() -> None:

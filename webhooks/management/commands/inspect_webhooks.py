@@ -43,6 +43,16 @@ def _format_inspection(inspection: Inspection) -> Iterator[str]:
         yield f"  {outcome.count} {outcome.status}{': ' if outcome.reason else ''}{outcome.reason}"
         if outcome.status == "failed":
             yield f"      newest: {outcome.newest_event_id}"
+    if inspection.data_problems or inspection.reconcile_problems or inspection.unreadable:
+        yield "\nValues that could not be stored or used as they were sent"
+    for problem in inspection.data_problems:
+        yield f"  {problem.count} × {_join_lines(problem.problem)}"
+        yield f"      newest: {problem.newest_event_id}"
+    for one in inspection.reconcile_problems:
+        yield f"  API, {one.organization_id}: {_join_lines(one.problem)}"
+    if unreadable := inspection.unreadable:
+        yield f"  {unreadable.count} signed deliveries that are not events"
+        yield f"      newest: {unreadable.newest_at:%Y-%m-%d %H:%M:%S} UTC, {unreadable.newest_detail}"
     yield "\nSecrets"
     for secret in inspection.secrets:
         yield f"  {secret.name}: {secret.advice}{_format_time(', last', secret.last_used_at)}"
@@ -61,6 +71,10 @@ def _format_inspection(inspection: Inspection) -> Iterator[str]:
         yield f"  {refusal.last_days} × {refusal.reason} ({refusal.last_hour} in the last hour)"
         yield f"      newest: {refusal.refused_at:%Y-%m-%d %H:%M:%S} UTC, {describe_sample(refusal)}"
         yield f"      {refusal.next_step}"
+
+
+def _join_lines(text: str) -> str:
+    return text.replace("\n", "; ")
 
 
 def _format_time(words: str, at: datetime | None) -> str:
