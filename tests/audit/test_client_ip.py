@@ -54,7 +54,7 @@ def test_trusted_proxy_is_known_by_every_spelling_of_its_address(peer: str) -> N
 
 
 @pytest.mark.parametrize("peer", ["", "unix:"])
-def test_unix_socket_is_believed_only_if_it_is_a_trusted_proxy(peer: str) -> None:
+def test_unix_socket_is_trusted_only_if_it_is_a_trusted_proxy(peer: str) -> None:
     assert find_client_ip(peer, "203.0.113.7", trusted_proxies=[UNIX_SOCKET]) == "203.0.113.7"
     assert find_client_ip(peer, "203.0.113.7, 10.0.0.2", trusted_proxies=[UNIX_SOCKET]) == "10.0.0.2"
     assert find_client_ip(peer, "203.0.113.7, 10.0.0.2", trusted_proxies=[*TRUSTED, "unix"]) == "203.0.113.7"

@@ -328,7 +328,7 @@ def test_value_of_the_api_that_cannot_be_used_is_reported_and_the_rest_is_true(
     "updated_at", [iso(NOW - timedelta(days=9)), "2099-01-01T00:00:00.000Z", None, "soon"]
 )
 @pytest.mark.parametrize("as_of", [datetime(2099, 1, 1, tzinfo=UTC), None])
-def test_api_is_believed_over_a_time_in_the_future(
+def test_api_wins_over_a_time_in_the_future(
     workos: WorkOS, acme: Enterprise, as_of: datetime | None, updated_at: str | None
 ) -> None:
     if as_of:

@@ -23,17 +23,17 @@ from tests.processes import ROOT
 pytestmark = pytest.mark.django_db
 
 
-def test_database_with_current_migrations_has_no_older_layout() -> None:
+def test_current_migrations_are_known() -> None:
     assert not has_unknown_migrations()
 
 
-def test_database_with_some_of_the_current_migrations_has_no_older_layout() -> None:
+def test_some_of_the_current_migrations_are_known() -> None:
     MigrationRecorder(connection).record_unapplied("portal", "0001_initial")
 
     assert not has_unknown_migrations()
 
 
-def test_empty_database_has_no_older_layout() -> None:
+def test_empty_database_has_no_unknown_migrations() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE django_migrations")
 
@@ -41,9 +41,7 @@ def test_empty_database_has_no_older_layout() -> None:
 
 
 @pytest.mark.parametrize(("app", "name"), [("enterprises", "0001_older"), ("removed_app", "0001_initial")])
-def test_database_with_a_migration_that_the_code_no_longer_has_has_an_older_layout(
-    app: str, name: str
-) -> None:
+def test_migration_that_the_code_lacks_is_unknown(app: str, name: str) -> None:
     MigrationRecorder(connection).record_applied(app, name)
 
     assert has_unknown_migrations()
