@@ -9,7 +9,7 @@ from publicsuffixlist import PublicSuffixList
 
 from audit.one_line import fold_to_one_line
 
-# Anyone can have an address there, so it proves nothing about a company. The list is HubSpot's; these are
+# Anyone can have an address there, so it is no proof of a company. The list is HubSpot's; these are
 # mail providers that it leaves out.
 FREE_MAIL_PROVIDERS = frozenset(whitelist) | {
     "aol.co.uk",

@@ -96,7 +96,7 @@ def _check_rate_limits(enterprise: Enterprise, email: str, actor: Actor, now: da
 
 @transaction.atomic
 def revoke_invitation(invitation: Invitation, actor: Actor, now: datetime) -> None:
-    """Delete an invitation: its link stops working. Repeatable."""
+    """Delete an invitation: its link stops working. Repeating is harmless."""
     if Invitation.objects.filter(pk=invitation.pk).delete()[0]:
         append_audit_entry(
             invitation.enterprise, Action.INVITATION_REVOKED, actor, now, target=invitation.email
@@ -182,10 +182,10 @@ def send_invitation(enterprise: Enterprise, task: Task, now: datetime) -> None:
     """Mail the link. Run again after a crash, it mails another link, which replaces the first."""
     invitation = Invitation.objects.filter(pk=int(task.key)).select_related("enterprise").first()
     if invitation is None or invitation.expires_at <= now:
-        # Accepted or revoked in the meantime, or the mail server was away for a month.
+        # Accepted or revoked in the meantime, or the mail server was unreachable for a month.
         return
     token = secrets.token_urlsafe(32)
-    # Stored before it is mailed: a link that arrives works.
+    # Stored before it is mailed, so that a link that arrives always works.
     Invitation.objects.filter(pk=invitation.pk).update(token_hash=_hash_token(token))
     link = f"{conf.site_url()}{reverse('enterprises:invitation', args=[token])}"
     send_mail(
@@ -196,5 +196,5 @@ def send_invitation(enterprise: Enterprise, task: Task, now: datetime) -> None:
 
 
 def _hash_token(token: str) -> str:
-    # 256 random bits: no need to slow a guesser down.
+    # 256 random bits cannot be guessed, so a fast hash is enough.
     return hashlib.sha256(token.encode()).hexdigest()

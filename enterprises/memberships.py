@@ -28,7 +28,7 @@ from outbox.models import Task
 
 
 class LastITAdmin(Exception):
-    """Nobody would be left to run the enterprise. The message says what to do instead."""
+    """The enterprise would have no IT admin left. The message says what to do instead."""
 
 
 @transaction.atomic

@@ -14,7 +14,7 @@ _READ_ONLY = "25006"
 
 
 def show_error(request: HttpRequest) -> HttpResponse:
-    """The project's `handler500`. Neither page asks anything of the database or the session."""
+    """The project's `handler500`. Neither page uses the database or the session."""
     error = sys.exc_info()[1]
     if not is_database_unusable(error):
         return HttpResponseServerError(loader.get_template("500.html").render())

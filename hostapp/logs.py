@@ -50,7 +50,7 @@ class ForeignHosts(logging.Filter):
 
 
 class WithTraceback(logging.Filter):
-    """Without one, a line says the status again that the access log has already."""
+    """Drops lines without an exception: they repeat a status that the access log already has."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.exc_info is not None

@@ -1,7 +1,7 @@
-"""Ask for a link to reset a password: the worker looks the person up and mails it.
+"""Request a link to reset a password: the worker looks up the person and mails it.
 
-The request does the same for every address, known or not: so neither its text nor its time tells a stranger
-who has an account.
+The request does the same for every address, known or not, so neither its text nor its time reveals who has an
+account.
 """
 
 from datetime import datetime, timedelta

@@ -58,7 +58,7 @@ def enqueue_all(tasks: Iterable[NewTask]) -> None:
         return
     now = timezone.now()
     with connection.cursor() as cursor:
-        # The constraint decides whether the task is new; two at once end as one row.
+        # The constraint decides whether the task is new: two concurrent inserts end as one row.
         cursor.execute(
             "INSERT INTO outbox_task AS task"
             " (kind, subject, key, arguments, due_at, requests, attempts, error, enqueued_at)"

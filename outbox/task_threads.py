@@ -1,4 +1,4 @@
-"""Run due tasks in threads, so that a task that hangs stops no task of another kind.
+"""Run due tasks in threads, so that a task that hangs does not delay tasks of other kinds.
 
 At most one task of a kind runs at a time in a process, each in a new thread with a database connection of its
 own, which is closed with it: nothing that a handler leaves behind reaches the next one. So a process has at
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 TIME_LIMIT = queue.LEASE - timedelta(seconds=30)
 MAX_HUNG = 3
-# The longest wait for a task to end before the next look at what is due.
+# How long to wait for a task to end before looking again for due tasks.
 _TURN_SECONDS = 0.5
 
 

@@ -34,7 +34,7 @@ def run_worker(stop: threading.Event, *, poll_interval: float, stop_seconds: flo
     thread died by itself.
     """
     tasks = TaskThreads()
-    # A thread each: events do not wait for a WorkOS that does not answer.
+    # A thread each, so that events do not wait while WorkOS does not answer.
     steps: Mapping[str, Step] = {
         **conf.steps(),
         "Tasks": tasks.run_due_tasks,

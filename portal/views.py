@@ -37,7 +37,7 @@ from portal.page.wording import INTENT_WORDINGS
 
 logger = logging.getLogger(__name__)
 
-# Asking again sooner than this enqueues nothing: the answer is on its way.
+# A request sooner than this after a reconcile enqueues nothing.
 _MIN_CHECK_INTERVAL = timedelta(seconds=10)
 
 # A browser applies `form-action` to the redirect after the POST, and Chromium to every redirect after that
@@ -85,7 +85,7 @@ def _build_context(membership: Membership, now: datetime) -> dict[str, Any]:
 @require_POST
 @never_cache
 def check_now(request: HttpRequest, slug: str) -> HttpResponse:
-    """The worker reconciles the enterprise. A page never waits for WorkOS."""
+    """Have the worker reconcile the enterprise, because a page never waits for WorkOS."""
     enterprise = get_membership_for_it_admin(request.user, slug).enterprise
     if enterprise.provisioning != Enterprise.Provisioning.READY:
         messages.error(request, f"{enterprise} is not set up at WorkOS, so there is nothing to check.")

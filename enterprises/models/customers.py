@@ -73,7 +73,7 @@ class Enterprise(models.Model):
     )
     # The WorkOS environment of the organization: a key of the other one is refused.
     environment = models.CharField(max_length=8, choices=Environment, blank=True, editable=False)
-    # What staff typed; what WorkOS knows is in OrganizationDomain.
+    # The domains that staff entered. Those that WorkOS has are in OrganizationDomain.
     requested_domains = ArrayField(models.CharField(max_length=253), default=list, blank=True)
     intents = ArrayField(
         models.CharField(max_length=32, choices=Intent),
@@ -129,7 +129,7 @@ class Enterprise(models.Model):
         return _NEXT_STEPS[self.provisioning]
 
 
-# The first that holds. `in_state` says the same to the database.
+# The first one that holds. `EnterpriseQuerySet.in_state` is the same rule in SQL.
 _STATES: dict[ProvisioningState, Callable[[Enterprise], bool]] = {
     ProvisioningState.DEPROVISIONED: lambda enterprise: enterprise.deprovisioned_at is not None,
     ProvisioningState.REMOVED: lambda enterprise: enterprise.organization_deleted_at is not None,

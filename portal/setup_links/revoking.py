@@ -27,7 +27,7 @@ def revoke_setup_link(link: SetupLink, actor: Actor, now: datetime) -> None:
     require_same_environment(enterprise)
     link.refresh_from_db(fields=["state", "contact_id"])
     newer = active_setup_links(enterprise, now).filter(contact_id=link.contact_id).exclude(pk=link.pk)
-    # WorkOS revokes whatever the contact has, and that may be a newer link.
+    # WorkOS revokes every link of the contact, which may include a newer one.
     if link.contact_id and enterprise.organization_id and not newer.exists():
         gateway.revoke_it_contact(enterprise.organization_id, link.contact_id)
     with transaction.atomic():

@@ -23,7 +23,7 @@ from portal.setup_links.models import SetupLinkState as State
 from portal.setup_links.revoking import enqueue_setup_link_revocation, revoke_setup_link
 
 LIFETIME = timedelta(days=30)
-# What WorkOS accepts in the invitation of an IT contact.
+# The intents that WorkOS accepts in the invitation of an IT contact.
 _SUPPORTED_INTENTS = (
     Intent.SSO,
     Intent.DSYNC,

@@ -68,7 +68,7 @@ def manage_setup_links(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 @never_cache
 def resend_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """WorkOS allows one active setup link, so the old one is revoked. The new mail has a new link."""
+    """Send a new link and revoke the old one, because WorkOS allows one active setup link."""
     enterprise = get_enterprise_for_setup(request.user, slug)
     link = get_object_or_404(SetupLink, enterprise=enterprise, pk=pk)
     now = timezone.now()
@@ -91,7 +91,7 @@ def resend_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @require_POST
 @never_cache
 def revoke_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """Without reauthentication: a revocation only takes access away."""
+    """Revoke a link. No reauthentication is needed, because a revocation only takes access away."""
     enterprise = get_enterprise_for_setup(request.user, slug)
     link = get_object_or_404(SetupLink, enterprise=enterprise, pk=pk)
     with _show_failure(request, enterprise):

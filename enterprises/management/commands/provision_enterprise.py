@@ -28,9 +28,7 @@ called wrongly. The CSV file has a header: name, and optionally slug, domains (s
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", help="the company's name")
-        parser.add_argument(
-            "--slug", default="", help="its part of the address (default: made from the name)"
-        )
+        parser.add_argument("--slug", default="", help="its part of the URL (default: made from the name)")
         parser.add_argument(
             "--domain", action="append", default=[], help="a domain of theirs; may be repeated"
         )

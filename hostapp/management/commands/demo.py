@@ -23,7 +23,7 @@ from devtools import demo_data
 
 _STARTUP_SECONDS = 30.0
 _SHUTDOWN_SECONDS = 10.0
-# Ctrl-C, the end of the terminal, Ctrl-\, and `kill`.
+# Ctrl-C, a closed terminal, Ctrl-\, and `kill`.
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM)
 # An advisory lock that one demo at a time holds while it is connected to the database.
 _LOCK_ID = 20_261_124
@@ -188,7 +188,7 @@ def _start_child(
         [sys.executable, "-m", "devtools.bound_process", str(os.getpid()), *command],
         cwd=settings.BASE_DIR,
         env={**os.environ, **environment},
-        # Ctrl-C must reach this process only, which ends the children in order.
+        # Ctrl-C must reach this process only, which stops the children in order.
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
