@@ -38,7 +38,7 @@ class GatewayError(Exception):
 
 
 class Refused(GatewayError):
-    """WorkOS said no, or gave an answer that we must not act on. Repeating the call does not help."""
+    """WorkOS refused, or sent a response that we must not act on. Repeating the call does not help."""
 
 
 class Unavailable(GatewayError):
@@ -122,7 +122,7 @@ def _translate_errors(operation: str, expected_status: int | None) -> Iterator[N
             retry_after=getattr(error, "retry_after", None),
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        # The SDK builds its models from whatever arrived, and fails on what it does not expect.
+        # The SDK builds its models from any response, and raises on fields that it does not expect.
         logger.warning("%s: the SDK cannot read the answer (%s)", operation, type(error).__name__)
         raise Unavailable("WorkOS gave an answer that we cannot read.") from None
 
