@@ -79,6 +79,15 @@ def rate_limit_per_enterprise() -> int:
     return int(getattr(settings, "PORTAL_LIMIT_ENTERPRISE", 30))
 
 
+def invitations_per_person() -> int:
+    """How many invitations one IT admin may send in an hour."""
+    return int(getattr(settings, "INVITATION_LIMIT_PERSON", 20))
+
+
+def invitations_per_enterprise() -> int:
+    return int(getattr(settings, "INVITATION_LIMIT_ENTERPRISE", 40))
+
+
 @checks.register
 def check_hook(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
     try:
@@ -103,6 +112,8 @@ def check_numbers(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[chec
         "SIGN_IN_MAX_AGE": sign_in_max_age(),
         "PORTAL_LIMIT_PERSON": rate_limit_per_person(),
         "PORTAL_LIMIT_ENTERPRISE": rate_limit_per_enterprise(),
+        "INVITATION_LIMIT_PERSON": invitations_per_person(),
+        "INVITATION_LIMIT_ENTERPRISE": invitations_per_enterprise(),
     }
     return [
         checks.Error(

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.core.mail import send_mail
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.template.loader import render_to_string
 from django.urls import reverse
 
@@ -15,12 +15,19 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
 from enterprises import conf
+from enterprises.access import find_user_by_email
+from enterprises.email_addresses import normalize_email
+from enterprises.mail import fold_line, send_mail
 from enterprises.models import Enterprise, Invitation, Membership, Role
+from enterprises.rate_limits import RateLimited, count_action, describe_minutes, hash_for_key
 from enterprises.tasks import TaskKind
 from outbox import queue
 from outbox.models import Task
 
 LIFETIME = timedelta(days=30)
+# Of the rate limits.
+_WINDOW = timedelta(hours=1)
+_MAX_PER_ADDRESS = 3
 
 
 class AlreadyMember(Exception):
@@ -29,11 +36,15 @@ class AlreadyMember(Exception):
 
 @transaction.atomic
 def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: datetime) -> Invitation:
-    """Create or renew the invitation of this address; the worker mails its link. Raises AlreadyMember."""
-    email = email.strip().lower()
-    member = Membership.objects.filter(enterprise=enterprise, user__email=email).first()
+    """Create or renew the invitation of this address; the worker mails its link.
+
+    Raises AlreadyMember, and RateLimited for too many mails in an hour.
+    """
+    email = normalize_email(email)
+    member = Membership.objects.filter(enterprise=enterprise, user=find_user_by_email(email)).first()
     if member:
         raise AlreadyMember(f"{email} already belongs to {enterprise.name}: {member.get_role_display()}.")
+    _check_rate_limits(enterprise, email, actor, now)
     invitation, is_new = Invitation.objects.update_or_create(
         enterprise=enterprise,
         email=email,
@@ -42,7 +53,7 @@ def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: dat
             # Nobody knows this one: the worker makes the token that is mailed.
             "token_hash": _hash_token(secrets.token_urlsafe()),
             "invited_by_id": actor.user_id,
-            "invited_by_name": actor.name,
+            "invited_by_name": fold_line(actor.name),
             "invited_at": now,
             "expires_at": now + LIFETIME,
         },
@@ -57,6 +68,30 @@ def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: dat
         outcome=invitation.get_role_display(),
     )
     return invitation
+
+
+def _check_rate_limits(enterprise: Enterprise, email: str, actor: Actor, now: datetime) -> None:
+    """Per person, enterprise and address. The command line is ours, and is not limited."""
+    if actor.user_id is None:
+        return
+    for subject, key, limit in (
+        ("You have sent", f"invitations by person {actor.user_id}", conf.invitations_per_person()),
+        (
+            f"The IT admins of {enterprise} have sent",
+            f"invitations of enterprise {enterprise.pk}",
+            conf.invitations_per_enterprise(),
+        ),
+        (
+            f"{email} was sent",
+            f"invitations of enterprise {enterprise.pk} to {hash_for_key(email)}",
+            _MAX_PER_ADDRESS,
+        ),
+    ):
+        if minutes := count_action(key, limit=limit, window=_WINDOW, now=now):
+            raise RateLimited(
+                f"{subject} {limit} invitations in an hour. Nothing was sent. "
+                f"Try again in {describe_minutes(minutes)}."
+            )
 
 
 @transaction.atomic
@@ -77,10 +112,18 @@ def revoke_invitations_sent_by(enterprise: Enterprise, user_id: int, actor: Acto
 
 def find_invitation(token: str, *, now: datetime) -> Invitation | None:
     """The invitation whose link this token is, if the link still works."""
+    # The inviter's access may have ended by SQL: the periodic job that revokes their invitations runs later.
+    as_it_admin = Membership.objects.filter(
+        enterprise=OuterRef("enterprise"),
+        user=OuterRef("invited_by"),
+        role=Role.IT_ADMIN,
+        user__is_active=True,
+    )
     return (
         Invitation.objects.filter(
             token_hash=_hash_token(token), expires_at__gt=now, enterprise__deprovisioned_at=None
         )
+        .filter(Q(invited_by=None) | Exists(as_it_admin))
         .select_related("enterprise")
         .first()
     )
@@ -112,7 +155,8 @@ def accept_invitation(
 
 
 def find_account(invitation: Invitation) -> AbstractBaseUser | None:
-    return get_user_model().objects.filter(email=invitation.email).first()
+    user: AbstractBaseUser | None = find_user_by_email(invitation.email)
+    return user
 
 
 @transaction.atomic
@@ -120,7 +164,9 @@ def accept_invitation_as_new_user(
     invitation: Invitation, *, name: str, password: str, client_ip: str | None, now: datetime
 ) -> AbstractBaseUser | None:
     """The new user, or None as `accept_invitation`. A user who has no password yet is new, too."""
-    user, _ = get_user_model().objects.get_or_create(email=invitation.email)
+    user = find_user_by_email(invitation.email)
+    if user is None:
+        user, _ = get_user_model().objects.get_or_create(email=invitation.email)
     user.name = name
     user.set_password(password)
     actor = Actor.from_user(user, client_ip=client_ip)
@@ -128,24 +174,24 @@ def accept_invitation_as_new_user(
         transaction.set_rollback(True)
         return None
     user.save()
-    return user
+    joined: AbstractBaseUser = user
+    return joined
 
 
 def send_invitation(enterprise: Enterprise, task: Task, now: datetime) -> None:
     """Mail the link. Run again after a crash, it mails another link, which replaces the first."""
     invitation = Invitation.objects.filter(pk=int(task.key)).select_related("enterprise").first()
-    if invitation is None:
-        # Accepted or revoked in the meantime.
+    if invitation is None or invitation.expires_at <= now:
+        # Accepted or revoked in the meantime, or the mail server was away for a month.
         return
     token = secrets.token_urlsafe(32)
     # Stored before it is mailed: a link that arrives works.
     Invitation.objects.filter(pk=invitation.pk).update(token_hash=_hash_token(token))
     link = f"{conf.site_url()}{reverse('enterprises:invitation', args=[token])}"
     send_mail(
+        invitation.email,
         f"You are invited to {invitation.enterprise.name}",
         render_to_string("enterprises/mail/invitation.txt", {"invitation": invitation, "link": link}),
-        None,
-        [invitation.email],
     )
 
 

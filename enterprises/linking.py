@@ -39,8 +39,9 @@ def find_linkable_organization(organization_id: str, slug: str) -> gateway.Organ
 def link_organization(
     enterprise: Enterprise, organization: gateway.Organization, actor: Actor, now: datetime
 ) -> Enterprise:
-    """Set our external id on the organization and keep its id. Repeatable; the worker heals a crash in
-    between.
+    """Set our external id on the organization and keep its id. Repeating is harmless.
+
+    After a crash in between, the organization.updated event or a second call completes it.
 
     Raises NotLinkable when the enterprise got another organization in the meantime, and gateway errors.
     """

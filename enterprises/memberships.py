@@ -6,7 +6,6 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.tokens import default_token_generator
-from django.core.mail import send_mail
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -17,40 +16,81 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
 from enterprises import conf
+from enterprises.access import find_user_by_email, lock_user
 from enterprises.access_grants import end_access, record_grant
+from enterprises.email_addresses import normalize_email
+from enterprises.locks import lock_enterprise
+from enterprises.mail import send_mail
 from enterprises.models import Enterprise, Membership, Role
+from enterprises.tasks import TaskKind
+from outbox import queue
+from outbox.models import Task
 
 
 class LastITAdmin(Exception):
     """Nobody would be left to run the enterprise. The message says what to do instead."""
 
 
+@transaction.atomic
 def add_it_admin(enterprise: Enterprise, email: str, actor: Actor, now: datetime) -> Membership:
     """Give the person with this address the IT admin's role. Repeating is harmless.
 
-    A person without a usable password gets a mail with a link to set one, each time until they have set it.
+    The worker mails a person without a usable password a link to set one, each time until they have set it.
     """
-    with transaction.atomic():
+    user = find_user_by_email(email)
+    if user is None:
         user, _ = get_user_model().objects.get_or_create(
-            email=email.strip().lower(), defaults={"password": make_password(None)}
+            email=normalize_email(email), defaults={"password": make_password(None)}
         )
-        membership, is_new = Membership.objects.get_or_create(
-            enterprise=enterprise, user=user, defaults={"role": Role.IT_ADMIN}
+    membership, is_new = Membership.objects.get_or_create(
+        enterprise=enterprise, user=user, defaults={"role": Role.IT_ADMIN}
+    )
+    if is_new or not membership.is_it_admin:
+        membership.role = Role.IT_ADMIN
+        membership.save(update_fields=["role"])
+        append_audit_entry(
+            enterprise,
+            Action.ROLE_CHANGED,
+            actor,
+            now,
+            target=user,
+            outcome=f"→ {membership.get_role_display()}",
         )
-        if is_new or not membership.is_it_admin:
-            membership.role = Role.IT_ADMIN
-            membership.save(update_fields=["role"])
-            append_audit_entry(
-                enterprise,
-                Action.ROLE_CHANGED,
-                actor,
-                now,
-                target=user,
-                outcome=f"→ {membership.get_role_display()}",
-            )
     if not user.has_usable_password():
-        _send_password_link(user, enterprise)
+        queue.enqueue(
+            TaskKind.SEND_PASSWORD_LINK,
+            enterprise.external_id,
+            key=str(user.pk),
+            arguments={"user_id": user.pk},
+        )
     return membership
+
+
+def send_password_link(enterprise: Enterprise, task: Task, now: datetime) -> None:
+    """Mail an IT admin the link to set a first password, unless they have one or are no IT admin any more."""
+    membership = (
+        Membership.objects.filter(
+            enterprise=enterprise,
+            user_id=task.arguments["user_id"],
+            role=Role.IT_ADMIN,
+            user__is_active=True,
+        )
+        .select_related("user")
+        .first()
+    )
+    if membership is None or membership.user.has_usable_password():
+        return
+    user = membership.user
+    path = reverse(
+        "password_reset_confirm",
+        args=[urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)],
+    )
+    context = {"enterprise": enterprise, "link": f"{conf.site_url()}{path}"}
+    send_mail(
+        user.get_username(),
+        f"You are an IT admin of {enterprise.name}",
+        render_to_string("enterprises/mail/set_password.txt", context),
+    )
 
 
 @transaction.atomic
@@ -98,6 +138,8 @@ def remove_member(membership: Membership, actor: Actor, now: datetime) -> None:
 @transaction.atomic
 def deactivate_user(user: AbstractBaseUser, actor: Actor, now: datetime) -> None:
     """End a person's sign-in and access everywhere. Staff may do this to the last IT admin, too."""
+    # What the person does at this moment, such as sending an invitation, is over or will be refused.
+    lock_user(user.pk)
     for membership in Membership.objects.filter(user_id=user.pk).select_related("enterprise"):
         end_access(membership, remaining_role="", username=user.get_username(), actor=actor, now=now)
         append_audit_entry(membership.enterprise, Action.USER_DEACTIVATED, actor, now, target=user)
@@ -107,7 +149,7 @@ def deactivate_user(user: AbstractBaseUser, actor: Actor, now: datetime) -> None
 
 def _lock_membership(membership: Membership) -> Membership:
     """The membership as it is now. Two role changes in one enterprise wait for each other."""
-    Enterprise.objects.select_for_update(no_key=True).get(pk=membership.enterprise_id)
+    lock_enterprise(membership.enterprise_id)
     return Membership.objects.select_related("enterprise", "user").get(pk=membership.pk)
 
 
@@ -120,17 +162,3 @@ def _require_other_it_admin(membership: Membership) -> None:
             f"{membership.user.get_username()} is the last IT admin of {membership.enterprise.name}. "
             "Make another person an IT admin first."
         )
-
-
-def _send_password_link(user: AbstractBaseUser, enterprise: Enterprise) -> None:
-    path = reverse(
-        "password_reset_confirm",
-        args=[urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)],
-    )
-    context = {"enterprise": enterprise, "link": f"{conf.site_url()}{path}"}
-    send_mail(
-        f"You are an IT admin of {enterprise.name}",
-        render_to_string("enterprises/mail/set_password.txt", context),
-        None,
-        [user.get_username()],
-    )

@@ -1,18 +1,19 @@
 """Mails to the IT admins about changes that they must not miss.
 
-A notification is a task, enqueued with the change and sent by the worker. `Notification` keeps what was sent,
-so that a retry does not send it twice.
+A notification is a task, enqueued with the change. The worker makes it one task for each recipient, so that
+a refused address or a retry concerns one person only. `Notification` keeps which ones there were.
 """
 
 import math
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.mail import EmailMessage, get_connection
+from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from enterprises import access, conf
+from enterprises.mail import send_mail
 from enterprises.models import Enterprise, Notification
 from enterprises.tasks import TaskKind
 from mirror.models import Certificate, CertificateState, Connection, ConnectionState
@@ -61,7 +62,7 @@ def build_task(enterprise: Enterprise, change: Change, now: datetime) -> NewTask
     )
 
 
-def send_state_notification(enterprise: Enterprise, task: Task, now: datetime) -> None:
+def notify_of_state(enterprise: Enterprise, task: Task, now: datetime) -> None:
     arguments = task.arguments
     kind = MIRRORED[arguments["kind"]]
     row: Any = kind.model._default_manager.get(**{kind.key_field: arguments["id"]})
@@ -75,15 +76,23 @@ def send_state_notification(enterprise: Enterprise, task: Task, now: datetime) -
         "at": since.strftime(_TIME_FORMAT),
     }
     about = f"{arguments['id']} {arguments['state']} {since.isoformat()}"
-    _send(enterprise, about, f"{title} of {enterprise} {phrase}", "change", context)
+    subject = f"{title} of {enterprise} {phrase}"
+    _enqueue_mails(enterprise, task, about=about, subject=subject, template="change", context=context)
 
 
-def send_notification(enterprise: Enterprise, task: Task, now: datetime) -> None:
+def notify(enterprise: Enterprise, task: Task, now: datetime) -> None:
     arguments = task.arguments
-    _send(enterprise, arguments["about"], arguments["subject"], arguments["template"], arguments["context"])
+    _enqueue_mails(
+        enterprise,
+        task,
+        about=arguments["about"],
+        subject=arguments["subject"],
+        template=arguments["template"],
+        context=arguments["context"],
+    )
 
 
-def send_certificate_reminder(enterprise: Enterprise, task: Task, now: datetime) -> None:
+def remind_of_certificate(enterprise: Enterprise, task: Task, now: datetime) -> None:
     """Remind of a certificate, once per threshold, and enqueue the next reminder until it is renewed."""
     key = task.key.partition(" ")[0]
     certificate = Certificate.objects.filter(key=key, state=CertificateState.RENEWAL_REQUIRED).first()
@@ -103,7 +112,9 @@ def send_certificate_reminder(enterprise: Enterprise, task: Task, now: datetime)
         }
         about = f"{key} certificate {expires_at.isoformat() if expires_at else '-'} {threshold}"
         subject = f"The certificate of {enterprise} {_expiry_phrase(expires_at, days, now)}"
-        _send(enterprise, about, subject, "certificate", context)
+        _enqueue_mails(
+            enterprise, task, about=about, subject=subject, template="certificate", context=context
+        )
     if expires_at and (later := [known for known in REMINDER_DAYS if known < days]):
         queue.enqueue(
             TaskKind.REMIND_OF_CERTIFICATE,
@@ -133,24 +144,50 @@ def _expiry_phrase(expires_at: datetime | None, days: int, now: datetime) -> str
     return "expires within a day" if days == 1 else f"expires in {days} days"
 
 
-def _send(enterprise: Enterprise, about: str, subject: str, template: str, context: dict[str, Any]) -> None:
-    if Notification.objects.filter(enterprise=enterprise, about=about).exists():
+@transaction.atomic
+def _enqueue_mails(
+    enterprise: Enterprise, task: Task, *, about: str, subject: str, template: str, context: dict[str, Any]
+) -> None:
+    """Enqueue one mail for each IT admin, once for each `about`."""
+    _, is_new = Notification.objects.get_or_create(
+        enterprise=enterprise, about=about, defaults={"sent_at": timezone.now()}
+    )
+    if not is_new:
         return
+    queue.enqueue_all(
+        NewTask(
+            TaskKind.SEND_NOTIFICATION,
+            enterprise.external_id,
+            key=f"{person.pk} {about}",
+            arguments={
+                "user_id": person.pk,
+                "subject": subject,
+                "template": template,
+                "context": context,
+            },
+            due_at=task.due_at,
+        )
+        for person in access.it_admins_of(enterprise)
+    )
+
+
+def send_notification(enterprise: Enterprise, task: Task, now: datetime) -> None:
+    """Mail one IT admin, unless they are not one any more."""
+    arguments = task.arguments
+    person = next(
+        (one for one in access.it_admins_of(enterprise) if one.pk == arguments["user_id"]),
+        None,
+    )
+    if person is None:
+        return
+    template = arguments["template"]
     body = render_to_string(
         template if "/" in template else f"enterprises/mail/{template}.txt",
         {
             "enterprise": enterprise,
             "link": f"{conf.site_url()}{enterprise.get_absolute_url()}",
             "support_email": conf.support_email(),
-            **context,
+            **arguments["context"],
         },
     )
-    # One mail per person: their addresses are their own.
-    mails = [
-        EmailMessage(subject, body, to=[person.get_username()]) for person in access.it_admins_of(enterprise)
-    ]
-    get_connection().send_messages(mails)
-    # After the mails: a crash in between sends them twice rather than never.
-    Notification.objects.bulk_create(
-        [Notification(enterprise=enterprise, about=about, sent_at=timezone.now())], ignore_conflicts=True
-    )
+    send_mail(person.get_username(), arguments["subject"], body)

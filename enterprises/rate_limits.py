@@ -1,15 +1,19 @@
 """Rate limits: per person, and for all people of an enterprise together."""
 
+import hashlib
 from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from enterprises import conf
-from enterprises.models import Enterprise
+from enterprises.models import Enterprise, RateLimitCount
 
 WINDOW = timedelta(minutes=10)
+# Longer than any window.
+_KEPT = timedelta(days=1)
 
 
 class RateLimited(Exception):
@@ -43,8 +47,48 @@ def check_rate_limit(
         # It is possible again when this action has left the window.
         last = next((row[0] for row, total in zip(newest, totals, strict=True) if total >= limit), None)
         if last:
-            minutes = max(1, -((now - last - WINDOW) // timedelta(minutes=1)))
             raise RateLimited(
                 f"{subject} {action} {limit} times in ten minutes. Nothing was changed. "
-                f"Try again in {minutes} {'minute' if minutes == 1 else 'minutes'}."
+                f"Try again in {describe_minutes(minutes_until(last + WINDOW, now))}."
             )
+
+
+def count_action(key: str, *, limit: int, window: timedelta, now: datetime) -> int:
+    """Count one more action under `key`, at most `limit` in one window, which begins with the first of them.
+
+    Returns 0, or, if one more is too many, the minutes until it is possible again; then nothing is written.
+    One statement: actions that happen at once count each other.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO enterprises_ratelimitcount AS held (key, count, started_at)"
+            " VALUES (%(key)s, 1, %(now)s)"
+            " ON CONFLICT (key) DO UPDATE SET"
+            " count = CASE WHEN held.started_at <= %(expired)s THEN 1 ELSE held.count + 1 END,"
+            " started_at = CASE WHEN held.started_at <= %(expired)s THEN %(now)s ELSE held.started_at END"
+            " WHERE held.started_at <= %(expired)s OR held.count < %(limit)s RETURNING 1",
+            {"key": key, "now": now, "expired": now - window, "limit": limit},
+        )
+        if cursor.fetchone():
+            return 0
+    started_at = RateLimitCount.objects.values_list("started_at", flat=True).filter(key=key).first() or now
+    return minutes_until(started_at + window, now)
+
+
+def minutes_until(at: datetime, now: datetime) -> int:
+    """Whole minutes, at least one."""
+    return max(1, -((now - at) // timedelta(minutes=1)))
+
+
+def describe_minutes(minutes: int) -> str:
+    return f"{minutes} {'minute' if minutes == 1 else 'minutes'}"
+
+
+def hash_for_key(text: str) -> str:
+    """A short digest, so that the table of counts holds no addresses."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:40]
+
+
+def prune_counts(now: datetime) -> int:
+    """Delete counts whose window has ended for long; a periodic job. Returns how many it deleted."""
+    return RateLimitCount.objects.filter(started_at__lt=now - _KEPT).delete()[0]

@@ -16,12 +16,14 @@ class TaskKind(enum.StrEnum):
     RECONCILE = "reconcile"
     NOTIFY_STATE = "notify_state"
     NOTIFY = "notify"
+    SEND_NOTIFICATION = "send_notification"
     REMIND_OF_CERTIFICATE = "remind_of_certificate"
     RUN_PROVISIONED_HOOK = "run_provisioned_hook"
     PUSH_NAME = "push_name"
     PUSH_DOMAIN = "push_domain"
     DELETE_ORGANIZATION = "delete_organization"
     SEND_INVITATION = "send_invitation"
+    SEND_PASSWORD_LINK = "send_password_link"  # noqa: S105
 
 
 EnterpriseTask = Callable[[Enterprise, Task, datetime], None]

@@ -84,7 +84,7 @@ _call_slots = BoundedSemaphore(_MAX_CONCURRENT_CALLS)
 
 @contextmanager
 def call(operation: str, *, expected_status: int | None = None) -> Iterator[None]:
-    """Translate what the SDK raises into Refused or Unavailable, and log it without any content.
+    """Limit concurrent calls, and turn what the SDK raises into Refused or Unavailable; log no content.
 
     `operation` names the call in the log. A response with `expected_status` is not logged as a warning.
     """

@@ -50,4 +50,4 @@ def _list_all(resource: str, organization_id: str) -> list[dict[str, Any]]:
         if not after:
             return found
         params["after"] = after
-    raise client.Unavailable("WorkOS returned a list that does not end.")
+    raise client.Unavailable("WorkOS returned a malformed or endless list.")

@@ -7,11 +7,15 @@ from enterprises import (
     hooks,
     invitations,
     lifecycle,
+    mail,
+    memberships,
     notifications,
     provisioning,
+    rate_limits,
     reconcile,
 )
 from enterprises.tasks import TaskKind, enterprise_task
+from hostapp import password_reset, sessions, sign_in
 from outbox.handlers import PeriodicJob, Step, TaskHandler
 from portal import launches, link_revocation
 from portal import tasks as portal_tasks
@@ -21,12 +25,13 @@ from webhooks import inbox, pruning
 TASKS: dict[str, TaskHandler] = {
     TaskKind.PROVISION: TaskHandler("Provision", enterprise_task(provisioning.run_provisioning)),
     TaskKind.RECONCILE: TaskHandler("Reconcile with WorkOS", enterprise_task(reconcile.run_reconcile)),
-    TaskKind.NOTIFY_STATE: TaskHandler(
-        "Notify of a state", enterprise_task(notifications.send_state_notification)
+    TaskKind.NOTIFY_STATE: TaskHandler("Notify of a state", enterprise_task(notifications.notify_of_state)),
+    TaskKind.NOTIFY: TaskHandler("Notify", enterprise_task(notifications.notify)),
+    TaskKind.SEND_NOTIFICATION: TaskHandler(
+        "Send a notification", enterprise_task(notifications.send_notification)
     ),
-    TaskKind.NOTIFY: TaskHandler("Notify", enterprise_task(notifications.send_notification)),
     TaskKind.REMIND_OF_CERTIFICATE: TaskHandler(
-        "Remind of a certificate", enterprise_task(notifications.send_certificate_reminder)
+        "Remind of a certificate", enterprise_task(notifications.remind_of_certificate)
     ),
     TaskKind.RUN_PROVISIONED_HOOK: TaskHandler(
         "Run the hook after provisioning", enterprise_task(hooks.run_provisioned_hook)
@@ -37,6 +42,12 @@ TASKS: dict[str, TaskHandler] = {
         "Delete the organization", enterprise_task(lifecycle.delete_organization)
     ),
     TaskKind.SEND_INVITATION: TaskHandler("Send an invitation", enterprise_task(invitations.send_invitation)),
+    TaskKind.SEND_PASSWORD_LINK: TaskHandler(
+        "Send the link to set a password", enterprise_task(memberships.send_password_link)
+    ),
+    password_reset.SEND_PASSWORD_RESET: TaskHandler(
+        "Send the link to reset a password", password_reset.send_password_reset
+    ),
     portal_tasks.REVOKE_PORTAL_LINKS: TaskHandler(
         "Revoke portal links", enterprise_task(link_revocation.run_portal_link_revocation)
     ),
@@ -51,7 +62,11 @@ STEPS: Mapping[str, Step] = {"Events": inbox.apply_waiting}
 PERIODIC_JOBS: Sequence[PeriodicJob] = (
     PeriodicJob("Access that ended", 30, access_grants.end_lost_access),
     PeriodicJob("Interrupted launches", 5, launches.end_interrupted_launches),
+    PeriodicJob("Expired sessions", 86_400, sessions.delete_expired_sessions),
+    PeriodicJob("Old sign-in attempts", 300, sign_in.delete_old_attempts),
     PeriodicJob("Setup links of people who lost access", 30, revoking.enqueue_missed_revocations),
     PeriodicJob("Events of unknown organizations", 3600, inbox.ignore_events_of_unknown_organizations),
     PeriodicJob("Pruned events", 86_400, pruning.prune_expired_events),
+    PeriodicJob("Pruned refusals of mail", 86_400, mail.prune_undeliverable_addresses),
+    PeriodicJob("Pruned rate limits", 3600, rate_limits.prune_counts),
 )

@@ -1,20 +1,19 @@
 """All URLs of the application."""
 
-from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, PasswordResetView
+from django.contrib.auth.views import LoginView
 from django.urls import include, path
 from django.views.generic import RedirectView
 
 from hostapp import views
+from hostapp.password_reset import RequestPasswordResetView
 from hostapp.sign_in import SignInForm
 
 urlpatterns = [
     path("", views.home, name="home"),
     path(
         "account/password_reset/",
-        # Mails use SITE_URL: Django would take the host from the request.
-        PasswordResetView.as_view(extra_email_context={"site_url": settings.SITE_URL}),
+        RequestPasswordResetView.as_view(),
         name="password_reset",
     ),
     path(
@@ -36,3 +35,5 @@ urlpatterns = [
     ),
     path("admin/", admin.site.urls),
 ]
+
+handler500 = "hostapp.errors.show_error"

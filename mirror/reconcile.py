@@ -45,7 +45,12 @@ def _parse_listed(
             # We know which organization we asked for; an object may leave it out.
             observed = kind.observe({**item, "organization_id": organization_id}, happened_at=now)
         except (UnknownState, KeyError) as error:
-            logger.error("Left out %s from the API: %s", item.get("id", "an object without an id"), error)
+            # Not its message, which quotes what was sent.
+            logger.error(
+                "Left out %s from the API: %s",
+                item.get("id", "an object without an id"),
+                type(error).__name__,
+            )
             continue
         observed.row.observed_at = now
         yield observed

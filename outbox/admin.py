@@ -5,7 +5,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from outbox.heartbeat import ALIVE_WITHIN
 from outbox.models import Task, WorkerHeartbeat
 
 
@@ -28,7 +27,10 @@ class TaskAdmin(_ReadOnlyAdmin):
     ordering = ["due_at"]
     actions = ["retry_now"]
 
-    @admin.action(description="Retry now", permissions=["view"])
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("outbox.change_task")
+
+    @admin.action(description="Retry now", permissions=["retry"])
     def retry_now(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
         count = queryset.update(due_at=timezone.now())
         self.message_user(
@@ -43,4 +45,4 @@ class WorkerHeartbeatAdmin(_ReadOnlyAdmin):
 
     @admin.display(description="alive", boolean=True)
     def is_alive(self, heartbeat: WorkerHeartbeat) -> bool:
-        return timezone.now() - heartbeat.last_seen_at < ALIVE_WITHIN
+        return heartbeat.is_alive(now=timezone.now())

@@ -8,8 +8,6 @@ from datetime import datetime, timedelta
 from outbox.models import WorkerHeartbeat
 
 INTERVAL = timedelta(seconds=5)
-# After this long without a heartbeat a worker counts as dead.
-ALIVE_WITHIN = timedelta(seconds=30)
 # Rows of workers that were killed are kept this long, so that people can see them.
 _KEEP_DEAD = timedelta(days=1)
 
@@ -35,7 +33,3 @@ class Heartbeat:
 
     def stop(self) -> None:
         WorkerHeartbeat.objects.filter(id=self._id).delete()
-
-
-def count_live_workers(*, now: datetime) -> int:
-    return WorkerHeartbeat.objects.filter(last_seen_at__gt=now - ALIVE_WITHIN).count()

@@ -1,6 +1,7 @@
 """Tasks that must still run, and the workers that run them."""
 
 import uuid
+from datetime import datetime, timedelta
 
 from django.db import models
 
@@ -11,9 +12,9 @@ class Task(models.Model):
     """One task that is not complete: a completed task leaves no row. Write through `outbox.queue`."""
 
     kind = models.CharField(max_length=40)
-    # The external_id of the enterprise.
+    # The external_id of the enterprise, or queue.NO_SUBJECT.
     subject = models.UUIDField()
-    key = models.CharField(max_length=200, blank=True, help_text="Tells tasks of one kind apart.")
+    key = models.CharField(max_length=300, blank=True, help_text="Tells tasks of one kind apart.")
     arguments = models.JSONField(default=dict)
     # How often it was enqueued: what is enqueued again while it runs, runs again.
     requests = models.PositiveIntegerField(default=0)
@@ -46,6 +47,10 @@ class Task(models.Model):
         return handler.label if handler else self.kind
 
 
+# After this long without a heartbeat a worker counts as dead.
+ALIVE_WITHIN = timedelta(seconds=30)
+
+
 class WorkerHeartbeat(models.Model):
     """One worker process. It updates its row every few seconds, and deletes it when it stops."""
 
@@ -57,3 +62,6 @@ class WorkerHeartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}"
+
+    def is_alive(self, *, now: datetime) -> bool:
+        return now - self.last_seen_at < ALIVE_WITHIN

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
+from outbox.failures import name_error
 from outbox.handlers import PeriodicJob
 
 logger = logging.getLogger(__name__)
@@ -30,13 +31,11 @@ class PeriodicJobs:
             return 0
         self._next_runs[job.name] = time.monotonic() + job.interval
         try:
-            return job.run(now)
-        except (OperationalError, InterfaceError) as error:
-            logger.error("%s: the database does not answer (%s)", job.name, type(error).__name__)
+            return int(job.run(now))
+        except (DatabaseError, InterfaceError) as error:
+            logger.error("%s: the database cannot be used (%s)", job.name, name_error(error))
             connection.close()
-        except Exception as error:
+        except BaseException as error:  # also SystemExit: a job ends no other
             # Its message may quote a payload.
-            logger.error(
-                "%s failed: %s. It runs again in %g s.", job.name, type(error).__name__, job.interval
-            )
+            logger.error("%s failed: %s. It runs again in %g s.", job.name, name_error(error), job.interval)
         return 0

@@ -1,7 +1,7 @@
 """The transactional outbox: a task is enqueued with the change that needs it, and runs until it succeeds."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +12,13 @@ from django.utils import timezone
 
 from outbox.models import Task
 
-# Longer than any task takes. When a worker is killed, its task is claimed again after this.
+# Longer than a task may take (see outbox.task_threads). When a worker is killed, its task is claimed again
+# after this.
 LEASE = timedelta(minutes=5)
+
+
+# The subject of tasks that belong to no enterprise.
+NO_SUBJECT = UUID(int=0)
 
 
 @dataclass(frozen=True)
@@ -87,14 +92,15 @@ def cancel(subject: UUID, *, kind: str | None = None) -> None:
     (tasks if kind is None else tasks.filter(kind=kind)).delete()
 
 
-def claim(now: datetime) -> Task | None:
+def claim(now: datetime, *, excluded_kinds: Sequence[str] = ()) -> Task | None:
     """The next task that is due, claimed for LEASE, or None. No other worker gets it in that time."""
     rows = Task.objects.raw(
         "UPDATE outbox_task SET attempts = attempts + 1, claimed_until = %(lease)s WHERE id = ("
         "SELECT id FROM outbox_task "
         "WHERE due_at <= %(now)s AND (claimed_until IS NULL OR claimed_until <= %(now)s) "
+        "AND kind <> ALL(%(excluded)s::text[]) "
         "ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *",
-        {"now": now, "lease": now + LEASE},
+        {"now": now, "lease": now + LEASE, "excluded": list(excluded_kinds)},
     )
     return next(iter(rows), None)
 

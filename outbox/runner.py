@@ -1,14 +1,19 @@
-"""Run the tasks that are due."""
+"""Run the tasks that are due, one after another, and write down how each one ended.
+
+The worker runs them in threads (`outbox.task_threads`); the two share how a task runs and how it is settled.
+"""
 
 import logging
+import math
 from collections import Counter
 from datetime import datetime, timedelta
 
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, connection
 from django.utils import timezone
 
 from outbox import conf, queue
 from outbox.backoff import retry_delay
+from outbox.failures import describe_error, describe_failure, name_error
 from outbox.handlers import TaskFailed
 from outbox.models import Task
 
@@ -16,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 _FIRST_RETRY = timedelta(seconds=5)
 _LONGEST_RETRY = timedelta(hours=6)
+# As long as an answer may ask us to wait.
+_LONGEST_RETRY_AFTER = timedelta(days=1)
 
 
 def run_due_tasks(*, now: datetime, limit: int = 20) -> Counter[str]:
@@ -28,33 +35,53 @@ def run_due_tasks(*, now: datetime, limit: int = 20) -> Counter[str]:
         task = queue.claim(now)
         if task is None:
             break
-        outcomes[_run_task(task)] += 1
+        outcomes[settle_task(task, run_handler(task))] += 1
     return outcomes
 
 
-def _run_task(task: Task) -> str:
+def run_handler(task: Task) -> BaseException | None:
+    """Run a claimed task. Returns what its handler raised, whatever that is, or None."""
     try:
-        conf.task_handlers()[task.kind].run(task, timezone.now())
-    except (OperationalError, InterfaceError):
-        # The database is away: the task comes back when its lease ends.
-        raise
-    except Exception as error:
-        # Whatever a handler raises is the failure of this task and is kept on it: the others go on.
-        _retry_task(task, error)
-        return "retried later"
-    queue.complete(task)
-    return "completed"
+        handler = conf.task_handlers().get(task.kind)
+        if handler is None:
+            return TaskFailed(f"No handler is registered for tasks of the kind {task.kind}.")
+        handler.run(task, timezone.now())
+    except BaseException as error:  # also SystemExit: the failure of one task ends no other
+        return error
+    return None
 
 
-def _retry_task(task: Task, error: Exception) -> None:
-    if isinstance(error, TaskFailed):
-        reason, retry_after = str(error), error.retry_after or 0.0
-    else:
-        reason, retry_after = f"{type(error).__name__}: {error}"[:2000], 0.0
+def settle_task(task: Task, error: BaseException | None) -> str:
+    """Delete a task that succeeded, or put a failed one back with the reason. Returns the outcome in words.
+
+    Raises DatabaseError or InterfaceError if the database cannot be written to: call it again later. Until
+    then the task stays claimed, and at the end of its lease it becomes due.
+    """
+    if not connection.in_atomic_block:
+        # What the handler met may have broken the connection.
+        connection.close_if_unusable_or_obsolete()
+    if error is None:
+        queue.complete(task)
+        return "completed"
     logger.warning(
-        "Task %s (%s) failed at attempt %s: %s", task.pk, task.kind, task.attempts, type(error).__name__
+        "Task %s (%s) failed at attempt %s: %s", task.pk, task.kind, task.attempts, name_error(error)
     )
-    delay = max(
-        retry_delay(task.attempts, first=_FIRST_RETRY, longest=_LONGEST_RETRY), timedelta(seconds=retry_after)
-    )
-    queue.retry(task, reason, due_at=timezone.now() + delay)
+    due_at = timezone.now() + _retry_delay(task, error)
+    try:
+        queue.retry(task, _describe_reason(error), due_at=due_at)
+    except (DataError, ValueError):
+        queue.retry(task, "It failed. The reason cannot be stored: see the worker's log.", due_at=due_at)
+    return "retried later"
+
+
+def _describe_reason(error: BaseException) -> str:
+    return describe_failure(error) if isinstance(error, TaskFailed) else describe_error(error)
+
+
+def _retry_delay(task: Task, error: BaseException) -> timedelta:
+    delay = retry_delay(task.attempts, first=_FIRST_RETRY, longest=_LONGEST_RETRY)
+    seconds = error.retry_after if isinstance(error, TaskFailed) else None
+    # A handler passes on what another server said.
+    if not isinstance(seconds, int | float) or not math.isfinite(seconds) or seconds <= 0:
+        return delay
+    return max(delay, timedelta(seconds=min(seconds, _LONGEST_RETRY_AFTER.total_seconds())))

@@ -1,96 +1,132 @@
-"""The worker loop: the project's steps, the tasks and the periodic jobs, each in a thread of its own."""
+"""The worker loop: the project's steps, the tasks and the periodic jobs, each in a thread of its own.
+
+Nothing that a step, a task or a job raises ends the worker, and neither does a database that is away, that
+accepts no writes or that is not migrated: the step waits and goes on with a new connection.
+"""
 
 import logging
 import threading
+import time
 from collections.abc import Mapping
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from outbox import conf
+from outbox.failures import name_error
 from outbox.handlers import Step
 from outbox.heartbeat import INTERVAL, Heartbeat
 from outbox.periodic import PeriodicJobs
-from outbox.runner import run_due_tasks
+from outbox.task_threads import TaskThreads
 
 logger = logging.getLogger(__name__)
 
-_DATABASE_RETRY_SECONDS = 5
+_RETRY_SECONDS = 5
+# How long work that is under way may take to finish once the worker is stopped. What is not finished then
+# runs again. Shorter than the 10 seconds that container runtimes wait by default.
+STOP_SECONDS = 8.0
 
 
-def run_worker(stop: threading.Event, *, poll_interval: float) -> bool:
-    """Work until `stop` is set; what is running then is finished. Returns False when a thread died by itself.
+def run_worker(stop: threading.Event, *, poll_interval: float, stop_seconds: float = STOP_SECONDS) -> bool:
+    """Work until `stop` is set, then finish what is running, for at most about `stop_seconds`.
 
-    `poll_interval` is the number of seconds between two looks while nothing is due.
+    `poll_interval` is the number of seconds between two looks while nothing is due. Returns False when a
+    thread died by itself.
     """
+    tasks = TaskThreads()
     # A thread each: events do not wait for a WorkOS that does not answer.
     steps: Mapping[str, Step] = {
         **conf.steps(),
-        "Tasks": run_due_tasks,
+        "Tasks": tasks.run_due_tasks,
         "Periodic jobs": PeriodicJobs(conf.periodic_jobs()).run_due_jobs,
     }
+    # Daemons: one that hangs does not keep the process alive.
     threads = [
-        threading.Thread(target=_repeat_step, args=(name, step, stop, poll_interval), name=name)
+        threading.Thread(target=_repeat_step, args=(name, step, stop, poll_interval), name=name, daemon=True)
         for name, step in steps.items()
     ]
+    threads.append(threading.Thread(target=_beat, args=(stop,), name="Heartbeat", daemon=True))
     for thread in threads:
         thread.start()
-    _beat_until_stopped(threads, stop)
+    while all(thread.is_alive() for thread in threads) and not stop.wait(1):
+        pass
     stopped_as_told = stop.is_set()
     stop.set()
-    for thread in threads:
-        thread.join()
+    _finish(threads, tasks, time.monotonic() + stop_seconds)
     return stopped_as_told
 
 
-def _beat_until_stopped(threads: list[threading.Thread], stop: threading.Event) -> None:
-    heartbeat = Heartbeat(now=timezone.now())
-    seconds_left = 0.0
-    try:
-        while all(thread.is_alive() for thread in threads):
-            if seconds_left <= 0:
-                _write_heartbeat(heartbeat)
-                seconds_left = INTERVAL.total_seconds()
-            if stop.wait(1):
-                break
-            seconds_left -= 1
-    finally:
-        _delete_heartbeat(heartbeat)
+def _finish(threads: list[threading.Thread], tasks: TaskThreads, deadline: float) -> None:
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    unfinished = {thread.name for thread in threads if thread.is_alive()}
+    if unfinished:
+        logger.warning("Not finished in time: %s. It runs again.", ", ".join(sorted(unfinished)))
+    if "Tasks" in unfinished:
+        return
+    # In a thread, because a database may not answer either.
+    finishing = threading.Thread(target=_finish_tasks, args=(tasks, deadline), daemon=True)
+    finishing.start()
+    finishing.join(max(0.0, deadline - time.monotonic()) + 1)
 
 
-def _write_heartbeat(heartbeat: Heartbeat) -> None:
+def _finish_tasks(tasks: TaskThreads, deadline: float) -> None:
     try:
-        heartbeat.beat(now=timezone.now())
+        tasks.finish(seconds=max(0.0, deadline - time.monotonic()))
     except (DatabaseError, InterfaceError) as error:
-        logger.error("No heartbeat: the database does not answer (%s)", type(error).__name__)
+        logger.error("Tasks: they run again when their lease ends (%s)", name_error(error))
+    finally:
         connection.close()
 
 
-def _delete_heartbeat(heartbeat: Heartbeat) -> None:
+def _beat(stop: threading.Event) -> None:
+    heartbeat = Heartbeat(now=timezone.now())
+    while True:
+        try:
+            heartbeat.beat(now=timezone.now())
+        except Exception as error:
+            logger.error("No heartbeat: the database cannot be written to (%s)", name_error(error))
+            _close_connection()
+        if stop.wait(INTERVAL.total_seconds()):
+            break
     try:
         heartbeat.stop()
-    except (DatabaseError, InterfaceError) as error:
-        logger.error("The heartbeat stays: the database does not answer (%s)", type(error).__name__)
+    except Exception as error:
+        logger.error("The heartbeat stays: the database cannot be written to (%s)", name_error(error))
     finally:
-        connection.close()
+        _close_connection()
 
 
 def _repeat_step(name: str, step: Step, stop: threading.Event, poll_interval: float) -> None:
-    try:
-        while not stop.is_set():
-            try:
-                outcomes = step(now=timezone.now())
-            except (OperationalError, InterfaceError) as error:
-                logger.error(
-                    "%s: the database does not answer (%s); trying again", name, type(error).__name__
-                )
-                connection.close()
-                stop.wait(_DATABASE_RETRY_SECONDS)
-                continue
-            if outcomes:
-                summary = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+    while not stop.is_set():
+        try:
+            outcomes = step(now=timezone.now())
+            summary = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+        except (DatabaseError, InterfaceError) as error:
+            logger.error(
+                "%s: the database cannot be used (%s); trying again in %s s",
+                name,
+                name_error(error),
+                _RETRY_SECONDS,
+            )
+            _close_connection()
+            stop.wait(_RETRY_SECONDS)
+        except BaseException as error:  # also SystemExit: nothing in a step ends the worker
+            # Its message may quote a payload.
+            logger.error("%s failed: %s; trying again in %s s", name, name_error(error), _RETRY_SECONDS)
+            _close_connection()
+            stop.wait(_RETRY_SECONDS)
+        else:
+            if summary:
                 logger.info("%s: %s", name, summary)
             else:
                 stop.wait(poll_interval)
-    finally:
+    _close_connection()
+
+
+def _close_connection() -> None:
+    """The next query opens a new one, which may lead to another server."""
+    try:
         connection.close()
+    except Exception as error:
+        logger.error("A database connection could not be closed: %s", name_error(error))

@@ -19,7 +19,7 @@ def build_environment() -> dict[str, str]:
     """Environment variables with which a process uses the test's database."""
     return {
         **os.environ,
-        "DJANGO_SETTINGS_MODULE": "tests.process_settings",
+        "DJANGO_SETTINGS_MODULE": os.environ.get("TEST_SETTINGS", "tests.process_settings"),
         "TEST_DATABASE": str(connection.settings_dict["NAME"]),
     }
 

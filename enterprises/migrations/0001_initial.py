@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ('environment', models.CharField(blank=True, choices=[('test', 'Staging (sk_test_…)'), ('live', 'Production (sk_live_…)')], editable=False, max_length=8)),
                 ('requested_domains', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=253), blank=True, default=list, size=None)),
                 ('intents', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('sso', 'Single Sign-On'), ('dsync', 'Directory Sync'), ('audit_logs', 'Audit Logs'), ('log_streams', 'Log Streams'), ('domain_verification', 'Domain Verification'), ('certificate_renewal', 'Certificate Renewal'), ('bring_your_own_key', 'Bring Your Own Key')], max_length=32), blank=True, default=enterprises.intents.default_intents, help_text='What its plan includes. See enterprises.intents.', size=None)),
-                ('attention', models.TextField(blank=True, editable=False, help_text='Why provisioning failed.')),
+                ('attention', models.TextField(blank=True, editable=False, help_text='Why WorkOS refused to provision it.')),
                 ('provisioning_since', models.DateTimeField(editable=False, null=True)),
                 ('deprovisioned_at', models.DateTimeField(editable=False, null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -79,6 +79,30 @@ class Migration(migrations.Migration):
                 ('sent_at', models.DateTimeField()),
                 ('enterprise', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='enterprises.enterprise')),
             ],
+        ),
+        migrations.CreateModel(
+            name='RateLimitCount',
+            fields=[
+                ('key', models.CharField(max_length=120, primary_key=True, serialize=False)),
+                ('count', models.PositiveIntegerField()),
+                ('started_at', models.DateTimeField()),
+            ],
+            options={
+                'indexes': [models.Index(fields=['started_at'], name='rate_limit_count_by_age')],
+            },
+        ),
+        migrations.CreateModel(
+            name='UndeliverableAddress',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('email', models.EmailField(max_length=254, unique=True)),
+                ('reason', models.CharField(max_length=200)),
+                ('refused_at', models.DateTimeField()),
+            ],
+            options={
+                'verbose_name_plural': 'undeliverable addresses',
+                'constraints': [models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='undeliverable_address_email_is_lowercase')],
+            },
         ),
         migrations.AddConstraint(
             model_name='enterprise',

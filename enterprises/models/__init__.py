@@ -9,6 +9,7 @@ from enterprises.models.customers import (
     Role,
     parse_external_id,
 )
+from enterprises.models.mail import RateLimitCount, UndeliverableAddress
 from enterprises.models.notification import Notification
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "Membership",
     "Notification",
     "ProvisioningState",
+    "RateLimitCount",
     "Role",
+    "UndeliverableAddress",
     "parse_external_id",
 ]

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.urls import reverse
 
+from audit.fields import OneLineCharField
 from enterprises import conf
 from enterprises.intents import Intent, default_intents, plan_intents
 from mirror.models import Organization, is_one_of
@@ -63,7 +64,7 @@ class Enterprise(models.Model):
     Provisioning = ProvisioningState
     Environment = Environment
 
-    name = models.CharField(max_length=150)
+    name = OneLineCharField(max_length=150)
     slug = models.SlugField(max_length=60, unique=True)
     # Ours, committed before WorkOS hears of it: an Organization is found by it after a crash.
     external_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -80,7 +81,7 @@ class Enterprise(models.Model):
         blank=True,
         help_text="What its plan includes. See enterprises.intents.",
     )
-    attention = models.TextField(blank=True, editable=False, help_text="Why provisioning failed.")
+    attention = models.TextField(blank=True, editable=False, help_text="Why WorkOS refused to provision it.")
     # When WorkOS was first asked for the organization.
     provisioning_since = models.DateTimeField(null=True, editable=False)
     deprovisioned_at = models.DateTimeField(null=True, editable=False)
@@ -138,7 +139,7 @@ _STATES: dict[ProvisioningState, Callable[[Enterprise], bool]] = {
 }
 
 _NEXT_STEPS = {
-    ProvisioningState.NOT_PROVISIONED: "Provision it, or wait: the worker provisions it.",
+    ProvisioningState.NOT_PROVISIONED: "Provision it. If it is not to be linked, the worker does so.",
     ProvisioningState.PROVISIONING: "None: the worker retries until WorkOS has answered.",
     ProvisioningState.READY: "None.",
     ProvisioningState.NEEDS_ATTENTION: "Fix the reason and provision it again; the worker retries, too.",
@@ -224,7 +225,7 @@ class Invitation(models.Model):
     invited_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
-    invited_by_name = models.CharField(max_length=420)
+    invited_by_name = OneLineCharField(max_length=420)
     invited_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 

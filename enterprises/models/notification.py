@@ -8,7 +8,7 @@ from enterprises.models.customers import Enterprise
 
 
 class Notification(models.Model):
-    """One notification that was sent, so that a retry does not send it twice."""
+    """One notification whose mails are enqueued, so that it is not sent twice."""
 
     ABOUT_MAX_LENGTH: ClassVar[int] = 120
 

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(max_length=40)),
                 ('subject', models.UUIDField()),
-                ('key', models.CharField(blank=True, help_text='Tells tasks of one kind apart.', max_length=200)),
+                ('key', models.CharField(blank=True, help_text='Tells tasks of one kind apart.', max_length=300)),
                 ('arguments', models.JSONField(default=dict)),
                 ('requests', models.PositiveIntegerField(default=0)),
                 ('attempts', models.PositiveIntegerField(default=0)),

@@ -39,11 +39,25 @@ def _execute(statement: str) -> bool:
         return bool(cursor.fetchone()[0])
 
 
+class SequentialTasks:
+    """Stands in for `TaskThreads`: a step ends when its tasks have ended."""
+
+    def run_due_tasks(self, *, now: datetime) -> Counter[str]:
+        from outbox.runner import run_due_tasks
+
+        return run_due_tasks(now=now)
+
+    def finish(self, *, seconds: float) -> None:
+        """Nothing runs between two steps."""
+
+
 def main() -> None:
     django.setup()
     from outbox import worker
 
     repeat_step = worker._repeat_step
+    # One after another, within the step: so the lock covers the tasks, too.
+    worker.TaskThreads = SequentialTasks  # type: ignore[attr-defined,assignment]
     worker._repeat_step = lambda name, step, *arguments: repeat_step(name, pausable(step), *arguments)
     execute_from_command_line(["manage.py", "worker", *sys.argv[1:]])
 

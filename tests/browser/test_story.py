@@ -16,6 +16,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import pictures
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -89,6 +90,8 @@ def demo() -> Iterator[Demo]:
         rest, _ = process.communicate(timeout=30)
         assert process.returncode == 0, rest
         assert "Ended." in rest
+        # The server stops after its last user; until then it writes into the folder.
+        wait_until(lambda: not Path(folder, "postgres", "data", "postmaster.pid").exists(), seconds=30)
 
 
 def sign_in(page: Page, demo: Demo, email: str) -> None:

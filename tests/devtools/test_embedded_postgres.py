@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
+from django.core.management import CommandError
 
-from devtools.embedded_postgres import guardian
+from devtools.embedded_postgres import ensure_running, guardian
 from tests.processes import ROOT, wait_until
 
 # A process that uses the server of a folder until its input ends.
@@ -90,6 +92,26 @@ def test_server_stops_when_its_last_user_is_killed_and_starts_again(folder: Path
     assert read_socket_folder(third), "it starts again"
     end(third, signal.SIGTERM)
     wait_for_shutdown(folder)
+
+
+@pytest.mark.parametrize("name", ["a folder", "Ada's & (größe); a*b?c"])
+def test_folder_with_blanks_and_odd_characters_in_its_name_works(folder: Path, name: str) -> None:
+    odd = folder.parent / name / "data"
+    odd.parent.mkdir()
+
+    user = start_user(odd)
+    socket_folder = read_socket_folder(user)
+
+    with psycopg.connect(host=socket_folder, user="postgres", dbname="postgres") as connection:
+        assert connection.execute("SHOW data_directory").fetchone() == (str(odd),)
+    end(user)
+    wait_for_shutdown(odd)
+
+
+@pytest.mark.parametrize("name", ["$HOME", 'a"b', "a`b", "a\\b"])
+def test_folder_with_a_name_that_cannot_work_is_refused_in_one_sentence(folder: Path, name: str) -> None:
+    with pytest.raises(CommandError, match=r"^The embedded PostgreSQL cannot use .* Set EMBEDDED_POSTGRES"):
+        ensure_running(folder.parent / name / "data")
 
 
 def test_processes_that_start_at_once_on_an_empty_folder_all_connect(folder: Path) -> None:

@@ -9,12 +9,14 @@ import pytest
 import responses
 from django.core import mail
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 import gateway
 from enterprises import provisioning
 from enterprises.models import Enterprise, Membership
 from hostapp.models import User
 from mirror.models import OrganizationDomain
+from outbox.runner import run_due_tasks
 from tests.gateway.test_gateway import API, organization
 
 pytestmark = pytest.mark.django_db
@@ -88,6 +90,7 @@ def test_repeated_command_changes_nothing(api: Answers) -> None:
 
 def test_new_it_admin_is_mailed_a_link_to_set_a_password(api: Answers, client: Any) -> None:
     provision("Acme Inc.", "--it-admin", "Ada@ACME.example")
+    run_due_tasks(now=timezone.now())
 
     (message,) = mail.outbox
     assert message.to == ["ada@acme.example"]

@@ -1,10 +1,24 @@
-"""The demo recognizes a database that an older version of the code has left."""
+"""The demo recognizes a database that an older version of the code has left, and ends with its terminal."""
 
+import fcntl
+import os
+import pty
+import signal
+import subprocess
+import sys
+import tempfile
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
 import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from hostapp.management.commands.demo import has_older_layout
+from tests.browser.app import find_free_port
+from tests.processes import ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -33,3 +47,58 @@ def test_database_with_a_migration_that_the_code_no_longer_has_has_an_older_layo
     MigrationRecorder(connection).record_applied(app, name)
 
     assert has_older_layout()
+
+
+@pytest.fixture(scope="module")
+def demo_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+        yield Path(folder) / "demo"
+
+
+@pytest.fixture
+def running_demo(demo_folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
+    """A demo in a terminal of its own, and the descriptor that is the terminal."""
+    terminal, inside = pty.openpty()
+    demo = subprocess.Popen(
+        [
+            *(sys.executable, "manage.py", "demo"),
+            *("--port", str(find_free_port()), "--sandbox-port", str(find_free_port())),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "DEMO_FOLDER": str(demo_folder)},
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        start_new_session=True,
+        # So the terminal is the one that the process belongs to.
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
+    )
+    os.close(inside)
+    output = b""
+    while b"Ctrl-C ends everything" not in output:
+        output += os.read(terminal, 10_000)
+    yield demo, terminal
+    if demo.poll() is None:
+        demo.kill()
+    demo.wait()
+
+
+@pytest.mark.parametrize("ending", ["terminal closed", "SIGHUP", "SIGKILL"])
+def test_all_processes_of_the_demo_end_with_it(
+    running_demo: tuple["subprocess.Popen[bytes]", int], ending: str
+) -> None:
+    demo, terminal = running_demo
+    processes = psutil.Process(demo.pid).children(recursive=True)
+    assert len(processes) >= 5
+
+    if ending == "SIGKILL":
+        demo.kill()
+    elif ending == "SIGHUP":
+        demo.send_signal(signal.SIGHUP)
+    if ending != "SIGHUP":
+        os.close(terminal)
+    demo.wait(30)
+    if ending == "SIGHUP":
+        os.close(terminal)
+
+    assert psutil.wait_procs(processes, timeout=30)[1] == []

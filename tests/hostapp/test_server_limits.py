@@ -5,8 +5,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +14,7 @@ import pytest
 from django.db import connection
 
 from tests.deliveries import payload, signed
-from tests.processes import ROOT, build_environment, wait_until
+from tests.processes import wait_until
 from tests.webhooks.receive.server import Server, answer, request, serving, status
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -198,18 +196,3 @@ def test_workers_end_when_their_parent_is_killed() -> None:
         os.kill(server.process.pid, signal.SIGKILL)
         _, alive = psutil.wait_procs(workers, timeout=10)
         assert not alive
-
-
-@pytest.mark.parametrize("name", ["WEB_CONCURRENCY", "WEB_THREADS", "WEB_PATIENCE"])
-def test_zero_is_named_at_start(name: str) -> None:
-    result = subprocess.run(
-        [sys.executable, "manage.py", "serve"],
-        cwd=ROOT,
-        env={**build_environment(), name: "0"},
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-
-    assert result.returncode != 0
-    assert f"{name} must be a number above 0" in result.stderr

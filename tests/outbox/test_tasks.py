@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from enterprises.tasks import TaskKind
+from hostapp import password_reset
 from hostapp.tasks import TASKS
 from outbox import queue
 from outbox.backoff import retry_delay
@@ -35,7 +36,7 @@ def completed(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
 
 def test_every_task_kind_has_a_handler() -> None:
     portal_kinds = {portal_tasks.REVOKE_PORTAL_LINKS, portal_tasks.REVOKE_SETUP_LINK}
-    assert set(TASKS) == {*TaskKind, *portal_kinds}
+    assert set(TASKS) == {*TaskKind, *portal_kinds, password_reset.SEND_PASSWORD_RESET}
 
 
 def test_task_runs_once_and_its_row_is_deleted(completed: list[Task]) -> None:

@@ -16,7 +16,7 @@ from webhooks.receive.accept import MAX_BODY_BYTES, accept, check_source
 from webhooks.receive.body import read_body
 from webhooks.receive.reasons import Reason, Refused
 from webhooks.receive.record import record_event
-from webhooks.receive.refusals import RefusalTally, build_sample, log_refusal
+from webhooks.receive.refusals import RefusalTally, build_sample, log_signed_refusal
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,8 @@ def receive(request: HttpRequest, token: str | None = None) -> HttpResponse:
 
 
 def _answer_refused(request: HttpRequest, refused: Refused, now: datetime) -> HttpResponse:
-    """Log, count and answer a refusal."""
-    log_refusal(refused, now=now)
+    """Count and answer a refusal. The tally logs how many there were."""
+    if refused.status == 200:
+        log_signed_refusal(refused)
     tally.add(build_sample(refused, signature=request.headers.get("workos-signature"), now=now))
     return HttpResponse("" if refused.status == 200 else refused.reason.label, status=refused.status)

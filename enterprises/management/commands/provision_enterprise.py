@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
+from django.db import transaction
 from django.utils import timezone
 
 import gateway
@@ -72,13 +73,14 @@ called wrongly. The CSV file has a header: name, and optionally slug, domains (s
                 words = f"Would provision {wanted.name} as {wanted.slug}."
                 self.write_report(wanted.as_dict() | {"dry_run": True}, words, as_json=json)
                 return
-            enterprise = provisioning.enroll(name=wanted.name, slug=wanted.slug, domains=wanted.domains)
+            with transaction.atomic():
+                enterprise = provisioning.enroll(name=wanted.name, slug=wanted.slug, domains=wanted.domains)
+                if wanted.it_admin:
+                    memberships.add_it_admin(enterprise, wanted.it_admin, COMMAND_LINE, timezone.now())
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
         except (provisioning.SlugConflict, ValueError) as error:
             raise CommandError(str(error)) from error
-        if wanted.it_admin:
-            memberships.add_it_admin(enterprise, wanted.it_admin, COMMAND_LINE, timezone.now())
 
         try:
             provisioning.provision(enterprise, COMMAND_LINE)
@@ -101,8 +103,9 @@ called wrongly. The CSV file has a header: name, and optionally slug, domains (s
         self, file: Path, *, per_minute: int, dry_run: bool, json: bool, **options: Any
     ) -> None:
         try:
-            text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
-            rows = bulk_provisioning.parse_csv(text)
+            content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+            # Decoded here, because reading text would change line breaks inside of cells.
+            rows = bulk_provisioning.parse_csv(content.decode("utf-8-sig"))
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{file} cannot be read: {error}", returncode=2) from error
         except ValueError as error:

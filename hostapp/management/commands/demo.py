@@ -23,6 +23,8 @@ from devtools import demo_data
 
 _STARTUP_SECONDS = 30.0
 _SHUTDOWN_SECONDS = 10.0
+# Ctrl-C, the end of the terminal, Ctrl-\, and `kill`.
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM)
 # An advisory lock that one demo at a time holds, as long as it is connected to the database.
 _LOCK_ID = 20_261_124
 
@@ -30,7 +32,8 @@ _LOCK_ID = 20_261_124
 class Command(BaseCommand):
     help = """Run the application against the sandbox: no WorkOS account, no network, nothing to install.
 
-Starts with new data each time, prints the URLs and sign-ins, and ends all its processes on Ctrl-C.
+Starts with new data each time, prints the URLs and sign-ins, and ends all its processes on Ctrl-C
+or when its terminal is closed.
 
   manage.py demo
   manage.py demo --port 8001 --sandbox-port 4101
@@ -65,18 +68,29 @@ Starts with new data each time, prints the URLs and sign-ins, and ends all its p
                     f"Port {number} is taken. Choose another with {option}, or end what uses it."
                 )
 
-        signal.signal(signal.SIGTERM, _raise_keyboard_interrupt)
-        signal.signal(signal.SIGINT, _raise_keyboard_interrupt)
+        for signum in _ENDING_SIGNALS:
+            # Under `nohup` a hangup stays ignored.
+            if signal.getsignal(signum) is not signal.SIG_IGN:
+                signal.signal(signum, _raise_keyboard_interrupt)
         children: dict[str, subprocess.Popen[str]] = {}
         self._started = threading.Event()
         try:
             self._run_demo(children, port, sandbox_port)
         except KeyboardInterrupt:
-            self.stdout.write("\nEnding the demo …")
+            self._write_if_possible("\nEnding the demo …")
         finally:
+            # A second signal must not interrupt this: a closed terminal sends several.
+            for signum in _ENDING_SIGNALS:
+                signal.signal(signum, signal.SIG_IGN)
             self._started.set()
             _stop_children(children)
-        self.stdout.write("Ended. Start it again with the same command.")
+        self._write_if_possible("Ended. Start it again with the same command.")
+
+    def _write_if_possible(self, line: str) -> None:
+        # The terminal may be closed.
+        with contextlib.suppress(OSError):
+            self.stdout.write(line)
+            self.stdout.flush()
 
     def _run_demo(self, children: dict[str, "subprocess.Popen[str]"], port: int, sandbox_port: int) -> None:
         python, url = sys.executable, settings.SITE_URL
@@ -99,10 +113,10 @@ Starts with new data each time, prints the URLs and sign-ins, and ends all its p
                 [
                     *(python, "-m", "sandbox", "--port", str(sandbox_port)),
                     *("--webhook-url", f"{url}/webhooks/workos/"),
-                    # One argument, because the secret may begin with a dash.
-                    f"--webhook-secret={settings.WORKOS_WEBHOOK_SECRETS[0]}",
                 ],
                 started,
+                # Other users of the machine can read arguments, and cannot read the environment.
+                SANDBOX_WEBHOOK_SECRET=settings.WORKOS_WEBHOOK_SECRETS[0],
             )
             _wait_until_reachable(f"{settings.WORKOS_BASE_URL}/_sandbox/health", children["sandbox"])
         with self._step("Provisioning two enterprises"):
@@ -165,10 +179,13 @@ def _is_port_taken(port: int) -> bool:
     return False
 
 
-def _start_child(name: str, command: list[str], started: threading.Event) -> "subprocess.Popen[str]":
+def _start_child(
+    name: str, command: list[str], started: threading.Event, **environment: str
+) -> "subprocess.Popen[str]":
     child = subprocess.Popen(  # noqa: S603 - our own commands
-        command,
+        [sys.executable, "-m", "devtools.bound_process", str(os.getpid()), *command],
         cwd=settings.BASE_DIR,
+        env={**os.environ, **environment},
         # Ctrl-C must reach this process only, which ends the children in order.
         start_new_session=True,
         stdin=subprocess.DEVNULL,
@@ -185,8 +202,10 @@ def _relay_output(name: str, child: "subprocess.Popen[str]", started: threading.
     started.wait(_STARTUP_SECONDS)
     if child.stdout is not None:
         for line in child.stdout:
-            sys.stdout.write(f"{name:>8} | {line}")
-            sys.stdout.flush()
+            # Read on after the terminal is closed, or the child would wait for its output to be read.
+            with contextlib.suppress(OSError):
+                sys.stdout.write(f"{name:>8} | {line}")
+                sys.stdout.flush()
 
 
 def _wait_until_reachable(url: str, child: "subprocess.Popen[str]") -> None:

@@ -1,0 +1,46 @@
+"""The page for errors that no view handles: 503 while the database cannot be used, else 500."""
+
+import sys
+
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError
+from django.template import loader
+
+_RETRY_SECONDS = 10
+# PostgreSQL's codes for: the tables are missing or older than the code, because `migrate` has not run yet.
+_NOT_MIGRATED = {"42P01", "42703"}
+# A database that became read-only in a failover.
+_READ_ONLY = "25006"
+
+
+def show_error(request: HttpRequest) -> HttpResponse:
+    """The project's `handler500`. Neither page asks anything of the database or the session."""
+    error = sys.exc_info()[1]
+    if not is_database_unusable(error):
+        return HttpResponseServerError(loader.get_template("500.html").render())
+    if not connection.in_atomic_block:
+        # The next request opens a new connection, which after a failover leads to the new server.
+        connection.close()
+    return HttpResponse(
+        loader.get_template("503.html").render(), status=503, headers={"Retry-After": str(_RETRY_SECONDS)}
+    )
+
+
+def is_database_unusable(error: BaseException | None) -> bool:
+    """Whether the error, or one that it was raised from, says that the database is away, read-only or busy,
+    or that it is not migrated yet.
+    """
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        if isinstance(error, DatabaseError | InterfaceError) and _is_unusable(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _is_unusable(error: DatabaseError | InterfaceError) -> bool:
+    sqlstate = getattr(error.__cause__, "sqlstate", None)
+    if isinstance(error, InternalError):
+        return sqlstate == _READ_ONLY
+    return isinstance(error, OperationalError | InterfaceError) or sqlstate in _NOT_MIGRATED
