@@ -77,7 +77,7 @@ def ignore_not_found() -> Iterator[None]:
             raise
 
 
-# Per process: of gunicorn's 40 threads, some stay free for deliveries and pages however slow WorkOS is.
+# Per process: of the web server's 40 threads, some stay free for deliveries and pages however slow WorkOS is.
 _MAX_CONCURRENT_CALLS = 30
 _call_slots = BoundedSemaphore(_MAX_CONCURRENT_CALLS)
 

@@ -126,10 +126,7 @@ or when its terminal is closed.
             )
             children["web"] = _start_child(
                 "web",
-                [
-                    *(python, "-m", "gunicorn", "hostapp.wsgi", "--bind", f"127.0.0.1:{port}"),
-                    *("--log-level", "warning"),
-                ],
+                [python, "manage.py", "serve", "--port", str(port), "--verbosity", "0"],
                 started,
             )
             _wait_until_reachable(f"{url}/account/login/", children["web"])
