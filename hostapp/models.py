@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from audit.fields import OneLineCharField
 from enterprises.email_addresses import normalize_email
+from hostapp.triggers import SessionsEndWithDeactivation
 
 if TYPE_CHECKING:
     EmailField = models.EmailField[str, str]
@@ -65,6 +66,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_is_lowercase"),
+            SessionsEndWithDeactivation(name="user_deactivation_ends_sessions"),
         ]
 
     def __str__(self) -> str:

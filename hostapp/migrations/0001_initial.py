@@ -1,6 +1,7 @@
 import django.db.models.functions.text
 import django.utils.timezone
 import hostapp.models
+import hostapp.triggers
 from django.db import migrations, models
 
 
@@ -43,7 +44,7 @@ class Migration(migrations.Migration):
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='user_email_is_lowercase')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='user_email_is_lowercase'), hostapp.triggers.SessionsEndWithDeactivation(name='user_deactivation_ends_sessions')],
             },
         ),
     ]

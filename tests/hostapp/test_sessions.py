@@ -15,6 +15,7 @@ from enterprises.models import Enterprise
 from hostapp.models import User
 from hostapp.sessions import delete_expired_sessions
 from hostapp.tasks import PERIODIC_JOBS
+from hostapp.triggers import SessionsEndWithDeactivation
 from tests.conftest import signed_in
 from tests.enterprises.test_memberships import mailed_link
 
@@ -195,3 +196,16 @@ def test_outdated_token_of_another_form_is_refused(ada: User) -> None:
     client, form = sign_in_in_a_second_tab(ada)
 
     assert client.post("/account/password_change/", form).status_code == 403
+
+
+def test_trigger_is_removed_and_created_with_its_constraint(ada: User) -> None:
+    (constraint,) = [one for one in User._meta.constraints if isinstance(one, SessionsEndWithDeactivation)]
+    with connection.schema_editor() as editor:
+        editor.remove_constraint(User, constraint)
+        editor.add_constraint(User, constraint)
+    client = signed_in(ada)
+
+    set_active(ada, False)
+    set_active(ada, True)
+
+    assert not is_signed_in(client)
