@@ -1,4 +1,4 @@
-# People and CI run the same commands.
+# Every command here is the one that people and CI run alike.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -7,16 +7,22 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-emit-find-links --no-annotate \
 	--custom-compile-command "make requirements"
 
+# What docs/going-live.md tells to set, with values that reach nothing.
+DOCUMENTED_SETTINGS = ENV_FILE= SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))') \
+	SITE_URL=https://app.acme.example DATABASE_URL=postgres://user:password@db.acme.example/app \
+	WORKOS_API_KEY=sk_live_nobodys WORKOS_WEBHOOK_SECRET=whsec_nobodys-and-unused \
+	EMAIL_URL=smtp+tls://user:password@mail.acme.example BEHIND_TLS_PROXY=on TRUSTED_PROXIES=10.0.0.0/8
+
 .DEFAULT_GOAL := help
 .PHONY: help setup browser demo run test values bench contract screenshots lint check requirements
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.installed browser  ## Install the dependencies (fast if nothing has changed)
+setup: .venv/.installed browser  ## Install what the project needs (fast when nothing changed)
 
 .venv/.installed: requirements/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is required: make PYTHON=python3.11 …")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the Python packages …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
@@ -26,7 +32,7 @@ browser: .venv/.installed
 	@test -e .venv/.browser || $(BIN)/python -m tests.browser.chromium
 
 .env: .venv/.installed
-	@$(BIN)/python -c 'import secrets; text = open(".env.example").read(); open(".env", "x").write(text.replace("SECRET_KEY=\n", f"SECRET_KEY={secrets.token_urlsafe(48)}\n"))'
+	@$(BIN)/python -c 'import os, secrets; text = open(".env.example").read(); os.umask(0o077); open(".env", "x").write(text.replace("SECRET_KEY=\n", f"SECRET_KEY={secrets.token_urlsafe(48)}\n"))'
 	@echo "Wrote .env. Put your WorkOS API key and webhook secret into it."
 
 demo: setup  ## Run the whole application against the sandbox: no account, no network
@@ -42,22 +48,24 @@ test: setup  ## Run the tests
 values: setup  ## Put 5,000 arbitrary values into events and API objects (the tests try fewer)
 	@VALUE_CASES=$(or $(CASES),5000) $(BIN)/pytest tests/webhooks/test_any_values.py
 
-bench: setup  ## Measure how fast webhooks are received and applied on this machine
+bench: setup  ## Measure receiving and applying webhooks on this machine
 	@$(BIN)/python -m bench.deliveries $(BENCH)
 
-contract: setup  ## Check the sandbox against WorkOS's OpenAPI document and Node SDK (needs Node 20)
+contract: setup  ## Hold the sandbox against WorkOS's OpenAPI document and its Node SDK (needs Node 20)
 	cd tests/contract && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	cd tests/contract && SANDBOX_PYTHON=$(abspath $(BIN))/python node --test
 
 screenshots: setup  ## Take the README's pictures from the running demo
 	@$(BIN)/python -m tests.browser.screenshots
 
-lint: setup  ## Check style, types, import contracts and migrations
+lint: setup  ## Check style, types, import contracts, migrations and production settings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 	$(BIN)/python -W error manage.py makemigrations --check --dry-run --settings tests.settings
+	$(DOCUMENTED_SETTINGS) $(BIN)/python manage.py collectstatic --noinput --verbosity 0
+	$(DOCUMENTED_SETTINGS) $(BIN)/python -W error manage.py check --deploy --fail-level WARNING
 
 check: lint test  ## Run what CI runs: lint, test, and contract if Node 20 is installed
 	@if command -v node >/dev/null && node -e 'process.exit(+(parseInt(process.versions.node) < 20))'; \

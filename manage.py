@@ -23,7 +23,13 @@ def main() -> None:
             "Django is not installed here. Run `make setup`, then `.venv/bin/python manage.py`."
         ) from error
 
-    execute_from_command_line(sys.argv)
+    from hostapp.environment import InvalidSettings  # noqa: PLC0415 - Django is known to be there now
+
+    try:
+        execute_from_command_line(sys.argv)
+    except InvalidSettings as error:
+        # A traceback would hide the sentence that says what to do.
+        raise SystemExit(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
 from audit import conf
-from audit.client_ip import find_client_ip
+from audit.client_ip import find_client_ip, hides_client
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,13 @@ def describe_person(user: AbstractBaseUser) -> str:
 
 
 def client_ip_of(request: HttpRequest) -> str | None:
-    return find_client_ip(
-        request.META.get("REMOTE_ADDR", ""),
-        request.META.get("HTTP_X_FORWARDED_FOR", ""),
-        trusted_proxies=conf.trusted_proxies(),
-    )
+    """The client's address, or None if it is unknown: unknown clients must not be counted as one."""
+    remote_addr = request.META.get("REMOTE_ADDR", "")
+    forwarded_for = request.META.get("HTTP_X_FORWARDED_FOR", "")
+    proxies = conf.trusted_proxies()
+    if hides_client(remote_addr, forwarded_for, trusted_proxies=proxies):
+        return None
+    return find_client_ip(remote_addr, forwarded_for, trusted_proxies=proxies)
 
 
 def _require_user(user: AbstractBaseUser | AnonymousUser) -> AbstractBaseUser:

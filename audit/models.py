@@ -1,5 +1,6 @@
 """The append-only audit log."""
 
+from collections.abc import Iterator
 from datetime import date
 from typing import ClassVar
 from uuid import UUID
@@ -36,6 +37,16 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
         if until:
             entries = entries.filter(at__date__lte=until)
         return entries
+
+    def read_in_pages(self, page_size: int = 2000) -> Iterator["AuditEntry"]:
+        """Every entry, newest first, in many short queries: no cursor stays open, so none can be lost."""
+        entries = self.order_by("-at", "-id")
+        page = list(entries[:page_size])
+        while page:
+            yield from page
+            last = page[-1]
+            older = Q(at__lt=last.at) | Q(at=last.at, id__lt=last.pk)
+            page = list(entries.filter(older, at__lte=last.at)[:page_size])
 
 
 class AuditEntry(models.Model):

@@ -9,7 +9,9 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 
+from enterprises.email_addresses import normalize_email
 from enterprises.intents import INCLUDED_WITH, Intent
+from enterprises.locks import lock_enterprise
 from enterprises.models import Enterprise, Membership, Role
 
 
@@ -41,6 +43,35 @@ def get_membership_for_it_admin(user: AbstractBaseUser | AnonymousUser, slug: st
             f"Only IT admins of {membership.enterprise.name} may do this: {names or 'there is none yet'}."
         )
     return membership
+
+
+def find_user_by_email(email: str) -> Any:
+    """The person with this address, in whatever spelling the project's user model stores it; or None."""
+    users, normalized = get_user_model().objects, normalize_email(email)
+    return users.filter(email=normalized).first() or users.filter(email__iexact=normalized).first()
+
+
+def lock_user(user_id: int | None) -> AbstractBaseUser | AnonymousUser:
+    """The person as they are now, anonymous if they were deleted or deactivated.
+
+    Call it in a transaction: a deactivation waits for its end.
+    """
+    if user_id is None:
+        return AnonymousUser()
+    current = get_user_model().objects.select_for_update(no_key=True).filter(pk=user_id).first()
+    return current if current is not None and current.is_active else AnonymousUser()
+
+
+def lock_membership_for_it_admin(membership: Membership) -> Membership:
+    """The membership of an IT admin, read again under locks. Raises what get_membership_for_it_admin raises.
+
+    A request may have waited since the view looked, and the person may have lost the role in that time. Call
+    it in the transaction of the action: a removal, demotion or deactivation waits for its end.
+    """
+    enterprise = lock_enterprise(membership.enterprise_id)
+    user = lock_user(membership.user_id)
+    Membership.objects.select_for_update(no_key=True).filter(pk=membership.pk).first()
+    return get_membership_for_it_admin(user, enterprise.slug)
 
 
 def require_staff(user: AbstractBaseUser | AnonymousUser) -> None:

@@ -114,5 +114,5 @@ def _record_missing_grants() -> None:
         .filter(Q(granted_role=None) | Q(granted_role=""), user__is_active=True)
         .select_related("user")
     )
-    for membership in missing.iterator():
+    for membership in missing:
         record_grant(membership, username=membership.user.get_username())

@@ -101,7 +101,7 @@ class EnterpriseAdmin(admin.ModelAdmin):
         ]
         return format_html_join(mark_safe("<br>"), "{}: {}", lines) or "Nobody yet"
 
-    @admin.action(description="Provision again")
+    @admin.action(description="Provision again", permissions=["change"])
     def provision_again(self, request: HttpRequest, queryset: QuerySet[Enterprise]) -> None:
         for enterprise in queryset:
             try:
@@ -111,7 +111,7 @@ class EnterpriseAdmin(admin.ModelAdmin):
             else:
                 self.message_user(request, f"{enterprise.name} is provisioned.", messages.SUCCESS)
 
-    @admin.action(description="Reconcile with WorkOS (in the worker)")
+    @admin.action(description="Reconcile with WorkOS (in the worker)", permissions=["change"])
     def reconcile(self, request: HttpRequest, queryset: QuerySet[Enterprise]) -> None:
         provisioned = queryset.filter(organization__isnull=False, organization__deleted_at=None)
         for enterprise in provisioned:
@@ -126,6 +126,11 @@ class EnterpriseAdmin(admin.ModelAdmin):
                     ),
                 ]
             )
+        if not provisioned:
+            self.message_user(
+                request, "None of them has an organization at WorkOS. Nothing was done.", messages.ERROR
+            )
+            return
         self.message_user(
             request, f"{len(provisioned)} will be compared with WorkOS shortly.", messages.SUCCESS
         )

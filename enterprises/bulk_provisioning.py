@@ -1,6 +1,7 @@
 """Provision many enterprises from a CSV file: one by one, within WorkOS's rate limit, and safe to repeat."""
 
 import csv
+import io
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,11 +15,14 @@ from django.utils.text import slugify
 
 import gateway
 from audit.actor import Actor
+from audit.one_line import fold_to_one_line
 from enterprises import memberships, provisioning
 from enterprises.domains import normalise_domain
 
 COLUMNS = {"name", "slug", "domains", "it_admin"}
 
+# As the database holds them.
+MAX_NAME_LENGTH, MAX_SLUG_LENGTH, MAX_EMAIL_LENGTH = 150, 60, 254
 _MAX_ATTEMPTS = 3
 _LONGEST_WAIT_SECONDS = 120.0
 
@@ -41,30 +45,46 @@ class Row:
 
 def parse_row(*, name: str, slug: str, domains: Sequence[str], it_admin: str, line: int = 0) -> Row:
     """Validate what a person typed. Raises ValidationError, InvalidDomain or another ValueError."""
-    name, slug = name.strip(), slug.strip() or slugify(name)[:60].strip("-")
+    name = fold_to_one_line(name)
+    slug = slug.strip() or slugify(name)[:MAX_SLUG_LENGTH].strip("-")
+    if not name:
+        raise ValueError("it has no name.")
     if not slug:
         raise ValueError(f"No slug can be made from “{name}”: give one.")
     validate_slug(slug)
     it_admin = it_admin.strip().lower()
     if it_admin:
         validate_email(it_admin)
+    for text, words, most in (
+        (name, "name", MAX_NAME_LENGTH),
+        (slug, "slug", MAX_SLUG_LENGTH),
+        (it_admin, "IT admin’s address", MAX_EMAIL_LENGTH),
+    ):
+        if len(text) > most:
+            raise ValueError(f"Its {words} has more than {most} characters.")
     return Row(name, slug, sorted({normalise_domain(one) for one in domains}), it_admin, line)
 
 
 def parse_csv(text: str) -> list[Row]:
     """The rows of the file; invalid rows carry their error. Raises ValueError if the header is wrong."""
-    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
-    columns = {str(one).strip() for one in reader.fieldnames or ()}
-    if "name" not in columns or columns - COLUMNS:
+    # Not `splitlines`, for which a line ends at characters that are no line's end in CSV. A quoted cell may
+    # hold line breaks.
+    reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True, strict=True)
+    try:
+        columns = [str(one).strip() for one in reader.fieldnames or ()]
+        table = [(reader.line_num, cells) for cells in reader]
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num} is not CSV: {error}.") from None
+    if "name" not in columns or set(columns) - COLUMNS or len(set(columns)) < len(columns):
         raise ValueError(
             "its first line must name the columns: name, and optionally slug, domains, it_admin."
         )
     rows = []
-    for cells in reader:
+    for line, cells in table:
         values = {
             str(key).strip(): value or "" for key, value in cells.items() if isinstance(value, str | None)
         }
-        row = Row(values.get("name", ""), values.get("slug", ""), line=reader.line_num)
+        row = Row(values.get("name", ""), values.get("slug", ""), line=line)
         try:
             if None in cells:
                 raise ValueError("it has more cells than the first line.")
@@ -73,7 +93,7 @@ def parse_csv(text: str) -> list[Row]:
                 slug=values.get("slug", ""),
                 domains=values.get("domains", "").replace(";", " ").replace(",", " ").split(),
                 it_admin=values.get("it_admin", ""),
-                line=reader.line_num,
+                line=line,
             )
         except ValidationError as error:
             row.error = " ".join(error.messages)

@@ -5,13 +5,26 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
 
 from audit.actions import Action
+from audit.fields import OneLineFormField
+from enterprises.email_addresses import normalize_email
 from enterprises.models import Role
 
 
+class NormalizedEmailField(forms.EmailField):
+    """An e-mail address of a person, in one spelling."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=254, **kwargs)
+
+    def clean(self, value: Any) -> Any:
+        # An international domain is longer in ASCII, so its length counts again.
+        normalized = normalize_email(super().clean(value))
+        self.run_validators(normalized)
+        return normalized
+
+
 class InviteForm(forms.Form):
-    email = forms.EmailField(
-        max_length=254, label="E-mail address", widget=forms.EmailInput({"autocomplete": "off"})
-    )
+    email = NormalizedEmailField(label="E-mail address", widget=forms.EmailInput({"autocomplete": "off"}))
     role = forms.ChoiceField(
         label="Role",
         choices=[(role.value, f"{role.label}: {role.explanation}") for role in Role],
@@ -21,7 +34,7 @@ class InviteForm(forms.Form):
 
 
 class JoinForm(forms.Form):
-    name = forms.CharField(
+    name = OneLineFormField(
         max_length=150, label="Your name", widget=forms.TextInput({"autocomplete": "name"})
     )
     password1 = forms.CharField(

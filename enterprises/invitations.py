@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.template.loader import render_to_string
 from django.urls import reverse
 
@@ -14,6 +15,8 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
 from enterprises import conf
+from enterprises.access import find_user_by_email
+from enterprises.email_addresses import normalize_email
 from enterprises.mail import fold_line, send_mail
 from enterprises.models import Enterprise, Invitation, Membership, Role
 from enterprises.rate_limits import RateLimited, count_action, describe_minutes, hash_for_key
@@ -37,8 +40,8 @@ def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: dat
 
     Raises AlreadyMember, and RateLimited for too many mails in an hour.
     """
-    email = email.strip().lower()
-    member = Membership.objects.filter(enterprise=enterprise, user__email=email).first()
+    email = normalize_email(email)
+    member = Membership.objects.filter(enterprise=enterprise, user=find_user_by_email(email)).first()
     if member:
         raise AlreadyMember(f"{email} already belongs to {enterprise.name}: {member.get_role_display()}.")
     _check_rate_limits(enterprise, email, actor, now)
@@ -109,10 +112,18 @@ def revoke_invitations_sent_by(enterprise: Enterprise, user_id: int, actor: Acto
 
 def find_invitation(token: str, *, now: datetime) -> Invitation | None:
     """The invitation whose link this token is, if the link still works."""
+    # The inviter's access may have ended by SQL: the periodic job that revokes their invitations runs later.
+    as_it_admin = Membership.objects.filter(
+        enterprise=OuterRef("enterprise"),
+        user=OuterRef("invited_by"),
+        role=Role.IT_ADMIN,
+        user__is_active=True,
+    )
     return (
         Invitation.objects.filter(
             token_hash=_hash_token(token), expires_at__gt=now, enterprise__deprovisioned_at=None
         )
+        .filter(Q(invited_by=None) | Exists(as_it_admin))
         .select_related("enterprise")
         .first()
     )
@@ -144,7 +155,8 @@ def accept_invitation(
 
 
 def find_account(invitation: Invitation) -> AbstractBaseUser | None:
-    return get_user_model().objects.filter(email=invitation.email).first()
+    user: AbstractBaseUser | None = find_user_by_email(invitation.email)
+    return user
 
 
 @transaction.atomic
@@ -152,7 +164,9 @@ def accept_invitation_as_new_user(
     invitation: Invitation, *, name: str, password: str, client_ip: str | None, now: datetime
 ) -> AbstractBaseUser | None:
     """The new user, or None as `accept_invitation`. A user who has no password yet is new, too."""
-    user, _ = get_user_model().objects.get_or_create(email=invitation.email)
+    user = find_user_by_email(invitation.email)
+    if user is None:
+        user, _ = get_user_model().objects.get_or_create(email=invitation.email)
     user.name = name
     user.set_password(password)
     actor = Actor.from_user(user, client_ip=client_ip)
@@ -160,7 +174,8 @@ def accept_invitation_as_new_user(
         transaction.set_rollback(True)
         return None
     user.save()
-    return user
+    joined: AbstractBaseUser = user
+    return joined
 
 
 def send_invitation(enterprise: Enterprise, task: Task, now: datetime) -> None:

@@ -13,8 +13,10 @@ import gateway
 from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
+from audit.one_line import fold_to_one_line
 from enterprises.environment import refuse_other_environment, require_organization_id
 from enterprises.intents import Intent, plan_intents
+from enterprises.locks import lock_enterprise
 from enterprises.models import Enterprise
 from enterprises.tasks import TaskKind
 from mirror.upsert import close_organizations
@@ -25,7 +27,7 @@ from outbox.models import Task
 @transaction.atomic
 def rename(enterprise: Enterprise, name: str, actor: Actor, now: datetime) -> None:
     """Change the name. The slug, and so the addresses, stay."""
-    current = _lock_enterprise(enterprise)
+    current, name = lock_enterprise(enterprise.pk), fold_to_one_line(name)
     if current.name == name:
         return
     outcome = f"{current.name} → {name}"
@@ -38,7 +40,7 @@ def rename(enterprise: Enterprise, name: str, actor: Actor, now: datetime) -> No
 @transaction.atomic
 def change_domains(enterprise: Enterprise, domains: Sequence[str], actor: Actor, now: datetime) -> None:
     """Set the domains that staff want, normalised. Domains that IT admins added at WorkOS are left alone."""
-    current = _lock_enterprise(enterprise)
+    current = lock_enterprise(enterprise.pk)
     before, after = set(current.requested_domains), set(domains)
     current.requested_domains = enterprise.requested_domains = sorted(after)
     current.save(update_fields=["requested_domains"])
@@ -51,7 +53,7 @@ def change_domains(enterprise: Enterprise, domains: Sequence[str], actor: Actor,
 @transaction.atomic
 def change_plan(enterprise: Enterprise, intents: Sequence[str], actor: Actor, now: datetime) -> None:
     """Set the intents that the enterprise may use."""
-    current = _lock_enterprise(enterprise)
+    current = lock_enterprise(enterprise.pk)
     after = [intent for intent in plan_intents() if intent in intents]
     if current.intents == after:
         return
@@ -66,7 +68,7 @@ def deprovision(enterprise: Enterprise, actor: Actor, now: datetime) -> None:
     """End an enterprise: access ends now, the worker deletes its organization, its audit log is kept.
     Repeatable.
     """
-    current = _lock_enterprise(enterprise)
+    current = lock_enterprise(enterprise.pk)
     if current.deprovisioned_at:
         return
     current.deprovisioned_at = now
@@ -119,7 +121,3 @@ def delete_organization(enterprise: Enterprise, task: Task, now: datetime) -> No
 
 def _get_domains(organization_id: str) -> dict[str, str]:
     return {one["domain"]: one["id"] for one in gateway.get_organization(organization_id).domains}
-
-
-def _lock_enterprise(enterprise: Enterprise) -> Enterprise:
-    return Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)

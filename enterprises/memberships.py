@@ -16,7 +16,10 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
 from enterprises import conf
+from enterprises.access import find_user_by_email, lock_user
 from enterprises.access_grants import end_access, record_grant
+from enterprises.email_addresses import normalize_email
+from enterprises.locks import lock_enterprise
 from enterprises.mail import send_mail
 from enterprises.models import Enterprise, Membership, Role
 from enterprises.tasks import TaskKind
@@ -34,9 +37,11 @@ def add_it_admin(enterprise: Enterprise, email: str, actor: Actor, now: datetime
 
     The worker mails a person without a usable password a link to set one, each time until they have set it.
     """
-    user, _ = get_user_model().objects.get_or_create(
-        email=email.strip().lower(), defaults={"password": make_password(None)}
-    )
+    user = find_user_by_email(email)
+    if user is None:
+        user, _ = get_user_model().objects.get_or_create(
+            email=normalize_email(email), defaults={"password": make_password(None)}
+        )
     membership, is_new = Membership.objects.get_or_create(
         enterprise=enterprise, user=user, defaults={"role": Role.IT_ADMIN}
     )
@@ -133,6 +138,8 @@ def remove_member(membership: Membership, actor: Actor, now: datetime) -> None:
 @transaction.atomic
 def deactivate_user(user: AbstractBaseUser, actor: Actor, now: datetime) -> None:
     """End a person's sign-in and access everywhere. Staff may do this to the last IT admin, too."""
+    # What the person does at this moment, such as sending an invitation, is over or will be refused.
+    lock_user(user.pk)
     for membership in Membership.objects.filter(user_id=user.pk).select_related("enterprise"):
         end_access(membership, remaining_role="", username=user.get_username(), actor=actor, now=now)
         append_audit_entry(membership.enterprise, Action.USER_DEACTIVATED, actor, now, target=user)
@@ -142,7 +149,7 @@ def deactivate_user(user: AbstractBaseUser, actor: Actor, now: datetime) -> None
 
 def _lock_membership(membership: Membership) -> Membership:
     """The membership as it is now. Two role changes in one enterprise wait for each other."""
-    Enterprise.objects.select_for_update(no_key=True).get(pk=membership.enterprise_id)
+    lock_enterprise(membership.enterprise_id)
     return Membership.objects.select_related("enterprise", "user").get(pk=membership.pk)
 
 

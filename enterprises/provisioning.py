@@ -12,6 +12,7 @@ import gateway
 from audit.actions import Action
 from audit.actor import APPLICATION, Actor
 from audit.log import append_audit_entry
+from audit.one_line import fold_to_one_line
 from enterprises.consequences import record_consequences
 from enterprises.environment import refuse_other_environment
 from enterprises.models import Enterprise, parse_external_id
@@ -41,6 +42,7 @@ def enroll(
     `slug` is made from the name by default; `domains` are normalised. Raises SlugConflict when the slug
     belongs to an enterprise with another name or other domains, and ValueError when no slug can be made.
     """
+    name = fold_to_one_line(name)
     slug = slug or slugify(name)[:60].strip("-")
     if not slug:
         raise ValueError(f"No slug can be made from “{name}”: give one.")

@@ -6,13 +6,12 @@ from typing import Any
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
 from django.dispatch import receiver
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from enterprises import conf
-from enterprises.models import Enterprise
 
 _SESSION_KEY = "reauthenticated_at"
 _PASSWORD_FIELD = "current_password"  # noqa: S105
@@ -26,7 +25,7 @@ def _remember_sign_in(request: HttpRequest, **kwargs: Any) -> None:
 
 
 def require_reauthentication(
-    request: HttpRequest, enterprise: Enterprise, *, purpose: str, now: datetime
+    request: HttpRequest, *, purpose: str, back_url: str, now: datetime
 ) -> HttpResponse | None:
     """The page that asks for the password; None if the sign-in is recent or the password was right.
 
@@ -35,27 +34,55 @@ def require_reauthentication(
     """
     if is_recent(request, now=now):
         return None
-    error = ""
-    if _PASSWORD_FIELD in request.POST:
-        # Through the authentication backend, so that guesses are throttled like those at the sign-in.
-        known = authenticate(
-            request, username=request.user.get_username(), password=request.POST[_PASSWORD_FIELD]
-        )
-        if known is not None and known.pk == request.user.pk:
-            # Anyone else who holds the old session cookie is signed out.
-            request.session.cycle_key()
-            _mark_reauthenticated(request, now=now)
-            return None
-        error = "That is not your password. After several wrong tries, wait a quarter of an hour."
+    error = _check_password(request, now=now)
+    if error is None:
+        return None
     fields = [
         (name, value)
         for name, values in request.POST.lists()
         for value in values
         if name not in (_PASSWORD_FIELD, "csrfmiddlewaretoken")
     ]
+    return _render(request, purpose, back_url, error, fields)
+
+
+def require_reauthentication_first(
+    request: HttpRequest, *, purpose: str, back_url: str, now: datetime
+) -> HttpResponse | None:
+    """As require_reauthentication, for a page whose form holds passwords, which must not be repeated.
+
+    It asks before the form is shown, and then leads to the form. None if the sign-in is recent.
+    """
+    if is_recent(request, now=now):
+        return None
+    error = _check_password(request, now=now)
+    if error is None:
+        return HttpResponseRedirect(request.get_full_path())
+    return _render(request, purpose, back_url, error, [])
+
+
+def _check_password(request: HttpRequest, *, now: datetime) -> str | None:
+    """None if the right password was sent, which renews the sign-in; else what to show, blank at first."""
+    if _PASSWORD_FIELD not in request.POST:
+        return ""
+    # Through the authentication backend, so that guesses are rate limited like those at the sign-in.
+    known = authenticate(
+        request, username=request.user.get_username(), password=request.POST[_PASSWORD_FIELD]
+    )
+    if known is None or known.pk != request.user.pk:
+        return "That is not your password. After several wrong tries, wait a quarter of an hour."
+    # Anyone else who holds the old session cookie is signed out.
+    request.session.cycle_key()
+    _mark_reauthenticated(request, now=now)
+    return None
+
+
+def _render(
+    request: HttpRequest, purpose: str, back_url: str, error: str, fields: list[tuple[str, str]]
+) -> HttpResponse:
     context = {
-        "enterprise": enterprise,
         "purpose": purpose,
+        "back_url": back_url,
         "fields": fields,
         "password_field": _PASSWORD_FIELD,
         "error": error,

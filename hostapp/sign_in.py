@@ -1,23 +1,45 @@
-"""Sign-in with a rate limit: per account and address together, and per address.
+"""Sign-in with a rate limit that strangers cannot turn against a person who has the right password.
 
-The limit of an account counts per address, so an attacker elsewhere cannot lock it.
+Attempts are counted by account and source together. The source is a browser that has signed in to this
+account before, known by a cookie; else the network that the attempt came from; else unknown. So strangers use
+up attempts of their own sources only. All accounts of one network are counted together, too, but not those of
+known browsers, nor of an unknown address, which says nothing about who shares it.
 """
 
+import hashlib
+import ipaddress
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.forms import AuthenticationForm
-from django.http import HttpRequest
+from django.contrib.auth.signals import user_logged_in
+from django.core import signing
+from django.db import connection, transaction
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.crypto import get_random_string
 
 from audit.actor import client_ip_of
+from enterprises.email_addresses import normalize_email
 from hostapp.models import SignInAttempt, User
 
 WINDOW = timedelta(minutes=15)
 MAX_ATTEMPTS_PER_ACCOUNT = 5
 # Many people may share one address, such as an office behind a router.
-MAX_ATTEMPTS_PER_ADDRESS = 100
+MAX_ATTEMPTS_PER_NETWORK = 100
+
+BROWSER_COOKIE = "known_browser"
+_BROWSER_LIFETIME = timedelta(days=365)
+_MAX_PEOPLE_PER_BROWSER = 5
+_SALT = "hostapp.sign_in.known_browser"
+# Of the advisory locks: PostgreSQL keeps locks with two numbers apart from those with one.
+_LOCK_CLASS = 20_261_125
+_BROWSER = "browser "
 
 
 class RateLimitedBackend(ModelBackend):
@@ -28,28 +50,133 @@ class RateLimitedBackend(ModelBackend):
     ) -> User | None:
         if username is None or password is None:
             return None
-        address = (client_ip_of(request) if request else None) or ""
-        email, now = str(username).strip().lower()[:254], timezone.now()
-        # Written before the check: concurrent attempts count each other.
-        attempt = SignInAttempt.objects.create(email=email, address=address, at=now)
-        if is_rate_limited(email, address, now=now):
+        email = normalize_email(str(username))[:254]
+        source = find_source(request, email) if request else ""
+        if not _admit_attempt(email, source, now=timezone.now()):
             return None
         user = super().authenticate(request, username=username, password=password, **kwargs)
         if user is not None:
-            SignInAttempt.objects.filter(email=email, address=address).delete()
-        elif attempt.pk % 100 == 0:
-            # From time to time, delete those that no longer count.
-            SignInAttempt.objects.filter(at__lt=now - WINDOW).delete()
+            SignInAttempt.objects.filter(email=email, source=source).delete()
         return user
 
 
-def is_rate_limited(email: str, address: str, *, now: datetime) -> bool:
-    """Whether there were too many attempts, the current one included."""
-    recent = SignInAttempt.objects.filter(address=address, at__gt=now - WINDOW)
-    return (
-        recent.filter(email=email).count() > MAX_ATTEMPTS_PER_ACCOUNT
-        or recent.count() > MAX_ATTEMPTS_PER_ADDRESS
-    )
+def _admit_attempt(email: str, source: str, *, now: datetime) -> bool:
+    """Whether the password may be tried. Writes an attempt if so, and nothing if not.
+
+    The attempt is written before the password is tried, so that concurrent attempts count each other.
+    """
+    # Without the lock first: whoever is limited costs two short reads.
+    if is_rate_limited(email, source, now=now):
+        return False
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            # Of two attempts at once, the second one counts the first.
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, _lock_key(email, source)])
+        if is_rate_limited(email, source, now=now):
+            return False
+        SignInAttempt.objects.create(email=email, source=source, at=now)
+    return True
+
+
+def _lock_key(email: str, source: str) -> int:
+    digest = hashlib.sha256(f"{source} {email}".encode("utf-8", "replace")).digest()
+    return int.from_bytes(digest[:4], signed=True)
+
+
+def is_rate_limited(email: str, source: str, *, now: datetime) -> bool:
+    """Whether there were too many attempts for one more."""
+    recent = SignInAttempt.objects.filter(source=source, at__gt=now - WINDOW)
+    limits = [(recent.filter(email=email), MAX_ATTEMPTS_PER_ACCOUNT)]
+    if _is_network(source):
+        limits.append((recent, MAX_ATTEMPTS_PER_NETWORK))
+    # Stops counting at the limit.
+    return any(len(attempts.values_list("pk")[:limit]) >= limit for attempts, limit in limits)
+
+
+def find_source(request: HttpRequest, email: str) -> str:
+    """What attempts for this account are counted by: see SignInAttempt.source."""
+    if browser := _read_browser(request, email):
+        return f"{_BROWSER}{browser}"
+    return find_network(client_ip_of(request))
+
+
+def _is_network(source: str) -> bool:
+    return bool(source) and not source.startswith(_BROWSER)
+
+
+def find_network(client_ip: str | None) -> str:
+    """What is counted as one network: the address, or its /64 if it is IPv6, which is one customer's line.
+
+    Blank if unknown: an unknown address shares no count.
+    """
+    if not client_ip:
+        return ""
+    address = ipaddress.ip_address(client_ip)
+    if address.version == 4:
+        return client_ip
+    return str(ipaddress.IPv6Network((int(address) >> 64 << 64, 64)))
+
+
+def delete_old_attempts(now: datetime) -> int:
+    """Delete the attempts that no longer count; a periodic job. Returns how many."""
+    return SignInAttempt.objects.filter(at__lt=now - WINDOW).delete()[0]
+
+
+@receiver(user_logged_in, dispatch_uid="hostapp.known_browser")
+def _know_browser_after_sign_in(request: HttpRequest, user: AbstractBaseUser, **kwargs: Any) -> None:
+    know_browser(request, user)
+
+
+def know_browser(request: HttpRequest, user: AbstractBaseUser) -> None:
+    """Have KnownBrowserMiddleware set the cookie: this browser has shown that it is the person's."""
+    request.known_browser_of = user  # type: ignore[attr-defined]
+
+
+class KnownBrowserMiddleware:
+    """Sets the cookie by which a browser has a counter of its own at the next sign-in.
+
+    It opens nothing: who steals it can try a few passwords of these accounts, as anyone can.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        user: AbstractBaseUser | None = getattr(request, "known_browser_of", None)
+        if user is not None:
+            browser, user_ids = _read_cookie(request)
+            others = [user_id for user_id in user_ids if user_id != user.pk]
+            response.set_cookie(
+                BROWSER_COOKIE,
+                signing.dumps(
+                    [browser or get_random_string(16), [user.pk, *others][:_MAX_PEOPLE_PER_BROWSER]],
+                    salt=_SALT,
+                ),
+                max_age=int(_BROWSER_LIFETIME.total_seconds()),
+                secure=bool(settings.SESSION_COOKIE_SECURE),
+                httponly=True,
+                samesite="Lax",
+            )
+        return response
+
+
+def _read_browser(request: HttpRequest, email: str) -> str:
+    """The id of the browser if it has signed in to this account before; else blank."""
+    browser, user_ids = _read_cookie(request)
+    is_known = bool(user_ids) and User.objects.filter(pk__in=user_ids, email=email).exists()
+    return browser if is_known else ""
+
+
+def _read_cookie(request: HttpRequest) -> tuple[str, list[int]]:
+    """The id of the browser and the ids of the people who signed in with it; blank and none if unknown."""
+    try:
+        browser, user_ids = signing.loads(
+            request.COOKIES.get(BROWSER_COOKIE, ""), salt=_SALT, max_age=_BROWSER_LIFETIME
+        )
+    except (signing.BadSignature, ValueError, TypeError):
+        return "", []
+    return browser, user_ids
 
 
 class SignInForm(AuthenticationForm):
@@ -57,5 +184,5 @@ class SignInForm(AuthenticationForm):
     error_messages = {
         **AuthenticationForm.error_messages,
         "invalid_login": "This address and password do not belong together. "
-        "After several wrong tries, wait a quarter of an hour.",
+        "After several wrong tries, wait a quarter of an hour, or reset your password.",
     }

@@ -15,7 +15,7 @@ from enterprises import (
     reconcile,
 )
 from enterprises.tasks import TaskKind, enterprise_task
-from hostapp import password_reset
+from hostapp import password_reset, sessions, sign_in
 from outbox.handlers import PeriodicJob, Step, TaskHandler
 from portal import launches, link_revocation
 from portal import tasks as portal_tasks
@@ -62,6 +62,8 @@ STEPS: Mapping[str, Step] = {"Events": inbox.apply_waiting}
 PERIODIC_JOBS: Sequence[PeriodicJob] = (
     PeriodicJob("Access that ended", 30, access_grants.end_lost_access),
     PeriodicJob("Interrupted launches", 5, launches.end_interrupted_launches),
+    PeriodicJob("Expired sessions", 86_400, sessions.delete_expired_sessions),
+    PeriodicJob("Old sign-in attempts", 300, sign_in.delete_old_attempts),
     PeriodicJob("Setup links of people who lost access", 30, revoking.enqueue_missed_revocations),
     PeriodicJob("Events of unknown organizations", 3600, inbox.ignore_events_of_unknown_organizations),
     PeriodicJob("Pruned events", 86_400, pruning.prune_expired_events),

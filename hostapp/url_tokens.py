@@ -1,6 +1,5 @@
 """Keep the tokens in URLs away from other sites and from logs."""
 
-import logging
 import re
 from collections.abc import Callable
 
@@ -12,8 +11,9 @@ _TOKEN_ARGUMENTS = {"token", "nonce"}
 NO_TOKEN = "set-password"  # noqa: S105
 # Paths after which a token follows, whatever it looks like.
 _AFTER_PREFIX = re.compile(
-    r"(/(?:invitations|webhooks/workos|portal/returned|portal/finished)/|/account/reset/[^/\s?\"]+/)"
-    rf"(?!accept/|{NO_TOKEN}/)[^/\s?\"]+"
+    r"((?<![\w-])(?:(?:invitations|webhooks/workos|portal/returned|portal/finished)/"
+    r"|account/reset/[^/\s?\"']+/))"
+    rf"(?!accept/|{NO_TOKEN}/)[^/\s?\"']+"
 )
 # In other paths: long enough to be a secret, and made of a token's characters. Slugs and file names are
 # words.
@@ -41,14 +41,6 @@ class NoReferrerMiddleware:
         return response
 
 
-class HideTokens(logging.Filter):
-    """Replaces tokens and query strings in log lines that hold URLs with `…`."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.msg = hide_tokens(record.getMessage())
-        record.args = ()
-        return True
-
-
-def hide_tokens(line: str) -> str:
-    return _TOKEN.sub("…", _AFTER_PREFIX.sub(r"\1…", _QUERY.sub("…", line)))
+def hide_tokens(text: str) -> str:
+    """`text` with `…` in the place of tokens and query strings in URLs."""
+    return _TOKEN.sub("…", _AFTER_PREFIX.sub(r"\1…", _QUERY.sub("…", text)))

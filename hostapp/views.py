@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import PasswordResetConfirmView
+from django.contrib.auth.views import PasswordResetConfirmView, redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from enterprises import access
+from hostapp.sign_in import know_browser
 from hostapp.url_tokens import NO_TOKEN
 
 
@@ -22,10 +26,40 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "hostapp/home.html", {"memberships": memberships})
 
 
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """The answer to a form whose CSRF token is missing or wrong.
+
+    A sign-in in a second tab replaces the token, so the sign-in form of the first tab is out of date: it
+    leads on instead of ending here. Nothing of what it sent is used, save where it leads to.
+    """
+    if request.path == reverse("login") and _is_outdated_token(reason):
+        next_url = request.POST.get("next", "")
+        if not url_has_allowed_host_and_scheme(
+            next_url, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+        ):
+            next_url = ""
+        if request.user.is_authenticated:
+            messages.info(request, f"You are already signed in as {request.user.get_username()}.")
+            return redirect(next_url or "home")
+        messages.error(request, "That sign-in form was out of date. Try again.")
+        return redirect_to_login(next_url) if next_url else redirect("login")
+    return render(request, "403_csrf.html", status=403)
+
+
+def _is_outdated_token(reason: str) -> bool:
+    """Whether Django's reason is a token of our own form that has been replaced, and not another origin."""
+    return reason.startswith("CSRF token from POST") and reason.endswith("incorrect.")
+
+
 class SetPasswordView(PasswordResetConfirmView):
     """Moves the token from the URL to the session, and removes an invalid token from the URL, too."""
 
     reset_url_token = NO_TOKEN
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        # The mail proves who they are: strangers' attempts cannot keep them from signing in now.
+        know_browser(self.request, form.user)
+        return super().form_valid(form)
 
     def render_to_response(self, context: dict[str, Any], **response_kwargs: Any) -> HttpResponse:
         if not self.validlink and self.kwargs["token"] != NO_TOKEN:

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from audit.fields import OneLineCharField, OneLineTextField
+
 DELETED = "deleted"
 
 
@@ -18,7 +20,7 @@ class Organization(models.Model):
     """A WorkOS Organization that belongs to an enterprise of ours. A deleted one keeps its row."""
 
     organization_id = models.CharField(max_length=64, primary_key=True)
-    name = models.TextField(blank=True)
+    name = OneLineTextField(blank=True)
     as_of = models.DateTimeField()
     deleted_at = models.DateTimeField(null=True)
     # When its connections, directories and domains were last read from the API.
@@ -81,8 +83,8 @@ class Connection(MirroredRow):
     State = ConnectionState
 
     connection_id = models.CharField(max_length=64, unique=True)
-    name = models.TextField(blank=True)
-    connection_type = models.CharField(max_length=64, blank=True)
+    name = OneLineTextField(blank=True)
+    connection_type = OneLineCharField(max_length=64, blank=True)
     state = models.CharField(max_length=20, choices=State)
 
     class Meta:
@@ -149,8 +151,8 @@ class Directory(MirroredRow):
     State = DirectoryState
 
     directory_id = models.CharField(max_length=64, unique=True)
-    name = models.TextField(blank=True)
-    directory_type = models.CharField(max_length=64, blank=True)
+    name = OneLineTextField(blank=True)
+    directory_type = OneLineCharField(max_length=64, blank=True)
     state = models.CharField(max_length=20, choices=State)
 
     class Meta:
@@ -180,7 +182,7 @@ class OrganizationDomain(MirroredRow):
     domain_id = models.CharField(max_length=64, unique=True)
     domain = models.CharField(max_length=253)
     state = models.CharField(max_length=20, choices=State)
-    reason = models.TextField(blank=True, help_text="Why verification failed, in WorkOS's words.")
+    reason = OneLineTextField(blank=True, help_text="Why verification failed, in WorkOS's words.")
 
     class Meta:
         constraints = [

@@ -27,7 +27,10 @@ class TaskAdmin(_ReadOnlyAdmin):
     ordering = ["due_at"]
     actions = ["retry_now"]
 
-    @admin.action(description="Retry now", permissions=["view"])
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("outbox.change_task")
+
+    @admin.action(description="Retry now", permissions=["retry"])
     def retry_now(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
         count = queryset.update(due_at=timezone.now())
         self.message_user(

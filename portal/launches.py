@@ -11,8 +11,10 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry, audit_entries_for
 from enterprises import conf
+from enterprises.access import lock_membership_for_it_admin
 from enterprises.environment import require_organization_id
 from enterprises.intents import Intent
+from enterprises.locks import limited_lock_waits
 from enterprises.models import Enterprise, Membership
 from enterprises.rate_limits import WINDOW, RateLimited, check_rate_limit
 from gateway.conf import timeout as gateway_timeout
@@ -27,6 +29,7 @@ def launch(
 
     `nonce` comes from the button's form, and `reference` finds a failure in the log. Raises RateLimited
     before WorkOS is called, or gateway.Refused or gateway.Unavailable. The audit log has an entry for each.
+    Raises Http404 or PermissionDenied when the person has just lost the right to it.
     """
     try:
         session = _begin_session(membership, intent, actor, now, nonce=nonce, reference=reference)
@@ -51,10 +54,11 @@ def _begin_session(
     A button pressed twice without JavaScript sends the same nonce twice: the second link then belongs to the
     same session and replaces the first, which the browser has dropped.
     """
-    enterprise, user = membership.enterprise, membership.user
-    with transaction.atomic():
-        # Without the lock two launches at once would both pass the rate limit.
-        Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
+    with limited_lock_waits():
+        # Without the lock two launches at once would both pass the rate limit, and a person could lose the
+        # right while this waits: their links would have been revoked before this one is minted.
+        current = lock_membership_for_it_admin(membership)
+        enterprise, user = current.enterprise, current.user
         existing = PortalSession.objects.filter(
             nonce=nonce, enterprise=enterprise, user=user, intent=intent, launched_at__gt=now - WINDOW
         ).first()

@@ -13,7 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 import gateway
 from audit.actor import Actor
@@ -25,6 +25,7 @@ from enterprises.access import (
     it_admins_of,
 )
 from enterprises.intents import Intent
+from enterprises.locks import limited_lock_waits
 from enterprises.models import Enterprise, Membership
 from enterprises.rate_limits import RateLimited
 from enterprises.reauthentication import require_reauthentication
@@ -47,7 +48,7 @@ _allow_forms_to_workos: Callable[[Any], Any] = csp_update(
 
 
 @login_required
-@require_GET
+@require_safe
 @never_cache
 @_allow_forms_to_workos
 def overview(request: HttpRequest, slug: str) -> HttpResponse:
@@ -56,7 +57,7 @@ def overview(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 @never_cache
 def status(request: HttpRequest, slug: str) -> HttpResponse:
     """The part of the page that polls. `updates` is the hash of the updates that the page shows."""
@@ -86,9 +87,13 @@ def _page(membership: Membership, now: datetime) -> dict[str, Any]:
 def check_now(request: HttpRequest, slug: str) -> HttpResponse:
     """The worker reconciles the enterprise. A page never waits for WorkOS."""
     enterprise = get_membership_for_it_admin(request.user, slug).enterprise
+    if enterprise.provisioning != Enterprise.Provisioning.READY:
+        messages.error(request, f"{enterprise} is not set up at WorkOS, so there is nothing to check.")
+        return redirect(enterprise)
     reconciled_at = enterprise.reconciled_at
     if reconciled_at is None or timezone.now() - reconciled_at > _MIN_CHECK_INTERVAL:
-        enqueue_reconcile(enterprise)
+        with limited_lock_waits():
+            enqueue_reconcile(enterprise)
     messages.info(request, "We are asking WorkOS. This page shows the answer when it is there.")
     return redirect(enterprise)
 
@@ -110,7 +115,10 @@ def launch(request: HttpRequest, slug: str, intent: str) -> HttpResponse:
         messages.error(request, reason)
         return redirect(enterprise)
     if page := require_reauthentication(
-        request, enterprise, purpose=f"open {GUIDES[chosen].title} in the Admin Portal", now=now
+        request,
+        purpose=f"open {GUIDES[chosen].title} in the Admin Portal for {enterprise}",
+        back_url=enterprise.get_absolute_url(),
+        now=now,
     ):
         return page
     reference = uuid.uuid4().hex[:8]
@@ -150,18 +158,20 @@ def _explain_failure(error: gateway.GatewayError, reference: str) -> str:
 
 
 @login_required
-@require_GET
+@require_safe
 @never_cache
 def returned(request: HttpRequest, slug: str, nonce: uuid.UUID) -> HttpResponse:
     membership = get_membership(request.user, slug)
-    returns.mark_returned(membership, nonce, timezone.now())
+    if request.method == "GET":
+        returns.mark_returned(membership, nonce, timezone.now())
     return redirect(membership.enterprise)
 
 
 @login_required
-@require_GET
+@require_safe
 @never_cache
 def finished(request: HttpRequest, slug: str, nonce: uuid.UUID) -> HttpResponse:
     membership = get_membership(request.user, slug)
-    returns.mark_finished(membership, nonce, Actor.from_request(request), timezone.now())
+    if request.method == "GET":
+        returns.mark_finished(membership, nonce, Actor.from_request(request), timezone.now())
     return redirect(membership.enterprise)

@@ -5,22 +5,26 @@ import asyncio
 import contextlib
 import errno
 import logging
+import os
 import secrets
 import signal
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import yaml
 from aiohttp import web
 
 from sandbox import seeds
+from sandbox.allowed_hosts import AllowedHosts
 from sandbox.app import build_app
 from sandbox.clock import parse_timestamp
 from sandbox.initial_state import InitialState, apply_initial_state
 from sandbox.middleware import API_KEY_PREFIX, CONTROL_PREFIX
 from sandbox.store import Store
 
+WEBHOOK_SECRET_VARIABLE = "SANDBOX_WEBHOOK_SECRET"
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 SHUTDOWN_SECONDS = 0.2
 
@@ -35,9 +39,19 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
         "--port", type=int, default=4100, help="port to bind; 0 picks a free one (default: 4100)"
     )
     parser.add_argument("--public-url", help="URL that browsers use (default: http://localhost:PORT)")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="also answer to this host name; can be repeated (default: loopback names, --host, --public-url)",
+    )
     parser.add_argument("--webhook-url", help="send every event to this URL")
     parser.add_argument(
-        "--webhook-secret", help="sign webhooks with this secret (default: a new one, printed)"
+        "--webhook-secret",
+        default=os.environ.get(WEBHOOK_SECRET_VARIABLE) or None,
+        help="sign webhooks with this secret (default: a new one, printed). Other users of the machine can "
+        f"read arguments; they cannot read the environment variable {WEBHOOK_SECRET_VARIABLE}",
     )
     parser.add_argument("--seed", type=Path, help="start with the objects in this YAML or JSON file")
     parser.add_argument("--state", type=Path, help="keep the state in this file (default: in memory)")
@@ -50,8 +64,10 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--quiet", action="store_true", help="do not log each request")
     options = parser.parse_args(arguments)
-    if options.webhook_secret and not options.webhook_url:
+    is_given = any(argument.startswith("--webhook-secret") for argument in arguments or sys.argv[1:])
+    if is_given and not options.webhook_url:
         parser.error("--webhook-secret needs --webhook-url")
+    options.prints_secret = is_given or not options.webhook_secret
     if options.webhook_url and not options.webhook_secret:
         options.webhook_secret = f"whsec_{secrets.token_hex(16)}"
     try:
@@ -99,7 +115,9 @@ async def serve(options: argparse.Namespace, bound: socket.socket) -> None:
         seed=seeds.load_seed(options.seed) if options.seed else {},
         frozen_at=parse_timestamp(options.freeze) if options.freeze else None,
     )
-    app = build_app(store, initial_state)
+    public_host = urlsplit(store.public_url).hostname
+    names = [*options.allow_host, options.host, *([public_host] if public_host else [])]
+    app = build_app(store, initial_state, AllowedHosts(names, any_address=options.host not in LOOPBACK))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
@@ -119,7 +137,8 @@ def print_addresses(options: argparse.Namespace, store: Store, port: int) -> Non
         f"  State      {options.state or 'in memory, lost when it stops'}",
     ]
     if options.webhook_url:
-        lines.append(f"  Webhooks   {options.webhook_url}   (secret {options.webhook_secret})")
+        secret = options.webhook_secret if options.prints_secret else f"from {WEBHOOK_SECRET_VARIABLE}"
+        lines.append(f"  Webhooks   {options.webhook_url}   (secret {secret})")
     if options.host not in LOOPBACK:
         lines.append(f"  WARNING    other machines on the network can reach and change it at {options.host}.")
     sys.stdout.write("\n".join(lines) + "\n")

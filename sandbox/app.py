@@ -21,7 +21,9 @@ from sandbox import (  # noqa: F401  (each registers its routes)
     setup_links,
     webhook_endpoints,
 )
+from sandbox.allowed_hosts import AllowedHosts
 from sandbox.app_keys import (
+    ALLOWED_HOSTS,
     DISPATCHER,
     FAULTS,
     RATE_LIMITER,
@@ -41,12 +43,15 @@ from sandbox.store import Store
 MAX_BODY_BYTES = 64 * 2**20
 
 
-def build_app(store: Store, initial_state: InitialState) -> web.Application:
+def build_app(
+    store: Store, initial_state: InitialState, allowed_hosts: AllowedHosts | None = None
+) -> web.Application:
     """The application with its routes. `apply_initial_state` must be called once its runner is set up."""
     app = web.Application(middlewares=MIDDLEWARE, client_max_size=MAX_BODY_BYTES)
     faults = Faults()
     app[STORE] = store
     app[FAULTS] = faults
+    app[ALLOWED_HOSTS] = allowed_hosts or AllowedHosts()
     app[RATE_LIMITER] = RateLimiter(store)
     app[DISPATCHER] = Dispatcher(store, faults)
     app[BURSTS] = BurstRunner(store, app[DISPATCHER])

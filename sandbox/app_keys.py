@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from sandbox.allowed_hosts import AllowedHosts
 from sandbox.deliveries import Dispatcher
 from sandbox.faults import Faults
 from sandbox.rate_limits import RateLimiter
@@ -10,6 +11,7 @@ from sandbox.store import Store
 STORE = web.AppKey("store", Store)
 DISPATCHER = web.AppKey("dispatcher", Dispatcher)
 FAULTS = web.AppKey("faults", Faults)
+ALLOWED_HOSTS = web.AppKey("allowed_hosts", AllowedHosts)
 RATE_LIMITER = web.AppKey("rate_limiter", RateLimiter)
 
 api_routes = web.RouteTableDef()

@@ -19,6 +19,16 @@ def parse_timestamp(text: str) -> int:
     return round(moment.timestamp() * 1000)
 
 
+# The clock stays between 1970 and the year 9000: whatever is added to it still has a four-digit year.
+MAX_MILLISECONDS = 221_845_392_000_000
+
+
+def _check_range(milliseconds: int) -> int:
+    if not 0 <= milliseconds <= MAX_MILLISECONDS:
+        raise ValueError("the clock goes from 1970 to 9000")
+    return milliseconds
+
+
 class Clock:
     """The only source of time for timestamps, expiries, signatures and retries."""
 
@@ -40,11 +50,14 @@ class Clock:
         return format_timestamp(self.now_ms())
 
     def freeze(self, at_ms: int | None = None) -> None:
-        self._frozen_at = self.now_ms() if at_ms is None else at_ms
+        """Raises ValueError."""
+        self._frozen_at = self.now_ms() if at_ms is None else _check_range(at_ms)
         self._notify_listeners()
 
     def advance(self, seconds: float) -> None:
+        """Raises ValueError."""
         step = round(seconds * 1000)
+        _check_range(self.now_ms() + step)
         if self._frozen_at is not None:
             self._frozen_at += step
         else:

@@ -55,7 +55,7 @@ def parse_domain_data(values: dict[str, Any]) -> list[tuple[str, str]] | None:
         raise errors.invalid_parameter("domain_data", "invalid", "domain_data must be a list of objects.")
     states = {}
     for item in data:
-        if item.get("state") not in {"pending", VERIFIED}:
+        if item.get("state") not in ("pending", VERIFIED):
             raise errors.invalid_parameter(
                 "domain_data.state", "invalid", "state must be pending or verified."
             )

@@ -34,6 +34,8 @@ DEFAULTS: dict[str, dict[str, float | str]] = {
     "link": {"link": "javascript:alert(1)"},
 }
 SCHEDULING_FAULTS = ("drop", "reorder", "duplicate", "delay")
+MAX_VALUE = 10**6
+MAX_COUNT = 1000
 STATUSES = range(400, 600)
 
 
@@ -71,7 +73,7 @@ class Faults:
         """
         values = dict(values)
         kind = values.pop("kind", None)
-        if kind not in DELIVERY_FAULTS and kind not in RESPONSE_FAULTS:
+        if not isinstance(kind, str) or (kind not in DELIVERY_FAULTS and kind not in RESPONSE_FAULTS):
             raise ValueError(f"kind is one of {', '.join([*DELIVERY_FAULTS, *RESPONSE_FAULTS])}")
         times = values.pop("times", 1)
         if times is not None and (not isinstance(times, int) or isinstance(times, bool) or times < 1):
@@ -146,7 +148,9 @@ def _validate_values(kind: str, values: dict[str, Any]) -> dict[str, Any]:
         if isinstance(parsed[name], str):
             if not isinstance(value, str):
                 raise ValueError(f"{name} is a string")  # noqa: TRY004  (one kind of error for the caller)
-        elif isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-            raise ValueError(f"{name} is a number, zero or more")
+        elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_VALUE:
+            raise ValueError(f"{name} is a number from 0 to {MAX_VALUE}")
+        elif name in ("copies", "size", "status") and (value != int(value) or value > MAX_COUNT):
+            raise ValueError(f"{name} is a whole number up to {MAX_COUNT}")
         parsed[name] = value
     return parsed

@@ -1,4 +1,4 @@
-"""Middleware: request log, errors as JSON, faults, API keys, cross-site requests, the state file."""
+"""Middleware: request log, errors as JSON, hosts, cross-site requests, faults, API keys, the state file."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from sandbox import errors
-from sandbox.app_keys import FAULTS, RATE_LIMITER, STORE
+from sandbox.app_keys import ALLOWED_HOSTS, FAULTS, RATE_LIMITER, STORE
 from sandbox.faults import Fault
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -70,9 +70,35 @@ async def render_errors(request: web.Request, handler: Handler) -> web.StreamRes
         status = 404 if error.status == 405 else error.status
         message = f"Cannot {request.method} {request.path}" if status == 404 else error.reason
         return web.json_response({"message": message, "statusCode": status}, status=status)
+    except (OverflowError, RecursionError, UnicodeError):
+        # A value that the checks of the parameters did not foresee.
+        return web.json_response({"message": "A value of the request is out of range."}, status=400)
     except Exception:
         log.exception("Internal error of the sandbox")
         return web.json_response({"message": "Internal server error."}, status=500)
+
+
+@web.middleware
+async def reject_unknown_hosts(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer 403 to a request for a host that is not this sandbox. See `sandbox.allowed_hosts`."""
+    # A request without a Host is not a browser's.
+    host = request.headers.get("Host")
+    if host is not None and not request.app[ALLOWED_HOSTS].allow(host):
+        raise errors.ApiError(
+            403,
+            {
+                "message": "The sandbox does not answer to this host. Start it with --allow-host NAME or "
+                "--public-url URL if it is yours."
+            },
+        )
+    return await handler(request)
+
+
+def _get_netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 @web.middleware
@@ -84,7 +110,8 @@ async def reject_cross_site_requests(request: web.Request, handler: Handler) -> 
     if request.path.startswith(CONTROL_PREFIX) and request.method not in {"GET", "HEAD"}:
         origin = request.headers.get("Origin")
         cross_site = request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}
-        if origin not in {None, "null"} and urlsplit(origin or "").netloc != request.host:
+        # "null" is the origin of a page that hides it: such as one in a sandboxed frame of another site.
+        if origin is not None and _get_netloc(origin) != request.host:
             cross_site = True
         if cross_site:
             raise errors.ApiError(403, {"message": "Cross-site requests to the sandbox are refused."})
@@ -162,6 +189,7 @@ async def flush_state_file(request: web.Request, handler: Handler) -> web.Stream
 MIDDLEWARE = [
     log_requests,
     render_errors,
+    reject_unknown_hosts,
     reject_cross_site_requests,
     apply_response_faults,
     authenticate_api_requests,

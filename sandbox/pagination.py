@@ -1,5 +1,6 @@
 """WorkOS's list responses: `limit`, `order`, and the cursors `before` and `after`."""
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
@@ -15,7 +16,7 @@ ModelT = TypeVar("ModelT", bound=Model)
 
 def parse_limit(request: web.Request) -> int:
     value = request.query.get("limit", "10")
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= 100:
+    if not re.fullmatch(r"[0-9]{1,3}", value) or not 1 <= int(value) <= 100:
         raise errors.invalid_parameter("limit", "invalid", "limit must be an integer between 1 and 100.")
     return int(value)
 
@@ -62,6 +63,6 @@ def paginate(
 def _iterate_rows(
     table: Table[ModelT], cursor: str | None, name: str, backwards: bool, matches: Callable[[ModelT], bool]
 ) -> Iterator[ModelT]:
-    if cursor is not None and table.get(cursor) is None:
+    if cursor is not None and not table.has_position(cursor):
         raise errors.invalid_parameter(name, "invalid", f"{name} is not the id of an object in this list.")
     return filter(matches, table.iterate(after=cursor, backwards=backwards))

@@ -9,6 +9,11 @@ from aiohttp import web
 
 from sandbox import errors
 
+MAX_DEPTH = 64
+# What a double holds exactly.
+MAX_NUMBER = 2**53
+MAX_USERS = 100_000
+
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]")
@@ -17,12 +22,37 @@ _DOMAIN = re.compile(r"(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]
 async def parse_body(request: web.Request) -> dict[str, Any]:
     """The JSON object of the body; an empty body is an empty object. Raises 400."""
     try:
-        values = json.loads(await request.read() or b"{}")
-    except ValueError as error:
+        values = json.loads(await request.read() or b"{}", parse_constant=_refuse_constant)
+        # Half of a surrogate pair cannot be sent on.
+        json.dumps(values, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
         raise errors.bad_request("The request body is not valid JSON.") from error
     if not isinstance(values, dict):
         raise errors.bad_request("The request body must be a JSON object.")
+    _check_values(values)
     return values
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _check_values(values: dict[str, Any]) -> None:
+    """Raise 400 for a body that is nested too deeply, or has a number out of range."""
+    level: list[Any] = [values]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += value.values()
+            elif isinstance(value, list):
+                below += value
+            elif isinstance(value, int | float) and not -MAX_NUMBER <= value <= MAX_NUMBER:
+                raise errors.bad_request("The request body has a number out of range.")
+        if not below:
+            return
+        level = below
+    raise errors.bad_request("The request body is nested too deeply.")
 
 
 async def parse_form(request: web.Request) -> dict[str, str]:
@@ -115,15 +145,21 @@ def parse_metadata(values: dict[str, Any], name: str = "metadata") -> dict[str, 
     return cast("dict[str, str]", value)
 
 
-def parse_number(values: dict[str, Any], name: str, *, default: float) -> float:
+def parse_number(
+    values: dict[str, Any], name: str, *, default: float, least: float = -MAX_NUMBER, most: float = MAX_NUMBER
+) -> float:
     value = values.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise errors.invalid_parameter(name, "invalid", f"{name} must be a number.")
+    if not least <= value <= most:
+        raise errors.invalid_parameter(name, "invalid", f"{name} must be from {least:.0f} to {most:.0f}.")
     return float(value)
 
 
-def parse_integer(values: dict[str, Any], name: str, *, default: int) -> int:
-    value = parse_number(values, name, default=default)
+def parse_integer(
+    values: dict[str, Any], name: str, *, default: int, least: int = -MAX_NUMBER, most: int = MAX_NUMBER
+) -> int:
+    value = parse_number(values, name, default=default, least=least, most=most)
     if value != int(value):
         raise errors.invalid_parameter(name, "invalid", f"{name} must be a whole number.")
     return int(value)
@@ -132,7 +168,7 @@ def parse_integer(values: dict[str, Any], name: str, *, default: int) -> int:
 def parse_query_integer(request: web.Request, name: str, *, default: int) -> int:
     """An integer of the query string, 0 or more."""
     value = request.query.get(name, str(default))
-    if not value.isascii() or not value.isdigit():
+    if not re.fullmatch(r"[0-9]{1,15}", value):
         raise errors.invalid_parameter(name, "invalid", f"{name} must be a whole number.")
     return int(value)
 

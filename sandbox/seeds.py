@@ -6,6 +6,7 @@ from typing import Any
 import yaml
 
 from sandbox import directory_groups, errors, it_contacts, organizations, scenarios, webhook_endpoints
+from sandbox.parameters import MAX_USERS
 from sandbox.store import Store
 
 _SEED_KEYS = {"organizations", "webhook_endpoints", "switches"}
@@ -37,7 +38,7 @@ def parse_seed(text: str) -> dict[str, Any]:
     """Raises InvalidSeed. JSON is YAML too."""
     try:
         seed = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InvalidSeed(f"neither YAML nor JSON: {error}") from error
     if not isinstance(seed, dict):
         raise InvalidSeed("a seed is a mapping")
@@ -63,7 +64,7 @@ def apply_seed(store: Store, seed: dict[str, Any]) -> dict[str, int]:
             _create_organization(store, row)
     except errors.ApiError as error:
         raise InvalidSeed(str(error.body)) from error
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidSeed(f"the seed has the wrong structure: {error!r}") from error
     return {name: len(table) for name, table in store.tables.items() if len(table)}
 
@@ -95,12 +96,15 @@ def _create_organization(store: Store, row: dict[str, Any]) -> None:
         )
     for item in row.get("directories") or []:
         _reject_unknown_keys(item, {"type", "state", "name", "users", "groups"}, "a directory")
+        users = item.get("users", 0)
+        if not isinstance(users, int) or not 0 <= users <= MAX_USERS:
+            raise InvalidSeed(f"users is a number from 0 to {MAX_USERS}")
         directory = scenarios.set_up_directory(
             store,
             organization,
             item["type"],
             state=item.get("state", "linked"),
-            users=item.get("users", 0),
+            users=users,
             name=item.get("name"),
         )
         for name in item.get("groups") or []:

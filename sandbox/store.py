@@ -1,6 +1,8 @@
 """The sandbox's state: tables of objects in memory, and the state file that can keep them."""
 
+import itertools
 import json
+import math
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -31,8 +33,16 @@ from sandbox.switches import Switches
 ModelT = TypeVar("ModelT", bound=Model)
 
 
+# How many deleted objects of a table are remembered as cursors.
+MAX_DELETED_CURSORS = 10_000
+
+
 class Table(Generic[ModelT]):
-    """Objects by id, in the order of their creation. A cursor is found without a search."""
+    """Objects by id, in the order of their creation. A cursor is found without a search.
+
+    The cursor of an object that was deleted in the meantime keeps its place: a client that walks through
+    the pages goes on after it.
+    """
 
     def __init__(self, name: str, model: type[ModelT], state_file: "StateFile | None" = None) -> None:
         self.name = name
@@ -45,6 +55,8 @@ class Table(Generic[ModelT]):
         # None stands for a deleted row, so that the positions of the others stay.
         self._order: list[str | None] = []
         self._positions: dict[str, int] = {}
+        # A place between two rows ends in .5.
+        self._deleted_positions: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -58,6 +70,7 @@ class Table(Generic[ModelT]):
     def put(self, row: ModelT, *, saved: bool = False) -> ModelT:
         """Add or replace a row. `saved`: it comes from the state file and is not written there again."""
         if row.id not in self._positions:
+            self._deleted_positions.pop(row.id, None)
             self._positions[row.id] = len(self._order)
             self._order.append(row.id)
         self._rows[row.id] = row
@@ -68,18 +81,36 @@ class Table(Generic[ModelT]):
     def delete(self, row_id: str) -> None:
         """Raises KeyError."""
         del self._rows[row_id]
-        self._order[self._positions.pop(row_id)] = None
+        position = self._positions.pop(row_id)
+        self._order[position] = None
+        self._deleted_positions[row_id] = position
+        if len(self._deleted_positions) > MAX_DELETED_CURSORS:
+            del self._deleted_positions[next(iter(self._deleted_positions))]
         if self._state_file:
             self._state_file.stage(self.name, row_id, None)
         if len(self._order) > 64 and len(self._rows) < len(self._order) // 2:
-            self._order = list(self._rows)
-            self._positions = {key: position for position, key in enumerate(self._order) if key is not None}
+            self._close_gaps()
+
+    def _close_gaps(self) -> None:
+        rows_before = [0, *itertools.accumulate(key is not None for key in self._order)]
+        self._deleted_positions = {
+            key: rows_before[math.ceil(position)] - 0.5 for key, position in self._deleted_positions.items()
+        }
+        self._order = [key for key in self._order if key is not None]
+        self._positions = {key: position for position, key in enumerate(self._order) if key is not None}
+
+    def has_position(self, row_id: str) -> bool:
+        """Whether `iterate` can start at this id: of a row, or of one that was deleted."""
+        return row_id in self._positions or row_id in self._deleted_positions
 
     def iterate(self, *, after: str | None = None, backwards: bool = False) -> Iterator[ModelT]:
         """The rows after the one with id `after`; backwards, those before it. Raises KeyError."""
         step = -1 if backwards else 1
-        position = (len(self._order) if backwards else -1) if after is None else self._positions[after]
-        position += step
+        if after is None:
+            position = len(self._order) - 1 if backwards else 0
+        else:
+            place = self._positions[after] if after in self._positions else self._deleted_positions[after]
+            position = math.ceil(place) - 1 if backwards else math.floor(place) + 1
         while 0 <= position < len(self._order):
             key = self._order[position]
             if key is not None:

@@ -21,6 +21,9 @@ DESCRIPTIONS = {
     "delivery_log": "Finished deliveries that are kept.",
 }
 
+# Thirty years, in seconds.
+MAX_VALUE = 10**9
+
 
 @dataclass(slots=True)
 class Switches:
@@ -66,8 +69,8 @@ def _validate_value(name: str, kind: Any, value: Any) -> Any:
         if not isinstance(value, bool):
             raise ValueError(f"{name} is true or false")
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise ValueError(f"{name} is a number, zero or more")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_VALUE:
+        raise ValueError(f"{name} is a number from 0 to {MAX_VALUE}")
     if name == "unknown_organization_status" and value not in {400, 404}:
         raise ValueError(f"{name} is 404 or 400")
     return kind(value)

@@ -102,6 +102,8 @@ def manage() -> Iterator[Manage]:
         if process.poll() is None:
             process.kill()
             process.communicate()
+        if process.stdout:
+            process.stdout.close()
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ class WebhookEvent(models.Model):
 
     Status = WebhookEventStatus
 
-    event_id = models.CharField(max_length=255, unique=True)
+    event_id = models.CharField(max_length=255)
     event = models.CharField(max_length=255)
     # Three clocks: when the delivery was signed, when the event happened, when we got it.
     issued_at = models.DateTimeField()
@@ -94,6 +94,8 @@ class WebhookEvent(models.Model):
 
     class Meta:
         constraints = [
+            # Serves the INSERT's ON CONFLICT, the admin's search and replay --id.
+            models.UniqueConstraint(fields=["event_id"], name="webhook_event_is_recorded_once"),
             models.CheckConstraint(
                 condition=is_one_of("status", WebhookEventStatus.values),
                 name="webhook_event_status_is_known",

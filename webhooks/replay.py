@@ -1,19 +1,25 @@
-"""Replay events: show what applying them again would change, then apply them."""
+"""Replay events: show what applying them again would change, then apply them.
+
+Neither makes people wait: the preview works on copies, and the replay commits batch by batch.
+"""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
+from django.apps import apps
 from django.db import models, transaction
 
+from audit.models import AuditEntry
 from enterprises.description import describe_enterprises
 from mirror.description import describe_objects
 from webhooks.handlers import HANDLERS
 from webhooks.inbox import apply_events, set_outcome, write_outcomes
-from webhooks.models import WebhookEvent
+from webhooks.models import Secret, WebhookEvent
+from webhooks.shadow_tables import shadow_tables
 
 _BATCH_SIZE = 200
 
@@ -81,30 +87,59 @@ def select_events(
 
 
 def preview_replay(events: "models.QuerySet[WebhookEvent]", *, now: datetime) -> Report:
-    """What `replay_events` would do. It does it, reports, and rolls back."""
-    with transaction.atomic():
-        report = replay_events(events, now=now)
-        transaction.set_rollback(True)
-    return report
+    """What `replay_events` would do. It does it to copies of the tables, so that nobody waits for it."""
+    ordered = _order(events)
+    rows: dict[type[models.Model], Collection[int]] = {WebhookEvent: ordered, AuditEntry: ()}
+    with shadow_tables(_written_tables(), rows=rows):
+        return _replay(ordered, now)
 
 
 def replay_events(events: "models.QuerySet[WebhookEvent]", *, now: datetime) -> Report:
-    """Apply these events again, in the order in which they happened, in one transaction.
+    """Apply these events again, in the order in which they happened.
 
-    A change of state has its usual consequences, such as a mail. An event that changes nothing has none.
+    Each batch is one commit, so that nobody waits long for an enterprise. When it is interrupted, the batches
+    before are applied, and replaying again does the rest. A change of state has its usual consequences, such
+    as a mail. An event that changes nothing has none.
     """
+    return _replay(_order(events), now)
+
+
+def _written_tables() -> list[type[models.Model]]:
+    """Every table that applying an event may write."""
+    return [
+        *(
+            model
+            for label in ("mirror", "enterprises", "outbox", "audit")
+            for model in apps.get_app_config(label).get_models()
+        ),
+        WebhookEvent,
+        Secret,
+    ]
+
+
+def _order(events: "models.QuerySet[WebhookEvent]") -> list[int]:
+    """The primary keys of the events, in the order in which they happened."""
+    return list(
+        events.annotate(at=models.functions.Coalesce("created_at", "issued_at"))
+        .order_by("at", "event_id")
+        .values_list("pk", flat=True)
+    )
+
+
+def _replay(ordered: Sequence[int], now: datetime) -> Report:
     report = Report()
     # An object is described when an event first names it, and again at the end.
     before: Description = {}
     seen: set[str] = set()
-    with transaction.atomic():
-        for batch in _lock_in_order(events):
+    for start in range(0, len(ordered), _BATCH_SIZE):
+        with transaction.atomic():
+            batch = _lock_batch(ordered[start : start + _BATCH_SIZE])
             ids = {one for event in batch for one in _find_ids(event.payload["data"])} - seen
             before |= _describe(ids)
             seen |= ids
             for name, group in groupby(batch, key=lambda event: event.event):
                 report.events += _replay_batch(name, list(group), now)
-        report.changes = _compare(before, _describe(seen))
+    report.changes = _compare(before, _describe(seen))
     return report
 
 
@@ -123,17 +158,10 @@ def _replay_batch(name: str, events: Sequence[WebhookEvent], now: datetime) -> l
     return replayed
 
 
-def _lock_in_order(events: "models.QuerySet[WebhookEvent]") -> Iterator[list[WebhookEvent]]:
-    ordered = list(
-        events.annotate(at=models.functions.Coalesce("created_at", "issued_at"))
-        .order_by("at", "event_id")
-        .values_list("pk", flat=True)
-    )
-    for start in range(0, len(ordered), _BATCH_SIZE):
-        batch = ordered[start : start + _BATCH_SIZE]
-        # A worker that is applying one of them finishes first.
-        rows = WebhookEvent.objects.select_for_update().in_bulk(batch)
-        yield [rows[pk] for pk in batch if pk in rows]
+def _lock_batch(primary_keys: Sequence[int]) -> list[WebhookEvent]:
+    # A worker that is applying one of them finishes first.
+    rows = WebhookEvent.objects.select_for_update().in_bulk(primary_keys)
+    return [rows[pk] for pk in primary_keys if pk in rows]
 
 
 def _find_ids(data: Any) -> Iterator[str]:

@@ -27,6 +27,8 @@ def describe_enterprise(enterprise: Enterprise) -> dict[str, Any]:
         "organization_id": enterprise.organization_id,
         "environment": enterprise.environment,
         "external_id": str(enterprise.external_id),
+        "organization_deleted_at": enterprise.organization_deleted_at,
+        "deprovisioned_at": enterprise.deprovisioned_at,
     }
 
 

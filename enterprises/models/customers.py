@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 from django.urls import reverse
 
+from audit.fields import OneLineCharField
 from enterprises import conf
 from enterprises.intents import Intent, default_intents, plan_intents
 from mirror.models import Organization, is_one_of
@@ -63,7 +64,7 @@ class Enterprise(models.Model):
     Provisioning = ProvisioningState
     Environment = Environment
 
-    name = models.CharField(max_length=150)
+    name = OneLineCharField(max_length=150)
     slug = models.SlugField(max_length=60, unique=True)
     # Ours, committed before WorkOS hears of it: an Organization is found by it after a crash.
     external_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -224,7 +225,7 @@ class Invitation(models.Model):
     invited_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
-    invited_by_name = models.CharField(max_length=420)
+    invited_by_name = OneLineCharField(max_length=420)
     invited_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 

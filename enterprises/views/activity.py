@@ -8,7 +8,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from audit.log import audit_entries_for
 from audit.models import AuditEntryQuerySet
@@ -20,7 +20,7 @@ _PAGE_SIZE = 50
 
 
 @login_required
-@require_GET
+@require_safe
 @never_cache
 def list_activity(request: HttpRequest, slug: str) -> HttpResponse:
     enterprise = access.get_membership_for_it_admin(request.user, slug).enterprise
@@ -36,7 +36,7 @@ def list_activity(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @login_required
-@require_GET
+@require_safe
 @never_cache
 def export_activity(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     """Everything that the page lists with this filter, as CSV."""
@@ -62,7 +62,7 @@ class _Echo:
 def _write_csv(entries: AuditEntryQuerySet) -> Iterator[str]:
     writer = csv.writer(_Echo())
     yield writer.writerow(["When (UTC)", "Who", "What", "For whom", "Outcome", "IP address"])
-    for entry in entries.iterator():
+    for entry in entries.read_in_pages():
         texts = (entry.actor, entry.action_label, entry.target, entry.outcome)
         yield writer.writerow(
             [f"{entry.at:%Y-%m-%d %H:%M:%S}", *map(escape_formula, texts), entry.client_ip or ""]

@@ -10,28 +10,36 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from audit.actor import Actor, client_ip_of
 from enterprises import invitations
+from enterprises.email_addresses import normalize_email
 from enterprises.forms import JoinForm
+from enterprises.locks import limited_lock_waits
 from enterprises.models import Invitation
 
 _SESSION_KEY = "invitation"
 
 
-@require_GET
+@require_safe
 @never_cache
 def open_invitation(request: HttpRequest, token: str) -> HttpResponse:
-    """The link in the mail. Its token moves into the session, so that no page has it in its address."""
-    request.session[_SESSION_KEY] = token
+    """The link in the mail. Its token moves into the session, so that no page has it in its address.
+
+    A session is stored for a GET of a link that works only: anyone can ask for any other.
+    """
+    if not invitations.find_invitation(token, now=timezone.now()):
+        request.session.pop(_SESSION_KEY, None)
+    elif request.method == "GET":
+        request.session[_SESSION_KEY] = token
     response = redirect("enterprises:join")
     response["Referrer-Policy"] = "no-referrer"
     return response
 
 
 @sensitive_post_parameters()
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def accept_invitation(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
@@ -40,7 +48,7 @@ def accept_invitation(request: HttpRequest) -> HttpResponse:
         return _render_expired(request)
     account = invitations.find_account(invitation)
     if request.user.is_authenticated:
-        if request.user.get_username() != invitation.email:
+        if normalize_email(request.user.get_username()) != invitation.email:
             return render(request, "enterprises/join_other.html", {"invitation": invitation})
         if request.method == "POST":
             return _accept(request, invitation, request.user)
@@ -53,13 +61,14 @@ def accept_invitation(request: HttpRequest) -> HttpResponse:
     form = JoinForm(request.POST or None, email=invitation.email)
     if request.method == "POST" and form.is_valid():
         # The type that `login` takes is this project's user.
-        user: Any = invitations.accept_invitation_as_new_user(
-            invitation,
-            name=form.cleaned_data["name"],
-            password=form.cleaned_data["password1"],
-            client_ip=client_ip_of(request),
-            now=now,
-        )
+        with limited_lock_waits():
+            user: Any = invitations.accept_invitation_as_new_user(
+                invitation,
+                name=form.cleaned_data["name"],
+                password=form.cleaned_data["password1"],
+                client_ip=client_ip_of(request),
+                now=now,
+            )
         if user is None:
             return _render_expired(request)
         login(request, user)
@@ -68,7 +77,11 @@ def accept_invitation(request: HttpRequest) -> HttpResponse:
 
 
 def _accept(request: HttpRequest, invitation: Invitation, user: AbstractBaseUser) -> HttpResponse:
-    if not invitations.accept_invitation(invitation, user, Actor.from_request(request), timezone.now()):
+    with limited_lock_waits():
+        membership = invitations.accept_invitation(
+            invitation, user, Actor.from_request(request), timezone.now()
+        )
+    if membership is None:
         return _render_expired(request)
     return _welcome(request, invitation)
 

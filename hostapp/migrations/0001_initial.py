@@ -18,12 +18,12 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('email', models.CharField(max_length=254)),
-                ('address', models.CharField(blank=True, max_length=45)),
+                ('source', models.CharField(blank=True, max_length=45)),
                 ('at', models.DateTimeField()),
             ],
             options={
                 'verbose_name_plural': 'sign-in attempts',
-                'indexes': [models.Index(fields=['address', 'at'], name='sign_in_attempt_by_address'), models.Index(fields=['at'], name='sign_in_attempt_by_age')],
+                'indexes': [models.Index(fields=['email', 'source', 'at'], name='sign_in_attempt_by_account'), models.Index(fields=['source', 'at'], name='sign_in_attempt_by_source'), models.Index(fields=['at'], name='sign_in_attempt_by_age')],
             },
         ),
         migrations.CreateModel(
@@ -33,11 +33,12 @@ class Migration(migrations.Migration):
                 ('password', models.CharField(max_length=128, verbose_name='password')),
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
                 ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('email', hostapp.models.LowercaseEmailField(max_length=254, unique=True, verbose_name='e-mail address')),
+                ('email', hostapp.models.NormalizedEmailField(max_length=254, unique=True, verbose_name='e-mail address')),
                 ('name', models.CharField(blank=True, max_length=150)),
                 ('is_active', models.BooleanField(default=True, help_text='Clear this instead of deleting the person: they cannot sign in.', verbose_name='active')),
                 ('is_staff', models.BooleanField(default=False, help_text='Runs this SaaS: provisions enterprises.', verbose_name='staff')),
                 ('date_joined', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('session_generation', models.PositiveIntegerField(default=0, editable=False)),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
             ],

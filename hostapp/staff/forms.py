@@ -2,7 +2,9 @@ from typing import Any
 
 from django import forms
 
+from audit.fields import OneLineFormField
 from enterprises.domains import InvalidDomain, normalise_domain
+from enterprises.forms import NormalizedEmailField
 from enterprises.intents import Intent, plan_intents
 from enterprises.models import Enterprise
 
@@ -30,7 +32,7 @@ class DomainsField(forms.CharField):
 
 
 class ProvisionForm(forms.Form):
-    name = forms.CharField(max_length=150, label="Name", help_text="As the company writes it.")
+    name = OneLineFormField(max_length=150, label="Name", help_text="As the company writes it.")
     slug = forms.SlugField(
         max_length=60,
         required=False,
@@ -42,8 +44,7 @@ class ProvisionForm(forms.Form):
         label="Domains",
         help_text="One a line, such as acme.example. Ownership is proved later, in the Admin Portal.",
     )
-    it_admin = forms.EmailField(
-        max_length=254,
+    it_admin = NormalizedEmailField(
         required=False,
         label="IT admin’s e-mail address",
         help_text="They get a link to set a password if they have none.",
@@ -53,7 +54,7 @@ class ProvisionForm(forms.Form):
 class CustomerForm(forms.Form):
     """What staff change of an enterprise."""
 
-    name = forms.CharField(
+    name = OneLineFormField(
         max_length=150, label="Name", help_text="Goes to WorkOS, too. The address stays as it is."
     )
     domains = DomainsField(

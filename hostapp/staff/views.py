@@ -2,9 +2,9 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -13,9 +13,11 @@ import gateway
 from audit.actor import Actor
 from audit.log import audit_entries_for
 from enterprises import access, lifecycle, provisioning
+from enterprises.locks import limited_lock_waits
 from enterprises.mail import find_refusal
 from enterprises.memberships import add_it_admin
 from enterprises.models import Enterprise
+from enterprises.reauthentication import require_reauthentication
 from hostapp.staff.forms import CustomerForm, DeprovisionForm, ProvisionForm
 from outbox.models import Task
 
@@ -35,8 +37,17 @@ def provision_customer(request: HttpRequest) -> HttpResponse:
     form = ProvisionForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
+        if data["it_admin"] and (
+            page := require_reauthentication(
+                request,
+                purpose=f"make {data['it_admin']} an IT admin of {data['name']}",
+                back_url=reverse("staff:provision"),
+                now=timezone.now(),
+            )
+        ):
+            return page
         try:
-            with transaction.atomic():
+            with limited_lock_waits():
                 enterprise = provisioning.enroll(
                     name=data["name"], slug=data["slug"], domains=data["domains"]
                 )
@@ -58,15 +69,18 @@ def provision_customer_again(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @login_required
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def show_customer(request: HttpRequest, slug: str) -> HttpResponse:
     access.require_staff(request.user)
     enterprise = _get_enterprise(slug)
     form = CustomerForm.for_enterprise(enterprise, request.POST or None)
-    if request.method == "POST" and form.is_valid() and not enterprise.deprovisioned_at:
+    if request.method == "POST" and enterprise.deprovisioned_at:
+        messages.error(request, f"{enterprise.name} is deprovisioned. Nothing was changed.")
+        return redirect("staff:customer", slug)
+    if request.method == "POST" and form.is_valid():
         data, actor, now = form.cleaned_data, Actor.from_request(request), timezone.now()
-        with transaction.atomic():
+        with limited_lock_waits():
             lifecycle.rename(enterprise, data["name"], actor, now)
             lifecycle.change_domains(enterprise, data["domains"], actor, now)
             lifecycle.change_plan(enterprise, data["intents"], actor, now)
@@ -82,8 +96,19 @@ def deprovision_customer(request: HttpRequest, slug: str) -> HttpResponse:
     access.require_staff(request.user)
     enterprise = _get_enterprise(slug)
     form = DeprovisionForm(request.POST, enterprise=enterprise)
+    if enterprise.deprovisioned_at:
+        messages.error(request, f"{enterprise.name} was deprovisioned before. Nothing was changed.")
+        return redirect("staff:customer", slug)
     if form.is_valid():
-        lifecycle.deprovision(enterprise, Actor.from_request(request), timezone.now())
+        if page := require_reauthentication(
+            request,
+            purpose=f"deprovision {enterprise.name}",
+            back_url=reverse("staff:customer", args=[slug]),
+            now=timezone.now(),
+        ):
+            return page
+        with limited_lock_waits():
+            lifecycle.deprovision(enterprise, Actor.from_request(request), timezone.now())
         messages.success(request, f"{enterprise.name} is deprovisioned. Its audit log is kept.")
         return redirect("staff:customer", slug)
     return _render_customer(request, enterprise, CustomerForm.for_enterprise(enterprise), form)

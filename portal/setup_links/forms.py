@@ -1,14 +1,14 @@
 from django import forms
 from django.http import QueryDict
 
+from enterprises.forms import NormalizedEmailField
 from enterprises.models import Enterprise
 from portal.setup_links.sending import available_intents
 
 
 class SetupLinkForm(forms.Form):
-    email = forms.EmailField(
+    email = NormalizedEmailField(
         label="E-mail address of the IT contact",
-        max_length=254,
         help_text="Somebody who runs your identity provider and has no account here. WorkOS mails them.",
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
@@ -23,6 +23,3 @@ class SetupLinkForm(forms.Form):
         field = self.fields["intents"]
         assert isinstance(field, forms.MultipleChoiceField)  # noqa: S101 - narrows the type
         field.choices = [(intent.value, intent.label) for intent in available_intents(enterprise)]
-
-    def clean_email(self) -> str:
-        return str(self.cleaned_data["email"]).strip().lower()

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 
@@ -12,9 +10,10 @@ import gateway
 from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
-from enterprises.access import can_use_intent, get_enterprise_for_setup
+from enterprises.access import can_use_intent, get_enterprise_for_setup, lock_user
 from enterprises.environment import require_organization_id
 from enterprises.intents import Intent
+from enterprises.locks import limited_lock_waits, lock_enterprise
 from enterprises.models import Enterprise
 from enterprises.notifications import enqueue_notification
 from enterprises.rate_limits import WINDOW, check_rate_limit
@@ -113,19 +112,19 @@ def _save_request(
     """Save the setup link before WorkOS is called. Raises ActiveLinkExists, Http404 or PermissionDenied."""
     if actor.user_id is None:
         raise PermissionDenied("Only a person can send a setup link.")
-    with transaction.atomic():
+    with limited_lock_waits():
         # Without the locks two requests at once would both find no active link, and a sender could lose the
         # right between our check and our commit.
-        Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
-        sender = get_user_model().objects.select_for_update(no_key=True).get(pk=actor.user_id)
-        get_enterprise_for_setup(sender if sender.is_active else AnonymousUser(), enterprise.slug)
+        lock_enterprise(enterprise.pk)
+        sender = lock_user(actor.user_id)
+        get_enterprise_for_setup(sender, enterprise.slug)
         if active := active_setup_links(enterprise, now).first():
             raise ActiveLinkExists(_explain_active_link(active.email))
         link: SetupLink = SetupLink.objects.create(
             enterprise=enterprise,
             email=email,
             intents=list(intents),
-            sent_by=sender,
+            sent_by_id=actor.user_id,
             requested_at=now,
             expires_at=now + LIFETIME,
         )

@@ -11,6 +11,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -45,7 +46,10 @@ def setup_links(request: HttpRequest, slug: str) -> HttpResponse:
 
     email = form.cleaned_data["email"]
     if page := require_reauthentication(
-        request, enterprise, purpose=f"send a setup link to {email}", now=now
+        request,
+        purpose=f"send a setup link of {enterprise} to {email}",
+        back_url=reverse("portal:setup_links", args=[enterprise.slug]),
+        now=now,
     ):
         return page
     with _show_failure(request, enterprise):
@@ -69,13 +73,17 @@ def resend(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     link = get_object_or_404(SetupLink, enterprise=enterprise, pk=pk)
     now = timezone.now()
     if page := require_reauthentication(
-        request, enterprise, purpose=f"send {link.email} a new setup link", now=now
+        request,
+        purpose=f"send {link.email} a new setup link of {enterprise}",
+        back_url=reverse("portal:setup_links", args=[enterprise.slug]),
+        now=now,
     ):
         return page
     with _show_failure(request, enterprise):
-        is_sent = resend_setup_link(link, actor=Actor.from_request(request), now=now)
-        nothing = "Nothing of it is in your plan any more. Nothing was sent."
-        messages.success(request, _describe_sent(link.email) if is_sent else nothing)
+        if resend_setup_link(link, actor=Actor.from_request(request), now=now):
+            messages.success(request, _describe_sent(link.email))
+        else:
+            messages.error(request, "Nothing of it is in your plan any more. Nothing was sent.")
     return redirect("portal:setup_links", enterprise.slug)
 
 

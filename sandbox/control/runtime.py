@@ -48,7 +48,7 @@ async def apply_seed_view(request: web.Request) -> web.Response:
 async def settle_view(request: web.Request) -> web.Response:
     """Wait until no delivery is pending and no burst runs: 409 after `seconds` (10)."""
     values = await parameters.parse_body(request)
-    deadline = time.monotonic() + parameters.parse_number(values, "seconds", default=10)
+    deadline = time.monotonic() + parameters.parse_number(values, "seconds", default=10, most=3600)
     dispatcher, bursts = request.app[DISPATCHER], request.app[BURSTS]
     while dispatcher.count_pending() or bursts.count_running():
         if time.monotonic() > deadline:
@@ -86,7 +86,10 @@ async def set_clock_view(request: web.Request) -> web.Response:
         except ValueError as error:
             raise errors.bad_request(f"freeze is a time such as 2026-01-15T12:00:00Z: {error}") from error
     if "advance" in values:
-        clock.advance(parameters.parse_number(values, "advance", default=0))
+        try:
+            clock.advance(parameters.parse_number(values, "advance", default=0))
+        except ValueError as error:
+            raise errors.bad_request(f"advance is a number of seconds: {error}") from error
     return web.json_response({"now": clock.now(), "frozen": clock.frozen})
 
 

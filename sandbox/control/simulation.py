@@ -19,6 +19,7 @@ from sandbox.app_keys import control_routes, get_store
 from sandbox.models import Connection, Directory, Organization
 from sandbox.store import Store
 
+MAX_DAYS = 36_500
 CONNECTION_STATES = ("requires_type", "draft", "validating", "active", "inactive", "deleting")
 DIRECTORY_STATES = ("linked", "unlinked", "validating", "invalid_credentials", "deleting")
 FAILURE_REASONS = ("domain_verification_period_expired", "domain_verified_by_other_organization")
@@ -56,7 +57,7 @@ async def change_connection_view(request: web.Request) -> web.Response:
     store = get_store(request)
     connection = connections.get_connection(store, request.match_info["id"])
     values = await parameters.parse_body(request)
-    days = parameters.parse_integer(values, "days", default=30)
+    days = parameters.parse_integer(values, "days", default=30, least=-MAX_DAYS, most=MAX_DAYS)
     changed = change_connection(store, connection, request.match_info["action"], days=days)
     return web.json_response(connections.serialize_connection(store, changed))
 
@@ -91,7 +92,7 @@ async def create_directory_view(request: web.Request) -> web.Response:
         _get_organization(store, values),
         parameters.parse_optional_text(values, "type") or "okta scim v2.0",
         state=_parse_choice(values, "state", DIRECTORY_STATES, "linked"),
-        users=parameters.parse_integer(values, "users", default=0),
+        users=parameters.parse_integer(values, "users", default=0, least=0, most=parameters.MAX_USERS),
         name=parameters.parse_optional_text(values, "name"),
     )
     return web.json_response(directories.serialize_directory(store, directory), status=201)
@@ -136,7 +137,7 @@ async def change_directory_users_view(request: web.Request) -> web.Response:
     values = await parameters.parse_body(request)
     action = request.match_info["action"]
     if action == "add":
-        count = parameters.parse_integer(values, "count", default=1)
+        count = parameters.parse_integer(values, "count", default=1, least=1, most=parameters.MAX_USERS)
         created = [directory_users.create_user(store, directory) for _ in range(count)]
         return web.json_response({"data": [user.to_json() for user in created]}, status=201)
     user = store.users.get(parameters.require_text(values, "user_id"))

@@ -67,7 +67,7 @@ async def start_burst_view(request: web.Request) -> web.Response:
     directory_id = parameters.require_text(values, "directory_id")
     directory = directories.get_directory(get_store(request), directory_id)
     event = parameters.parse_optional_text(values, "event") or "dsync.user.created"
-    count = parameters.parse_integer(values, "count", default=0)
+    count = parameters.parse_integer(values, "count", default=0, most=10**7)
     try:
         burst = request.app[BURSTS].start(directory, event, count)
     except ValueError as error:

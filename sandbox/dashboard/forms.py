@@ -1,6 +1,7 @@
 """The dashboard's forms. Each does what the control API's call of the same name does, then redirects."""
 
 import json
+import re
 from typing import Any
 
 from aiohttp import web
@@ -8,6 +9,7 @@ from aiohttp import web
 from sandbox import (
     connections,
     directories,
+    errors,
     organizations,
     parameters,
     portal_links,
@@ -42,7 +44,15 @@ def _parse_number(text: str) -> float:
         number = float(text)
     except ValueError as error:
         raise ValueError(f"{text!r} is not a number") from error
+    if not abs(number) <= parameters.MAX_NUMBER:
+        raise ValueError(f"{text!r} is out of range")
     return int(number) if number.is_integer() else number
+
+
+def _parse_days(text: str) -> int:
+    if not re.fullmatch(r"-?[0-9]{1,5}", text):
+        raise errors.invalid_parameter("days", "invalid", "days must be a whole number.")
+    return int(text)
 
 
 @dashboard_routes.post("/_sandbox/dashboard/reset")
@@ -93,7 +103,7 @@ async def submit_connection(request: web.Request) -> web.Response:
 async def submit_connection_action(request: web.Request) -> web.Response:
     store = get_store(request)
     connection = connections.get_connection(store, request.match_info["id"])
-    days = int((await parameters.parse_form(request)).get("days", "30"))
+    days = _parse_days((await parameters.parse_form(request)).get("days", "30"))
     change_connection(store, connection, request.match_info["action"], days=days)
     raise _redirect(f"dashboard/organizations/{connection.organization_id}")
 

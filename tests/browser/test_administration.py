@@ -53,7 +53,7 @@ def staff(
         expires_at=now + timedelta(days=30),
     )  # fmt: skip
     PortalSession.objects.create(enterprise=acme, user=ada, intent="sso", launched_at=now)
-    SignInAttempt.objects.create(email=LONG, address="192.0.2.7", at=now)
+    SignInAttempt.objects.create(email=LONG, source="192.0.2.7", at=now)
     deliver("connection.activated", event_id="event_1")
     WebhookEvent.objects.update(status="failed", reason="A long reason " * 20)
     body = b"{}"

@@ -88,7 +88,7 @@ PAGES: dict[str, tuple[str, str, str, str]] = {
     "activity-forbidden": ("ben", "enterprises:activity", "/enterprises/acme-inc/history/", "Only IT admins"),
     "invitation-too-late": ("", "enterprises:join", "/invitations/no-token/", "works no longer"),
     "staff-list": ("sam", "staff:customers", "/staff/enterprises/", "Provision an enterprise"),
-    "staff-new": ("sam", "staff:provision", "/staff/enterprises/new/", "Safe to repeat"),
+    "staff-new": ("sam", "staff:provision", "/staff/provision-enterprise/", "Safe to repeat"),
     "staff-enterprise": ("sam", "staff:customer", "/staff/enterprises/acme-inc/", "Failed 3 times"),
     "not-found": ("ada", "", "/no-such-page/", "There is nothing here"),
     "failed": ("ada", "", "/broken/", "Something went wrong on our side"),
@@ -251,7 +251,7 @@ def test_staff_list_without_enterprises_says_so(sam: User, url: str, page: Page)
 
 def test_provisioning_form_rejects_an_invalid_domain(sam: User, url: str, page: Page) -> None:
     sign_in(page, url, sam)
-    page.goto(f"{url}/staff/enterprises/new/")
+    page.goto(f"{url}/staff/provision-enterprise/")
     page.get_by_label("Name").fill("Acme Inc.")
     page.get_by_label("Domains").fill("not a domain")
     page.get_by_role("button", name="Provision").click()

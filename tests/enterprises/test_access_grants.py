@@ -104,7 +104,7 @@ def test_access_that_ends_through_sql_is_found_by_the_periodic_job(
     assert access_grants.end_lost_access(timezone.now()) == 0
 
     assert ended == [("ada@acme.example", "it_admin")]
-    assert Task.objects.filter(kind=REVOKE_PORTAL_LINKS, subject=acme.external_id).count() == 2
+    assert Task.objects.filter(kind=REVOKE_PORTAL_LINKS, subject=acme.external_id).count() == 1
 
 
 def test_periodic_job_runs_at_least_every_minute() -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,13 @@ from outbox import queue
 from outbox.models import Task
 from outbox.runner import run_due_tasks
 from sandbox.client import Sandbox
-from tests.factories import create_organization
+from tests.factories import (
+    create_certificate,
+    create_connection,
+    create_directory,
+    create_domain,
+    create_organization,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -128,6 +134,72 @@ def test_csv_with_unknown_columns_is_rejected(tmp_path: Path) -> None:
     assert command_error("provision_enterprise", "--csv", str(file)).returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        # Line ends of text that are none in CSV.
+        ("name\nAcme\u2028Inc\n", ["Acme Inc"]),
+        ("name\nAcme\x0bInc\nBirch\x85Ltd\nCedar\x1cCo", ["Acme Inc", "Birch Ltd", "Cedar Co"]),
+        ('name,slug\n"Acme\nInc",acme\n', ["Acme Inc"]),
+        ('name,slug\r\n"Acme\r\nInc",acme\r\nBirch,birch\r\n', ["Acme Inc", "Birch"]),
+        ("name\rAcme\rBirch\r", ["Acme", "Birch"]),
+        ('name\n"Acme, ""The"" Company"\n', ['Acme, "The" Company']),
+        ("\ufeffname\nAcme\n\n\nBirch\n", ["Acme", "Birch"]),
+        ('name\n"Acme" Inc\n', None),
+        ('name\n"Acme\n', None),
+        ("name,name\nAcme,Birch\n", None),
+        (f"name\n{'x' * 200_000}\n", None),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_csv_is_read_as_csv(text: str, names: list[str] | None, tmp_path: Path) -> None:
+    file = tmp_path / "enterprises.csv"
+    file.write_text(text, encoding="utf-8", newline="")
+    arguments = ("provision_enterprise", "--csv", str(file), "--dry-run")
+
+    if names is None:
+        assert command_error(*arguments).returncode == 2
+    else:
+        assert [row["name"] for row in run_command_as_json(*arguments)] == names
+
+
+def test_csv_from_standard_input_may_begin_with_a_byte_order_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO("\ufeffname\nBücher\n".encode())))
+
+    (row,) = run_command_as_json("provision_enterprise", "--csv", "-", "--dry-run")
+
+    assert row["name"] == "Bücher"
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (f"{'x' * 151},acme,,", "more than 150 characters"),
+        (f"Acme,{'x' * 61},,", "more than 60 characters"),
+        (
+            f"Acme,acme,,{'x' * 60}@{'y' * 60}.{'z' * 60}.{'y' * 60}.{'z' * 60}.example",
+            "more than 254 characters",
+        ),
+        ("Acme,acme,[acme.example],", "not a domain name"),
+        ("Acme,acme,co.uk,", "public suffix"),
+        ('"\n",acme,,', "no name"),
+        ("Acme,acme,,ada@", "valid email"),
+    ],
+)
+def test_csv_row_that_the_database_cannot_hold_is_an_error_in_words(
+    row: str, reason: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "enterprises.csv"
+    file.write_text(f"name,slug,domains,it_admin\n{row}\nBirch,,,\n")
+    out = StringIO()
+
+    with pytest.raises(CommandError):
+        call_command("provision_enterprise", "--csv", str(file), "--dry-run", stdout=out, stderr=StringIO())
+
+    assert reason in out.getvalue()
+    assert "1 of 2 could be provisioned, 1 failed." in out.getvalue()
+
+
 def test_csv_provisioning_waits_for_retry_after_and_the_rate_limit(
     workos_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +299,38 @@ def test_list_and_show_commands_report_state_and_next_step(
     assert shown["outbox_tasks"][0]["error"] == "Why not."
     assert "Fix the reason" in shown["next_step"]
     assert command_error("show_enterprise", "nobody").returncode == 1
+
+
+def test_show_command_reports_ids_and_states_as_json(acme: Enterprise, ada: User) -> None:
+    connection = create_connection(acme, name="Okta")
+    create_directory(acme, state="invalid_credentials")
+    create_domain(acme, state="pending")
+    create_certificate(acme)
+    run_command("invite_it_admin", "acme-inc", "eve@acme.example")
+    queue.enqueue(TaskKind.PUSH_NAME, acme.external_id)
+
+    shown = run_command_as_json("show_enterprise", "acme-inc")
+
+    assert [(one["kind"], one["id"], one["state"]) for one in shown["mirrored"]] == [
+        ("connection", "conn_1", "active"),
+        ("directory", "directory_1", "invalid_credentials"),
+        ("organization_domain", "org_domain_1", "pending"),
+        ("certificate", "conn_1", "renewal_required"),
+    ]
+    assert shown["mirrored"][0]["name"] == "Okta"
+    assert shown["mirrored"][0]["state_since"].startswith(f"{connection.state_since:%Y-%m-%d}")
+    assert [(one["user_id"], one["role"]) for one in shown["people"]] == [(ada.pk, "it_admin")]
+    assert [(one["id"], one["role"]) for one in shown["invited"]] == [
+        (Invitation.objects.get().pk, "it_admin")
+    ]
+    assert {one["id"]: one["kind"] for one in shown["outbox_tasks"]} == dict(
+        Task.objects.values_list("pk", "kind")
+    )
+    assert [one["action"] for one in shown["audit_log"]] == ["invited"]
+    assert "  connection · conn_1 · Okta · active · " in run_command("show_enterprise", "acme-inc")
+    (listed,) = run_command_as_json("list_enterprises")
+    assert (listed["external_id"], listed["state"]) == (str(acme.external_id), "ready")
+    assert listed == {key: shown[key] for key in listed}
 
 
 def test_queryset_and_model_agree_on_every_provisioning_state(acme: Enterprise) -> None:

@@ -22,6 +22,8 @@ from mirror.models import OrganizationDomain
 from outbox import queue
 from outbox.models import Task
 from outbox.runner import run_due_tasks
+from portal import launches
+from portal.models import PortalSession
 from sandbox.client import Sandbox
 from tests.conftest import signed_in
 from tests.factories import create_organization
@@ -299,7 +301,12 @@ def link_works(link: str) -> bool:
 
 
 def test_link_minted_while_its_user_is_removed_is_revoked_too(
-    workos_sandbox: Sandbox, ada: User, ben: User, acme: Enterprise, settings: Any
+    workos_sandbox: Sandbox,
+    ada: User,
+    ben: User,
+    acme: Enterprise,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     organization = gateway.create_organization(
         name="Acme Inc.", external_id=str(acme.external_id), domains=[]
@@ -318,21 +325,28 @@ def test_link_minted_while_its_user_is_removed_is_revoked_too(
         minted.append(client.post(address)["Location"])
         connection.close()
 
+    mint_link, has_begun, may_mint = launches._mint_link, threading.Event(), threading.Event()
+
+    def mint_late(session: PortalSession) -> str:
+        has_begun.set()
+        may_mint.wait(15)
+        return mint_link(session)
+
+    monkeypatch.setattr(launches, "_mint_link", mint_late)
     minting = threading.Thread(target=open_portal, args=(signed_in(ben),))
-    with transaction.atomic():
-        # The request has passed the access check and waits to save its portal session.
-        Enterprise.objects.select_for_update().get(pk=acme.pk)
-        minting.start()
-        wait_until(someone_waits_for_a_lock)
-        removed_at = timezone.now()
-        memberships.remove_member(Membership.objects.get(user=ben), Actor.from_user(ada), removed_at)
-        assert run_due_tasks(now=timezone.now()) == {"completed": 1}
+    minting.start()
+    # The launch has read the role and has not called WorkOS yet.
+    wait_until(has_begun.is_set)
+    removed_at = timezone.now()
+    memberships.remove_member(Membership.objects.get(user=ben), Actor.from_user(ada), removed_at)
+    assert run_due_tasks(now=timezone.now()) == {"completed": 1}
+    may_mint.set()
     minting.join()
     assert not link_works(earlier_link)
     # This link was minted too late to be revoked with the earlier one.
     assert link_works(minted[0])
 
-    after_the_timeout = removed_at + timedelta(seconds=settings.WORKOS_TIMEOUT + 6)
+    after_the_timeout = removed_at + timedelta(seconds=settings.WORKOS_TIMEOUT + 10)
     assert run_due_tasks(now=after_the_timeout) == {"completed": 1}
 
     assert not link_works(minted[0])

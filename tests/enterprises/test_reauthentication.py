@@ -1,5 +1,7 @@
 """Irreversible actions need a recent sign-in: the password is asked for, then the action continues."""
 
+import re
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -7,6 +9,7 @@ import responses
 from django.test import Client
 from django.utils import timezone
 
+from enterprises.models import Enterprise, Invitation, Membership, Role
 from hostapp.models import User
 from portal.models import PortalSession
 from tests.conftest import signed_in
@@ -89,3 +92,99 @@ def test_strangers_and_members_are_refused_before_reauthentication(
 ) -> None:
     assert with_old_sign_in(signed_in(ben)).post(PATH).status_code == 403
     assert with_old_sign_in(signed_in(cleo)).post(PATH).status_code == 404
+
+
+MEMBERS = "/enterprises/acme-inc/members/"
+INVITATION = {"email": "eve@acme.example", "role": "it_admin"}
+
+
+@pytest.fixture
+def second_it_admin(ben: User) -> Membership:
+    membership = Membership.objects.get(user=ben)
+    Membership.objects.filter(user=ben).update(role=Role.IT_ADMIN)
+    return membership
+
+
+def assert_asks_for_the_password_first(
+    client: Client, path: str, data: dict[str, str], was_done: Callable[[], bool]
+) -> None:
+    page = client.post(path, data)
+    assert "enter your password again" in page.text
+    for name, value in data.items():
+        assert f'name="{name}" value="{value}"' in page.text
+    assert client.post(path, {**data, "current_password": "a guess"}).status_code == 422
+    assert not was_done()
+
+    client.post(path, {**data, "current_password": "correct horse battery"})
+    assert was_done()
+
+
+def test_invitation_of_an_it_admin_needs_a_recent_sign_in(old_client: Client) -> None:
+    assert_asks_for_the_password_first(old_client, f"{MEMBERS}invite/", INVITATION, Invitation.objects.exists)
+    with_old_sign_in(old_client)
+    invitation = Invitation.objects.get()
+    assert_asks_for_the_password_first(
+        old_client,
+        f"/enterprises/acme-inc/invitations/{invitation.pk}/resend/",
+        {},
+        lambda: Invitation.objects.get().invited_at > invitation.invited_at,
+    )
+
+
+def test_invitation_of_a_member_needs_no_recent_sign_in(old_client: Client) -> None:
+    old_client.post(f"{MEMBERS}invite/", {**INVITATION, "role": "member"})
+
+    assert Invitation.objects.get().role == Role.MEMBER
+
+
+@pytest.mark.parametrize("role", [Role.IT_ADMIN, Role.MEMBER])
+def test_role_change_needs_a_recent_sign_in(old_client: Client, ben: User, role: Role) -> None:
+    other = Role.MEMBER if role == Role.IT_ADMIN else Role.IT_ADMIN
+    membership = Membership.objects.get(user=ben)
+    Membership.objects.filter(user=ben).update(role=other)
+
+    assert_asks_for_the_password_first(
+        old_client,
+        f"{MEMBERS}{membership.pk}/role/",
+        {"role": role.value},
+        lambda: Membership.objects.filter(user=ben, role=role).exists(),
+    )
+
+
+def test_removal_of_an_it_admin_needs_a_recent_sign_in(
+    old_client: Client, second_it_admin: Membership
+) -> None:
+    assert_asks_for_the_password_first(
+        old_client,
+        f"{MEMBERS}{second_it_admin.pk}/remove/",
+        {},
+        lambda: not Membership.objects.filter(pk=second_it_admin.pk).exists(),
+    )
+
+
+def test_removal_of_a_member_needs_no_recent_sign_in(old_client: Client, ben: User) -> None:
+    old_client.post(f"{MEMBERS}{Membership.objects.get(user=ben).pk}/remove/")
+
+    assert not Membership.objects.filter(user=ben).exists()
+
+
+def test_deprovisioning_by_staff_needs_a_recent_sign_in(sam: User, acme: Enterprise) -> None:
+    assert_asks_for_the_password_first(
+        with_old_sign_in(signed_in(sam)),
+        "/staff/enterprises/acme-inc/deprovision/",
+        {"typed": "acme-inc"},
+        lambda: Enterprise.objects.get().deprovisioned_at is not None,
+    )
+
+
+def test_it_admin_made_by_staff_needs_a_recent_sign_in(
+    sam: User, acme: Enterprise, workos_api: responses.RequestsMock
+) -> None:
+    """The form of an enterprise that exists adds an IT admin to it."""
+    workos_api.get(re.compile(f"{API}/.*"), status=503)
+    assert_asks_for_the_password_first(
+        with_old_sign_in(signed_in(sam)),
+        "/staff/enterprises/new/",
+        {"name": acme.name, "slug": acme.slug, "domains": "", "it_admin": "eve@acme.example"},
+        lambda: Membership.objects.filter(user__email="eve@acme.example").exists(),
+    )

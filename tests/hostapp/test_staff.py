@@ -30,7 +30,7 @@ def api(workos_api: responses.RequestsMock) -> Answers:
 
 
 def test_staff_form_provisions_an_enterprise(api: Answers, sam: User) -> None:
-    response = signed_in(sam).post("/staff/enterprises/new/", FORM, follow=True)
+    response = signed_in(sam).post("/staff/provision-enterprise/", FORM, follow=True)
 
     enterprise = Enterprise.objects.get()
     assert enterprise.requested_domains == ["acme.example", "b.example"]
@@ -42,8 +42,8 @@ def test_staff_form_provisions_an_enterprise(api: Answers, sam: User) -> None:
 def test_taken_slug_and_invalid_domain_show_form_errors(api: Answers, sam: User, acme: Enterprise) -> None:
     client = signed_in(sam)
 
-    invalid = client.post("/staff/enterprises/new/", FORM | {"domains": "gmail.com"})
-    taken = client.post("/staff/enterprises/new/", FORM | {"slug": "acme-inc", "name": "Another"})
+    invalid = client.post("/staff/provision-enterprise/", FORM | {"domains": "gmail.com"})
+    taken = client.post("/staff/provision-enterprise/", FORM | {"slug": "acme-inc", "name": "Another"})
 
     assert "public mail provider" in invalid.text
     assert "is already Acme Inc." in taken.text
@@ -55,7 +55,7 @@ def test_form_submitted_while_workos_is_unavailable_offers_to_provision_again(
 ) -> None:
     workos_api.get(re.compile(f"{API}/.*"), status=503)
 
-    response = signed_in(sam).post("/staff/enterprises/new/", FORM, follow=True)
+    response = signed_in(sam).post("/staff/provision-enterprise/", FORM, follow=True)
 
     assert "again" in response.text
     assert Enterprise.objects.get().provisioning == Enterprise.Provisioning.PROVISIONING
@@ -70,7 +70,7 @@ def test_provision_again_button_provisions_the_enterprise(api: Answers, sam: Use
     assert Enterprise.objects.get().provisioning == Enterprise.Provisioning.READY
 
 
-@pytest.mark.parametrize("path", ["/staff/enterprises/", "/staff/enterprises/new/"])
+@pytest.mark.parametrize("path", ["/staff/enterprises/", "/staff/provision-enterprise/"])
 def test_it_admin_cannot_open_the_staff_pages(path: str, ada: User) -> None:
     assert signed_in(ada).get(path).status_code == 403
 

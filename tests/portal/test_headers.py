@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.tokens import default_token_generator
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
@@ -16,6 +17,7 @@ from hostapp.url_tokens import hide_tokens
 from portal.models import PortalSession
 from tests.conftest import signed_in
 from tests.enterprises.test_access import MATRIX
+from tests.enterprises.test_memberships import mailed_link
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +32,7 @@ PAGES = [
     "/enterprises/acme-inc/members/",
     "/enterprises/acme-inc/history/",
     "/staff/enterprises/",
-    "/staff/enterprises/new/",
+    "/staff/provision-enterprise/",
     "/admin/",
     "/no-such-page/",
 ]
@@ -185,3 +187,56 @@ def test_secret_url_parameters_have_names_that_the_middleware_knows() -> None:
 )  # fmt: skip
 def test_access_log_hides_tokens_in_urls(line: str, expected: str) -> None:
     assert expected in hide_tokens(line)
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/account/password_change/done/", "/account/login/"])
+def test_no_page_of_a_person_may_be_stored(ada_with_all_roles: Client, path: str) -> None:
+    """After the sign-out, Back must not show it."""
+    response = ada_with_all_roles.get(path)
+
+    assert {"no-store", "private"} <= set(response["Cache-Control"].split(", "))
+
+
+def test_sign_in_sign_out_and_refusals_may_not_be_stored(ada: User, ben: User) -> None:
+    client = Client()
+    credentials = {"username": ada.email, "password": "correct horse battery"}
+    for response in (
+        client.post("/account/login/", credentials),
+        client.post("/account/logout/"),
+        signed_in(ben).post("/enterprises/acme-inc/portal/sso/"),
+        signed_in(ben).get("/enterprises/acme-inc/history/"),
+    ):
+        assert "no-store" in response["Cache-Control"]
+
+
+def test_static_files_may_be_stored_by_everyone(ada_with_all_roles: Client) -> None:
+    response = ada_with_all_roles.get("/static/hostapp/style.css")
+    response.close()
+
+    assert response.status_code == 200
+    assert "no-store" not in response["Cache-Control"]
+
+
+@pytest.mark.parametrize("name", [name for name, (method, _, _) in MATRIX.items() if method == "get"])
+def test_head_is_answered_as_get(ada_with_all_roles: Client, name: str) -> None:
+    """Mail scanners look at links with HEAD before a person opens them."""
+    url = reverse(name, kwargs=MATRIX[name][1])
+    head, get = ada_with_all_roles.head(url), ada_with_all_roles.get(url)
+
+    assert (head.status_code, head.get("Location")) == (get.status_code, get.get("Location"))
+    assert not b"".join(head) if head.streaming else not head.content
+
+
+def test_head_of_a_mailed_link_stores_nothing_and_the_link_still_works(
+    acme: Enterprise, ada: User, tokens: dict[str, str]
+) -> None:
+    signed_in(ada).post("/enterprises/acme-inc/members/invite/", {"email": "e@x.example", "role": "member"})
+    link = mailed_link()
+    Session.objects.all().delete()
+
+    for path in (link, tokens["set a password"]):
+        assert Client().head(path).status_code == 302
+    assert signed_in(ada).head(tokens["the return URL"]).status_code == 302
+
+    assert PortalSession.objects.get().returned_at is None
+    assert Client().get(link, follow=True).status_code == 200

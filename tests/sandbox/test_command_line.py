@@ -104,7 +104,7 @@ def test_request_log_omits_link_secrets() -> None:
     port = int(url.rsplit(":", 1)[1])
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(
-            b"GET /portal/launch?secret=link-secret HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+            b"GET /portal/launch?secret=link-secret HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
         )
         while client.recv(4096):
             continue
@@ -125,7 +125,7 @@ def test_command_stops_at_once_despite_a_hanging_response_and_a_waiting_retry() 
         hanging = socket.create_connection(("127.0.0.1", port))
         key = sandbox.api_key.encode()
         hanging.sendall(
-            b"GET /organizations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + key + b"\r\n\r\n"
+            b"GET /organizations HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + key + b"\r\n\r\n"
         )
         while sandbox.request("GET", "faults")["data"]:
             time.sleep(0.01)

@@ -9,7 +9,8 @@ from django.utils import timezone
 from audit.actions import Action
 from audit.log import audit_entries_for
 from enterprises.models import Enterprise
-from mirror.models import Certificate, Connection, Directory, OrganizationDomain
+from mirror.models import Certificate, Connection, Directory, Organization, OrganizationDomain
+from outbox.models import Task
 from tests.conftest import BIRCH_ORGANIZATION
 from tests.deliveries import deliver
 from webhooks.event_names import HANDLED_EVENTS
@@ -213,6 +214,18 @@ def test_domain_in_unknown_state_does_not_block_other_domains(db: None) -> None:
     assert "state 'expired', which we do not know" in WebhookEvent.objects.last().reason  # type: ignore[union-attr]
 
 
+def test_newer_name_of_an_organization_is_written_and_an_older_one_is_stale(acme: Enterprise) -> None:
+    Organization.objects.update(name="Acme", as_of=datetime(2026, 1, 15, 11, tzinfo=UTC))
+
+    assert apply_event("organization.updated", 2, LATER, name="Acme Corporation", domains=[]) == "applied"
+    assert apply_event("organization.updated", 1, name="Acme Limited", domains=[]) == "stale"
+    assert apply_event("organization.updated", 3, LATEST, name=None, domains=[]) == "stale"
+
+    organization = Organization.objects.get()
+    assert organization.name == "Acme Corporation"
+    assert organization.as_of == datetime(2026, 1, 15, 13, tzinfo=UTC)
+
+
 @pytest.mark.parametrize("external_id", [None, "2fe01467-f7ea-4dd2-8b79-c2b4f56d0191", "not-a-uuid"])
 def test_organization_with_another_external_id_is_not_linked(db: None, external_id: str | None) -> None:
     ours = Enterprise.objects.create(name="Acme Inc.", slug="acme")
@@ -270,6 +283,17 @@ def test_event_names_are_those_of_the_handlers() -> None:
 def test_connection_directory_and_organization_events_have_handlers() -> None:
     for prefix in ("connection.", "dsync.activated", "dsync.deactivated", "dsync.deleted", "organization."):
         assert any(name.startswith(prefix) for name in HANDLERS)
+
+
+def test_renamed_active_connection_is_neither_audited_nor_notified(acme: Enterprise) -> None:
+    apply_event("connection.activated", 1)
+    entries, tasks = audit_entries_for(acme).count(), set(Task.objects.values_list("pk", "requests"))
+
+    assert apply_event("connection.activated", 2, LATER, name="Renamed") == "applied"
+
+    assert Connection.objects.get().name == "Renamed"
+    assert audit_entries_for(acme).count() == entries
+    assert set(Task.objects.values_list("pk", "requests")) == tasks
 
 
 def test_state_change_is_in_the_audit_log_once_with_workos_as_actor(

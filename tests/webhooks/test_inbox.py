@@ -219,6 +219,37 @@ def test_workers_deleting_the_same_organizations_do_not_deadlock(acme: Enterpris
 
 
 @pytest.mark.django_db(transaction=True)
+def test_workers_updating_the_same_organizations_do_not_deadlock(acme: Enterprise, birch: Enterprise) -> None:
+    start = timezone.now()
+
+    def build_event(number: int, organization_id: str | None, minutes: int) -> Event:
+        at = start + timedelta(minutes=minutes)
+        domain = {"id": f"domain_{organization_id}", "domain": "a.example", "updated_at": at.isoformat()}
+        data = {"id": organization_id, "name": f"At {minutes}", "domains": [domain]}
+        return Event(f"event_{number}", "organization.updated", data, at)
+
+    results: list[Sequence[Outcome]] = []
+
+    def update_organizations(newer: Enterprise, older: Enterprise) -> None:
+        for number in range(1, 40):
+            events = [
+                build_event(2 * number, newer.organization_id, number),
+                build_event(2 * number + 1, older.organization_id, -number),
+            ]
+            with transaction.atomic():
+                results.append(HANDLERS["organization.updated"](events, start))
+        connection.close()
+
+    threads = [Thread(target=update_organizations, args=order) for order in ((acme, birch), (birch, acme))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+    assert len(results) == 78, "a deadlock stopped a worker"
+
+
+@pytest.mark.django_db(transaction=True)
 def test_event_locked_by_another_worker_is_skipped(acme: Enterprise) -> None:
     deliver("connection.activated")
     applied_counts: list[int] = []

@@ -84,7 +84,7 @@ QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
     ),
     "pruning": (old_events(days=90, now=NOW)[:1000], "webhook_event_received"),
     "replay --failed": (replay.select_events(failed=True), "webhook_event_status"),
-    "replay --id": (replay.select_events(event_ids=["event_77"]), "webhooks_webhookevent_event_id"),
+    "replay --id": (replay.select_events(event_ids=["event_77"]), "webhook_event_is_recorded_once"),
     "replay --event": (replay.select_events(names=["connection.activated"]), "webhook_event_event"),
     "replay --since": (replay.select_events(since=NOW - timedelta(hours=1)), "webhook_event_received"),
     "the admin's list": (WebhookEvent.objects.order_by("-id")[:50], "webhooks_webhookevent_pkey"),
@@ -98,7 +98,7 @@ QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
     ),
     "the admin's search": (
         WebhookEvent.objects.filter(event_id__exact="event_5").order_by("-id")[:50],
-        "webhooks_webhookevent_event_id",
+        "webhook_event_is_recorded_once",
     ),
     "permanently failed events": (
         WebhookEvent.objects.filter(status="failed", due_at=None),

@@ -7,12 +7,16 @@ from io import StringIO
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from audit.log import audit_entries_for
 from enterprises.models import Enterprise
 from hostapp.models import User
 from mirror.models import Connection
+from outbox.models import Task
+from outbox.runner import run_due_tasks
 from tests.conftest import BIRCH_ORGANIZATION, signed_in
 from tests.deliveries import deliver
 from webhooks import inbox
@@ -80,6 +84,48 @@ def test_replayed_applied_event_stays_applied_and_changes_nothing(acme: Enterpri
 
     assert "No data changes" in output
     assert WebhookEvent.objects.get().status == "applied"
+
+
+def test_replay_of_a_failed_event_has_the_consequences_of_its_change_once(
+    failed: WebhookEvent, ada: User, acme: Enterprise
+) -> None:
+    for _ in range(2):
+        replay("--id", failed.event_id, "--no-input")
+        run_due_tasks(now=timezone.now())
+
+    assert [entry.action for entry in audit_entries_for(acme)] == ["connection_activated"]
+    assert [message.subject for message in mail.outbox] == ["Single Sign-On of Acme Inc. is active"]
+
+
+def test_preview_has_no_consequences(failed: WebhookEvent, ada: User, acme: Enterprise) -> None:
+    replay("--failed", "--dry-run")
+
+    assert not audit_entries_for(acme).exists()
+    assert not Task.objects.exists()
+
+
+def test_replayed_applied_event_sends_no_mail_again(acme: Enterprise, ada: User) -> None:
+    deliver("connection.activated", event_id="event_1")
+    inbox.apply_waiting(now=timezone.now())
+    run_due_tasks(now=timezone.now())
+    assert len(mail.outbox) == 1
+
+    replay("--id", "event_1", "--no-input")
+    run_due_tasks(now=timezone.now())
+
+    assert len(mail.outbox) == 1
+    assert audit_entries_for(acme).count() == 1
+
+
+def test_stale_event_has_no_consequences(acme: Enterprise, ada: User) -> None:
+    deliver("connection.deactivated", event_id="event_2", updated_at="2026-02-01T00:00:00.000Z")
+    inbox.apply_waiting(now=timezone.now())
+    entries, tasks = audit_entries_for(acme).count(), Task.objects.count()
+
+    deliver("connection.activated", event_id="event_1", updated_at="2026-01-01T00:00:00.000Z")
+    assert inbox.apply_waiting(now=timezone.now()) == {"stale": 1}
+
+    assert (audit_entries_for(acme).count(), Task.objects.count()) == (entries, tasks)
 
 
 def test_replay_by_id_applies_only_that_event(failed: WebhookEvent, birch: Enterprise) -> None:

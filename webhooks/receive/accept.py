@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from audit.client_ip import Network, find_client_ip, is_in_networks
+from audit.client_ip import Network, Proxy, find_client_ip, is_in_networks
 from mirror.text import REPLACEMENT, replace_unstorable_in
 from mirror.times import parse_time, resolve_time
 from webhooks.receive.reasons import Reason, Refused
@@ -50,7 +50,7 @@ def check_source(
     headers: Mapping[str, str],
     *,
     sources: Sequence[Network],
-    trusted_proxies: Sequence[Network],
+    trusted_proxies: Sequence[Proxy],
 ) -> None:
     """Raise Refused unless the client's IP address is in `sources`. No sources allow every address."""
     if not sources:

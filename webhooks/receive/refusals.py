@@ -14,7 +14,7 @@ from datetime import datetime
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from webhooks.models import RING_MINUTES, RefusalSample
-from webhooks.receive.reasons import Refused
+from webhooks.receive.reasons import Reason, Refused
 
 logger = logging.getLogger(__name__)
 
@@ -33,15 +33,20 @@ def build_sample(refused: Refused, *, signature: str | None, now: datetime) -> R
     )
 
 
-def log_refusal(refused: Refused, *, now: datetime) -> None:
-    if refused.status == 200:
-        # WorkOS signed it and will not send it again.
-        logger.error("Signed webhook left out: %s", refused.detail)
+def log_signed_refusal(refused: Refused) -> None:
+    """WorkOS signed it and will not send it again, so each has a line."""
+    logger.error("Signed webhook left out: %s", refused.detail)
+
+
+def _log_refusals(count: int, newest: RefusalSample) -> None:
+    """One line for all refusals of a reason since the last write: anyone can send any number of them."""
+    if newest.reason == Reason.NOT_AN_EVENT:
         return
     clocks = ""
-    if refused.issued_at:
-        clocks = f" (t={refused.issued_at:%Y-%m-%dT%H:%M:%SZ}; our clock says {now:%Y-%m-%dT%H:%M:%SZ})"
-    logger.warning("Webhook refused: %s%s", refused.reason.label, clocks)
+    if newest.issued_at:
+        issued_at, ours = (f"{at:%Y-%m-%dT%H:%M:%SZ}" for at in (newest.issued_at, newest.refused_at))
+        clocks = f" (t={issued_at}; our clock says {ours})"
+    logger.warning("Webhooks refused: %s × %s%s", count, Reason(newest.reason).label, clocks)
 
 
 @dataclass
@@ -97,6 +102,8 @@ class RefusalTally:
                 for (reason, minute), entry in sorted(entries.items()):
                     _write_count(reason, minute, entry.count)
                     _write_sample(entry.sample)
+            for entry in entries.values():
+                _log_refusals(entry.count, entry.sample)
         except (DatabaseError, InterfaceError) as error:
             logger.error("Refused webhooks not counted yet: %s", type(error).__name__)
             with self._lock:

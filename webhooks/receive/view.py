@@ -23,7 +23,7 @@ from webhooks.receive.accept import MAX_BODY_BYTES, NotAnEvent, accept, check_so
 from webhooks.receive.body import read_body
 from webhooks.receive.reasons import Refused
 from webhooks.receive.record import record_event, record_unreadable
-from webhooks.receive.refusals import RefusalTally, build_sample, log_refusal
+from webhooks.receive.refusals import RefusalTally, build_sample, log_signed_refusal
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +84,8 @@ def _keep_unreadable(request: HttpRequest, delivery: NotAnEvent, now: datetime) 
 
 
 def _answer_refused(request: HttpRequest, refused: Refused, now: datetime) -> HttpResponse:
-    """Log, count and answer a refusal."""
-    log_refusal(refused, now=now)
+    """Count and answer a refusal. The tally logs how many there were."""
+    if refused.status == 200:
+        log_signed_refusal(refused)
     tally.add(build_sample(refused, signature=request.headers.get("workos-signature"), now=now))
     return HttpResponse("" if refused.status == 200 else refused.reason.label, status=refused.status)

@@ -3,11 +3,11 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
-from django.core.validators import validate_email
 from django.utils import timezone
 
 from audit.actor import COMMAND_LINE
 from enterprises import invitations
+from enterprises.forms import NormalizedEmailField
 from enterprises.management.reports import get_enterprise
 from enterprises.models import Role
 from outbox.management.base import Command as BaseCommand
@@ -30,12 +30,12 @@ Safe to repeat: it sends a new link, and the previous link stops working.
     def handle(self, *, slug: str, email: str, dry_run: bool, json: bool, **options: Any) -> None:
         enterprise = get_enterprise(slug)
         try:
-            validate_email(email)
+            email = NormalizedEmailField().clean(email)
         except ValidationError as error:
             raise CommandError(f"{email}: {' '.join(error.messages)}") from error
         if enterprise.deprovisioned_at:
             raise CommandError(f"{enterprise.name} was deprovisioned: nobody can join it.")
-        report = {"slug": slug, "email": email.strip().lower(), "dry_run": dry_run}
+        report = {"slug": slug, "email": email, "dry_run": dry_run}
         if dry_run:
             self.write_report(
                 report, f"Would invite {email} as an IT admin of {enterprise.name}.", as_json=json

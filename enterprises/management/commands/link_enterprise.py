@@ -6,7 +6,9 @@ from django.utils import timezone
 
 import gateway
 from audit.actor import COMMAND_LINE
+from audit.one_line import fold_to_one_line
 from enterprises import domains, linking, provisioning
+from enterprises.bulk_provisioning import MAX_NAME_LENGTH
 from enterprises.management.reports import describe_enterprise, describe_error
 from enterprises.models import Enterprise
 from outbox.management.base import Command as BaseCommand
@@ -51,7 +53,7 @@ Safe to repeat.
             if not yes and input(question).strip().lower() not in ("y", "yes"):
                 raise CommandError("Nothing was done.")
             enterprise = Enterprise.objects.filter(slug=slug).first() or provisioning.enroll(
-                name=organization.name,
+                name=fold_to_one_line(organization.name)[:MAX_NAME_LENGTH],
                 slug=slug,
                 domains=[one["domain"] for one in organization.domains if _is_valid_domain(one["domain"])],
                 # WorkOS has the organization already.

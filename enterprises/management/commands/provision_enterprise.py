@@ -103,8 +103,9 @@ called wrongly. The CSV file has a header: name, and optionally slug, domains (s
         self, file: Path, *, per_minute: int, dry_run: bool, json: bool, **options: Any
     ) -> None:
         try:
-            text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
-            rows = bulk_provisioning.parse_csv(text)
+            content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+            # Decoded here, because reading text would change line breaks inside of cells.
+            rows = bulk_provisioning.parse_csv(content.decode("utf-8-sig"))
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{file} cannot be read: {error}", returncode=2) from error
         except ValueError as error:

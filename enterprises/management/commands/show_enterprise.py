@@ -1,8 +1,11 @@
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
 
 from audit.log import audit_entries_for
 from enterprises.management.reports import describe_enterprise, get_enterprise
+from enterprises.models import Enterprise
+from mirror.models import MirroredRow
 from mirror.registry import MIRRORED
 from outbox.management.base import Command as BaseCommand
 from outbox.models import Task
@@ -22,31 +25,27 @@ outbox tasks, and the newest audit entries.
 
     def handle(self, *, slug: str, json: bool, **options: Any) -> None:
         enterprise = get_enterprise(slug)
-        mirrored = [
-            row
-            for name, kind in MIRRORED.items()
-            if name != "certificate" and enterprise.organization_id
-            for row in kind.model._default_manager.filter(organization=enterprise.organization_id).order_by(
-                kind.key_field
-            )
-        ]
         report: dict[str, Any] = describe_enterprise(enterprise) | {
             "next_step": enterprise.next_step,
             "domains": enterprise.requested_domains,
             "plan": enterprise.intents,
             "people": [
-                {"email": one.user.get_username(), "role": one.role}
+                {
+                    "user_id": one.user_id,
+                    "email": one.user.get_username(),
+                    "role": one.role,
+                    "is_active": one.user.is_active,
+                }
                 for one in enterprise.memberships.select_related("user").order_by("role", "user__email")
             ],
             "invited": [
-                {"email": one.email, "role": one.role, "expires_at": one.expires_at}
+                {"id": one.pk, "email": one.email, "role": one.role, "expires_at": one.expires_at}
                 for one in enterprise.invitations.order_by("email")
             ],
-            "mirrored": [
-                {"kind": one._meta.verbose_name, "what": str(one), "as_of": one.as_of} for one in mirrored
-            ],
+            "mirrored": [_describe_row(name, row) for name, row in _mirrored_rows(enterprise)],
             "outbox_tasks": [
                 {
+                    "id": one.pk,
                     "kind": one.kind,
                     "key": one.key,
                     "attempts": one.attempts,
@@ -57,9 +56,10 @@ outbox tasks, and the newest audit entries.
             ],
             "audit_log": [
                 {
+                    "id": one.pk,
                     "at": one.at,
                     "actor": one.actor,
-                    "action": one.action_label,
+                    "action": one.action,
                     "target": one.target,
                     "outcome": one.outcome,
                 }
@@ -69,13 +69,45 @@ outbox tasks, and the newest audit entries.
         self.write_report(report, "\n".join(_format_report(report)), as_json=json)
 
 
+def _mirrored_rows(enterprise: Enterprise) -> Iterator[tuple[str, MirroredRow]]:
+    for name, kind in MIRRORED.items():
+        if enterprise.organization_id:
+            rows = kind.model._default_manager.filter(organization=enterprise.organization_id)
+            yield from ((name, row) for row in rows.order_by(kind.key_field))
+
+
+# Bookkeeping of the mirror, which says nothing about the object.
+_OMITTED = {"id", "key", "organization_id", "previous_state"}
+
+
+def _describe_row(kind_name: str, row: MirroredRow) -> dict[str, Any]:
+    """Its kind, id and state, and all that we hold of it."""
+    values = {one.attname: getattr(row, one.attname) for one in row._meta.concrete_fields}
+    return {"kind": kind_name, "id": MIRRORED[kind_name].key_of(row), "state": row.state} | {
+        name: value for name, value in values.items() if name not in _OMITTED
+    }
+
+
+# What a line of text shows of each list; the rest is in the JSON.
+_SHOWN = {
+    "people": ("email", "role"),
+    "invited": ("email", "role", "expires_at"),
+    "mirrored": ("kind", "id", "name", "domain", "state", "as_of"),
+    "outbox_tasks": ("kind", "key", "attempts", "error", "due_at"),
+    "audit_log": ("at", "actor", "action", "target", "outcome"),
+}
+
+
 def _format_report(report: dict[str, Any]) -> list[str]:
     lines = []
     for name, value in report.items():
         title = name.replace("_", " ").capitalize()
-        if value and isinstance(value, list) and isinstance(value[0], dict):
+        if value and name in _SHOWN:
             lines.append(f"{title}:")
-            lines += ["  " + " · ".join(str(part) for part in one.values() if part) for one in value]
+            lines += [
+                "  " + " · ".join(str(row[column]) for column in _SHOWN[name] if row.get(column))
+                for row in value
+            ]
         elif isinstance(value, list):
             lines.append(f"{title}: {', '.join(str(part) for part in value) or '-'}")
         else:

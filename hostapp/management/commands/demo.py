@@ -113,10 +113,10 @@ or when its terminal is closed.
                 [
                     *(python, "-m", "sandbox", "--port", str(sandbox_port)),
                     *("--webhook-url", f"{url}/webhooks/workos/"),
-                    # One argument, because the secret may begin with a dash.
-                    f"--webhook-secret={settings.WORKOS_WEBHOOK_SECRETS[0]}",
                 ],
                 started,
+                # Other users of the machine can read arguments, and cannot read the environment.
+                SANDBOX_WEBHOOK_SECRET=settings.WORKOS_WEBHOOK_SECRETS[0],
             )
             _wait_until_reachable(f"{settings.WORKOS_BASE_URL}/_sandbox/health", children["sandbox"])
         with self._step("Provisioning two enterprises"):
@@ -182,10 +182,13 @@ def _is_port_taken(port: int) -> bool:
     return False
 
 
-def _start_child(name: str, command: list[str], started: threading.Event) -> "subprocess.Popen[str]":
+def _start_child(
+    name: str, command: list[str], started: threading.Event, **environment: str
+) -> "subprocess.Popen[str]":
     child = subprocess.Popen(  # noqa: S603 - our own commands
         [sys.executable, "-m", "devtools.bound_process", str(os.getpid()), *command],
         cwd=settings.BASE_DIR,
+        env={**os.environ, **environment},
         # Ctrl-C must reach this process only, which ends the children in order.
         start_new_session=True,
         stdin=subprocess.DEVNULL,

@@ -6,6 +6,7 @@ import logging
 import time
 import zlib
 from io import StringIO
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from pytest_django import Settings
 from hostapp.models import User
 from tests.conftest import signed_in
 from tests.deliveries import deliver, payload, post, signed
-from webhooks.models import UnreadableDelivery, WebhookEvent
+from webhooks.models import RefusalSample, UnreadableDelivery, WebhookEvent
 from webhooks.receive.record import MAX_UNREADABLE_LENGTH
 
 pytestmark = pytest.mark.django_db
@@ -297,6 +298,60 @@ def test_missing_secret_setting_is_answered_503(settings: Settings) -> None:
 @pytest.mark.parametrize("secret", ["whsec_current", "whsec_previous"])
 def test_either_of_two_secrets_is_accepted(secret: str) -> None:
     assert post(BODY, signed(BODY, secret=secret)).status_code == 200
+
+
+def test_event_stores_the_name_of_its_secret(settings: Settings) -> None:
+    settings.WORKOS_WEBHOOK_SECRETS, settings.WORKOS_WEBHOOK_SECRET_NAMES = ["a", "b"], ["current", "old"]
+
+    post(BODY, signed(BODY, secret="b"))
+
+    assert WebhookEvent.objects.get().secret_name == "old"
+
+
+@pytest.mark.parametrize(
+    ("token", "path", "status"),
+    [("", "/webhooks/workos/x7Kq/", 404), ("x7Kq", "/webhooks/workos/x7Kq/", 200),
+     ("x7Kq", "/webhooks/workos/x7Kq", 200), ("x7Kq", "/webhooks/workos/", 404),
+     ("x7Kq", "/webhooks/workos/x7kq/", 404)],
+)  # fmt: skip
+def test_delivery_is_accepted_only_at_the_path_with_the_configured_token(
+    settings: Settings, token: str, path: str, status: int
+) -> None:
+    settings.WORKOS_WEBHOOK_TOKEN = token
+
+    assert post(BODY, signed(BODY), path=path).status_code == status
+    assert WebhookEvent.objects.exists() is (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("sources", "proxies", "forwarded", "status"),
+    [([], [], "", 200), (["127.0.0.0/8"], [], "", 200), (["203.0.113.7"], [], "", 403),
+     (["203.0.113.7"], [], "203.0.113.7", 403),
+     (["203.0.113.0/24"], ["127.0.0.1"], "198.51.100.1, 203.0.113.7", 200),
+     (["203.0.113.7"], ["127.0.0.1"], "203.0.113.7, 198.51.100.1", 403),
+     (["203.0.113.7"], ["127.0.0.1", "198.51.100.0/24"], "203.0.113.7, 198.51.100.1", 200),
+     (["203.0.113.7"], ["127.0.0.1"], "", 403), (["127.0.0.1"], ["127.0.0.1"], "", 200),
+     (["::1"], ["127.0.0.1"], "not an address", 403),
+     (["203.0.113.7"], ["127.0.0.1"], "::ffff:203.0.113.7", 200)],
+)  # fmt: skip
+def test_delivery_is_accepted_only_from_allowed_source_addresses(
+    settings: Settings, sources: list[str], proxies: list[str], forwarded: str, status: int
+) -> None:
+    settings.WORKOS_WEBHOOK_SOURCES = [ip_network(source) for source in sources]
+    settings.TRUSTED_PROXIES = [ip_network(proxy) for proxy in proxies]
+    client = Client(headers={"X-Forwarded-For": forwarded} if forwarded else {})
+
+    assert post(BODY, signed(BODY), client=client).status_code == status
+    assert RefusalSample.objects.filter(reason="source_not_allowed").exists() is (status == 403)
+
+
+def test_tls_proxy_setting_does_not_decide_whose_address_is_checked(settings: Settings) -> None:
+    settings.WORKOS_WEBHOOK_SOURCES = [ip_network("203.0.113.7")]
+    settings.BEHIND_TLS_PROXY = True
+
+    response = post(BODY, signed(BODY), client=Client(headers={"X-Forwarded-For": "203.0.113.7"}))
+
+    assert response.status_code == 403
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,23 @@
+"""Texts of one line: names, subjects, and what is shown beside them. Plain Python."""
+
+import re
+import unicodedata
+
+# What breaks a line, steers a terminal, or reverses the direction of the text that follows it.
+_CONTROL_CATEGORIES = {"Cc", "Zl", "Zp", "Cs"}
+_DIRECTION_CHARACTERS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BLANKS = re.compile(r"\s+")
+
+
+def fold_to_one_line(text: str) -> str:
+    """The text in one line: control characters and runs of blanks become one blank each.
+
+    A mail's header cannot hold a line break, and a name that holds one adds lines to a mail's body, to a CSV
+    file and to a log.
+    """
+    folded = "".join(" " if is_control_character(letter) else letter for letter in text)
+    return _BLANKS.sub(" ", folded).strip()
+
+
+def is_control_character(letter: str) -> bool:
+    return unicodedata.category(letter) in _CONTROL_CATEGORIES or letter in _DIRECTION_CHARACTERS
