@@ -48,10 +48,10 @@ test: setup  ## Run the tests
 values: setup  ## Put 5,000 arbitrary values into events and API objects (the tests try fewer)
 	@VALUE_CASES=$(or $(CASES),5000) $(BIN)/pytest tests/webhooks/test_any_values.py
 
-bench: setup  ## Measure receiving and applying webhooks on this machine
+bench: setup  ## Measure how fast webhooks are received and applied on this machine
 	@$(BIN)/python -m bench.deliveries $(BENCH)
 
-contract: setup  ## Hold the sandbox against WorkOS's OpenAPI document and its Node SDK (needs Node 20)
+contract: setup  ## Check the sandbox against WorkOS's OpenAPI document and Node SDK (needs Node 20)
 	cd tests/contract && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	cd tests/contract && SANDBOX_PYTHON=$(abspath $(BIN))/python node --test
 

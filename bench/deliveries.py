@@ -76,6 +76,8 @@ def main() -> None:
     parser.add_argument("--senders", type=int, default=8, help="concurrent connections (default: 8)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        # For root, the server runs as a user of its own.
+        Path(folder).chmod(0o711)
         run(folder, options.count, options.senders)
 
 

@@ -105,7 +105,7 @@ def _is_network(source: str) -> bool:
 
 
 def find_network(client_ip: str | None) -> str:
-    """What is counted as one network: the address, or its /64 if it is IPv6, which is one customer's line.
+    """What is counted as one: the address, or its /64 if it is IPv6, which is one customer's line.
 
     Blank if unknown: an unknown address shares no count.
     """

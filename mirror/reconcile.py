@@ -10,7 +10,7 @@ from typing import Any
 
 import gateway
 from mirror.models import DELETED, Organization
-from mirror.parsing import InvalidObject, Observed, UnknownState, parse_each
+from mirror.parsing import InvalidObject, Observed, parse_each
 from mirror.registry import MIRRORED, Kind
 from mirror.text import replace_unstorable
 from mirror.upsert import Upserted
@@ -77,8 +77,8 @@ def _parse_listed(
 
     observations, invalid = parse_each(list(listed), observe, name=kind_name)
     for error in invalid:
-        state = error.state if isinstance(error, UnknownState) else ""
-        logger.error("Left out of the API's answer: %s %s", error.place, state)
+        # Not its message, which may quote what was sent.
+        logger.error("Left out of the API's answer: %s (%s)", error.place, type(error).__name__)
     return Listed(kind_name, observations, invalid)
 
 

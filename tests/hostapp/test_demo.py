@@ -6,7 +6,6 @@ import pty
 import signal
 import subprocess
 import sys
-import tempfile
 import termios
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +17,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from hostapp.management.commands.demo import has_older_layout
 from tests.browser.app import find_free_port
-from tests.processes import ROOT
+from tests.processes import ROOT, create_open_folder
 
 pytestmark = pytest.mark.django_db
 
@@ -51,8 +50,8 @@ def test_database_with_a_migration_that_the_code_no_longer_has_has_an_older_layo
 
 @pytest.fixture(scope="module")
 def demo_folder() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="demo-") as folder:
-        yield Path(folder) / "demo"
+    with create_open_folder("demo-") as folder:
+        yield folder / "demo"
 
 
 @pytest.fixture

@@ -226,7 +226,7 @@ def test_workers_updating_the_same_organizations_do_not_deadlock(acme: Enterpris
         at = start + timedelta(minutes=minutes)
         domain = {"id": f"domain_{organization_id}", "domain": "a.example", "updated_at": at.isoformat()}
         data = {"id": organization_id, "name": f"At {minutes}", "domains": [domain]}
-        return Event(f"event_{number}", "organization.updated", data, at)
+        return Event(f"event_{number}", "organization.updated", data, at, at)
 
     results: list[Sequence[Outcome]] = []
 
