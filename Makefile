@@ -7,7 +7,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-emit-find-links --no-annotate \
 	--custom-compile-command "make requirements"
 
-# What docs/going-live.md tells to set, with values that reach nothing.
+# The settings of docs/going-live.md, with values that connect to nothing.
 DOCUMENTED_SETTINGS = ENV_FILE= SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(48))') \
 	SITE_URL=https://app.acme.example DATABASE_URL=postgres://user:password@db.acme.example/app \
 	WORKOS_API_KEY=sk_live_nobodys WORKOS_WEBHOOK_SECRET=whsec_nobodys-and-unused \

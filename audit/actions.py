@@ -1,4 +1,4 @@
-"""The actions that the audit log knows, with the words that people read."""
+"""The actions in the audit log, with their labels."""
 
 from django.db import models
 

@@ -25,7 +25,7 @@ class Actor:
     @classmethod
     def from_request(cls, request: HttpRequest) -> "Actor":
         """The person who is signed in, and the address of their request."""
-        return cls.from_user(_require_user(request.user), client_ip=client_ip_of(request))
+        return cls.from_user(_require_user(request.user), client_ip=get_client_ip(request))
 
 
 WORKOS = Actor("WorkOS")
@@ -39,7 +39,7 @@ def describe_person(user: AbstractBaseUser) -> str:
     return f"{name} <{email}>" if name else email
 
 
-def client_ip_of(request: HttpRequest) -> str | None:
+def get_client_ip(request: HttpRequest) -> str | None:
     """The client's address, or None if it is unknown: unknown clients must not be counted as one."""
     remote_addr = request.META.get("REMOTE_ADDR", "")
     forwarded_for = request.META.get("HTTP_X_FORWARDED_FOR", "")

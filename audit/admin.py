@@ -7,7 +7,7 @@ from audit.models import AuditEntry
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
-    """An admin page whose rows are looked at and never edited."""
+    """An admin page that shows rows and cannot edit them."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

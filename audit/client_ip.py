@@ -22,8 +22,7 @@ def find_client_ip(remote_addr: str, forwarded_for: str, *, trusted_proxies: Seq
     """The address of the client, or None when it is not known. Two unknown clients may be two people.
 
     `remote_addr` is the peer of the connection and `forwarded_for` the X-Forwarded-For header. The header is
-    read from the right, and no further than our own proxies wrote it: a client can write anything to the left
-    of that.
+    read from the right for as long as the hops are trusted proxies: anyone can forge what is left of that.
     """
     hops = forwarded_for.split(",") if forwarded_for else []
     peer = remote_addr

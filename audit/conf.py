@@ -12,7 +12,7 @@ from audit.client_ip import UNIX_SOCKET, Network, Proxy, is_too_wide
 def trusted_proxies() -> Sequence[Proxy]:
     """Our own proxies: `ipaddress` networks, and "unix" for one that connects through a unix socket.
 
-    X-Forwarded-For is believed of these alone.
+    X-Forwarded-For is trusted only from these.
     """
     return list(getattr(settings, "TRUSTED_PROXIES", []))
 

@@ -1,4 +1,4 @@
-"""Model and form fields for texts of one line, such as names: see `audit.one_line`."""
+"""Model and form fields for one-line texts, such as names: see `audit.one_line`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,17 +16,17 @@ else:
 
 
 class OneLineFormField(forms.CharField):
-    """What is typed or pasted becomes one line."""
+    """Folds what a person typed or pasted to one line."""
 
     def to_python(self, value: Any) -> str:
         return fold_to_one_line(super().to_python(value) or "")
 
 
 class _OneLine(Field):
-    """Folds whatever is written, by whom and from wherever: a form, a command, WorkOS."""
+    """Folds every value that is saved or looked up, wherever it comes from: a form, a command, WorkOS."""
 
     def deconstruct(self) -> tuple[str, str, Any, Any]:
-        # The column is a plain one: migrations need not know.
+        # The column is a plain one, so that migrations do not name this class.
         name, _, arguments, options = super().deconstruct()
         return name, f"django.db.models.{self.get_internal_type()}", arguments, options
 

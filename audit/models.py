@@ -50,7 +50,7 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
 
 
 class AuditEntry(models.Model):
-    """One action, as plain copies without foreign keys: people and enterprises go, their entries stay.
+    """One action, as plain copies without foreign keys: entries outlive the people and enterprises they name.
 
     The database refuses UPDATE, DELETE and TRUNCATE (see the migration). Write through `audit.log`.
     """

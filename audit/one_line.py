@@ -1,9 +1,9 @@
-"""Texts of one line: names, subjects, and what is shown beside them. Plain Python."""
+"""One-line texts, such as names and subjects. Plain Python."""
 
 import re
 import unicodedata
 
-# What breaks a line, steers a terminal, or reverses the direction of the text that follows it.
+# Characters that break a line, control a terminal, or reverse the direction of the text that follows it.
 _CONTROL_CATEGORIES = {"Cc", "Zl", "Zp", "Cs"}
 _DIRECTION_CHARACTERS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _BLANKS = re.compile(r"\s+")

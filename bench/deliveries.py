@@ -98,10 +98,7 @@ def run(folder: str, count: int, senders: int) -> None:
         DJANGO_SETTINGS_MODULE="hostapp.settings",
     )
     prepare()
-    command = [sys.executable, "-m", "gunicorn", "hostapp.wsgi", "--bind", f"127.0.0.1:{port}"]
-    web = subprocess.Popen(
-        [*command, "--threads", "8", "--keep-alive", "30", "--log-level", "warning"], cwd=ROOT
-    )
+    web = subprocess.Popen([sys.executable, "manage.py", "serve", "--port", str(port)], cwd=ROOT)
     try:
         wait_until_listening(port)
         # The first requests load modules and open connections.

@@ -1,8 +1,9 @@
-"""Notice the end of a person's access, whatever ended it, and send `access_ended` once.
+"""Detect that a person's access ended, whatever ended it, and send `access_ended` once.
 
-Actions here call `end_access` before they save or delete. The receivers in `enterprises.receivers` call it
-for rows that are saved, deleted or cascaded in any other way, in the same transaction. Bulk updates and SQL
-pass both: `end_lost_access` compares the grants with the memberships, every minute.
+Actions here call `announce_access_ended` before they save or delete. The receivers in `enterprises.receivers`
+announce it for rows that are saved, deleted or cascaded in any other way, in the same transaction. Bulk
+updates and SQL trigger neither: the periodic job `announce_lost_access` compares the grants with the
+memberships.
 """
 
 from datetime import datetime
@@ -17,7 +18,7 @@ from enterprises.models import AccessGrant, Membership, Role
 from enterprises.signals import access_ended
 
 
-def end_access(
+def announce_access_ended(
     membership: Membership, *, remaining_role: str, username: str, actor: Actor, now: datetime
 ) -> None:
     """Announce that a membership gives less than its `role`: a lower role, or "" for none.
@@ -32,7 +33,7 @@ def end_access(
     access_ended.send(sender=Membership, membership=membership, username=username, actor=actor, now=now)
 
 
-def end_unattributed_access(
+def announce_unattributed_access_ended(
     membership: Membership, *, remaining_role: str, username: str, now: datetime
 ) -> bool:
     """The same for a change that no action here made, so the audit log says that access ended.
@@ -46,7 +47,9 @@ def end_unattributed_access(
     )
     if grant and grant.role == remaining_role == "":
         return False
-    end_access(membership, remaining_role=remaining_role, username=username, actor=APPLICATION, now=now)
+    announce_access_ended(
+        membership, remaining_role=remaining_role, username=username, actor=APPLICATION, now=now
+    )
     append_audit_entry(
         membership.enterprise,
         Action.ACCESS_ENDED,
@@ -67,8 +70,8 @@ def record_grant(membership: Membership, *, username: str) -> None:
     )
 
 
-def end_lost_access(now: datetime, *, limit: int = 500) -> int:
-    """End access that was lost by a bulk update or by SQL; a periodic job. Returns how many it ended."""
+def announce_lost_access(now: datetime, *, limit: int = 500) -> int:
+    """Announce access lost by a bulk update or by SQL; a periodic job. Returns how many it announced."""
     _record_missing_grants()
     lost = (
         AccessGrant.objects.annotate(live_role=_live_role())
@@ -76,11 +79,11 @@ def end_lost_access(now: datetime, *, limit: int = 500) -> int:
         .filter(Q(live_role=None) | ~Q(live_role=F("role")))
         .values_list("pk", flat=True)[:limit]
     )
-    return sum(_end_if_lost(pk, now) for pk in list(lost))
+    return sum(_announce_if_lost(pk, now) for pk in list(lost))
 
 
 @transaction.atomic
-def _end_if_lost(grant_id: int, now: datetime) -> bool:
+def _announce_if_lost(grant_id: int, now: datetime) -> bool:
     grant = (
         AccessGrant.objects.select_for_update().annotate(live_role=_live_role()).filter(pk=grant_id).first()
     )
@@ -95,7 +98,9 @@ def _end_if_lost(grant_id: int, now: datetime) -> bool:
         membership.role = live_role
         record_grant(membership, username=grant.username)
         return False
-    return end_unattributed_access(membership, remaining_role=live_role, username=grant.username, now=now)
+    return announce_unattributed_access_ended(
+        membership, remaining_role=live_role, username=grant.username, now=now
+    )
 
 
 def _live_role() -> Subquery:

@@ -17,11 +17,11 @@ import gateway
 from audit.actor import Actor
 from audit.one_line import fold_to_one_line
 from enterprises import memberships, provisioning
-from enterprises.domains import normalise_domain
+from enterprises.domains import normalize_domain
 
 COLUMNS = {"name", "slug", "domains", "it_admin"}
 
-# As the database holds them.
+# The lengths of the database columns.
 MAX_NAME_LENGTH, MAX_SLUG_LENGTH, MAX_EMAIL_LENGTH = 150, 60, 254
 _MAX_ATTEMPTS = 3
 _LONGEST_WAIT_SECONDS = 120.0
@@ -62,7 +62,7 @@ def parse_row(*, name: str, slug: str, domains: Sequence[str], it_admin: str, li
     ):
         if len(text) > most:
             raise ValueError(f"Its {words} has more than {most} characters.")
-    return Row(name, slug, sorted({normalise_domain(one) for one in domains}), it_admin, line)
+    return Row(name, slug, sorted({normalize_domain(one) for one in domains}), it_admin, line)
 
 
 def parse_csv(text: str) -> list[Row]:
@@ -138,7 +138,7 @@ def _provision_row(row: Row, actor: Actor) -> None:
             except gateway.Unavailable as error:
                 if attempt == _MAX_ATTEMPTS:
                     raise
-                # As long as WorkOS asks us to wait.
+                # WorkOS may say how long to wait.
                 time.sleep(min(error.retry_after or 1.0, _LONGEST_WAIT_SECONDS))
             else:
                 return

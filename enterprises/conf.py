@@ -1,6 +1,6 @@
 """Settings of the enterprises, with their defaults and system checks.
 
-The names of what lies above (the overview's URL, the base template, the navigation) come from the project.
+The project names what belongs to upper layers: the overview's URL, the base template and the navigation.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,12 +25,12 @@ class NavItem:
 
 
 def overview_url_name() -> str:
-    """The page of an enterprise that it is known by; takes the slug."""
+    """URL name of an enterprise's main page. It takes the slug."""
     return str(getattr(settings, "ENTERPRISES_OVERVIEW_URL_NAME", "enterprises:members"))
 
 
 def staff_page_url_name() -> str:
-    """The staff's page of an enterprise, which takes the slug; blank if there is none."""
+    """URL name of the staff's page of an enterprise, blank if there is none. It takes the slug."""
     return str(getattr(settings, "ENTERPRISES_STAFF_PAGE_URL_NAME", ""))
 
 
@@ -66,7 +66,7 @@ def provisioned_hook() -> Callable[[Any], Any] | None:
 
 
 def sign_in_max_age() -> int:
-    """Seconds after which a sign-in is too old for an action that cannot be undone."""
+    """Seconds after which a sign-in is too old for a sensitive action."""
     return int(getattr(settings, "SIGN_IN_MAX_AGE", 900))
 
 

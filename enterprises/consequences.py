@@ -1,4 +1,4 @@
-"""What follows from a change in the mirror: audit entries, notifications and tasks."""
+"""Turn changes in the mirror into audit entries, notifications and tasks."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ _ACTIONS: dict[tuple[str, str], Action] = {
 
 
 def record_consequences(changes: Sequence[Change], actor: Actor, now: datetime) -> None:
-    """Record what follows from `changes`, in the transaction that made them.
+    """Save the audit entries and tasks that follow from `changes`, in the transaction that made them.
 
     Audit entries and state notifications follow a change of state, and nothing else.
     """

@@ -1,4 +1,4 @@
-"""What the pages of an enterprise, here and in the packages above, take from the project."""
+"""The settings that the pages of an enterprise need, here and in the packages above."""
 
 from django.http import HttpRequest
 

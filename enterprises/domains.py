@@ -1,4 +1,4 @@
-"""Normalise domains that people type."""
+"""Normalize domains that people type."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ from publicsuffixlist import PublicSuffixList
 
 from audit.one_line import fold_to_one_line
 
-# Anyone can have an address there, so it proves nothing about a company. The list is HubSpot's; these are
+# Anyone can have an address there, so it is no proof of a company. The list is HubSpot's; these are
 # mail providers that it leaves out.
 FREE_MAIL_PROVIDERS = frozenset(whitelist) | {
     "aol.co.uk",
@@ -21,7 +21,7 @@ FREE_MAIL_PROVIDERS = frozenset(whitelist) | {
     "tuta.com",
     "tutanota.com",
 }
-# Comes with the package and asks no network: renew it with the other requirements.
+# Comes with the package and needs no network: update it with the other requirements.
 _PUBLIC_SUFFIXES = PublicSuffixList()
 
 # A URL's scheme, and what may follow its host.
@@ -31,10 +31,10 @@ _MAX_TYPED_LENGTH = 1000
 
 
 class InvalidDomain(ValueError):
-    """The message tells the person who typed it what is wrong."""
+    """The message says what is wrong, for the person who typed it."""
 
 
-def normalise_domain(typed: str) -> str:
+def normalize_domain(typed: str) -> str:
     """`https://WWW.Bücher.example./team` → `xn--bcher-kva.example`. Raises InvalidDomain."""
     # First, because other characters may stand for a slash or a dot.
     text = unicodedata.normalize("NFKC", typed).strip()

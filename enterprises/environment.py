@@ -10,11 +10,11 @@ def require_organization_id(enterprise: Enterprise) -> str:
         raise gateway.Refused(f"{enterprise.name} was removed at WorkOS.")
     if not enterprise.organization_id:
         raise gateway.Refused(f"{enterprise.name} is not set up at WorkOS yet.")
-    refuse_other_environment(enterprise)
+    require_same_environment(enterprise)
     return enterprise.organization_id
 
 
-def refuse_other_environment(enterprise: Enterprise) -> None:
+def require_same_environment(enterprise: Enterprise) -> None:
     """Raise gateway.Refused if the organization belongs to the environment of another key."""
     ours = gateway.get_environment()
     if enterprise.environment and enterprise.environment != ours:

@@ -50,7 +50,7 @@ def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: dat
         email=email,
         defaults={
             "role": role,
-            # Nobody knows this one: the worker makes the token that is mailed.
+            # A placeholder: the worker generates the token that is mailed.
             "token_hash": _hash_token(secrets.token_urlsafe()),
             "invited_by_id": actor.user_id,
             "invited_by_name": fold_line(actor.name),
@@ -96,7 +96,7 @@ def _check_rate_limits(enterprise: Enterprise, email: str, actor: Actor, now: da
 
 @transaction.atomic
 def revoke_invitation(invitation: Invitation, actor: Actor, now: datetime) -> None:
-    """Delete an invitation: its link stops working. Repeatable."""
+    """Delete an invitation: its link stops working. Repeating is harmless."""
     if Invitation.objects.filter(pk=invitation.pk).delete()[0]:
         append_audit_entry(
             invitation.enterprise, Action.INVITATION_REVOKED, actor, now, target=invitation.email
@@ -111,7 +111,7 @@ def revoke_invitations_sent_by(enterprise: Enterprise, user_id: int, actor: Acto
 
 
 def find_invitation(token: str, *, now: datetime) -> Invitation | None:
-    """The invitation whose link this token is, if the link still works."""
+    """The invitation that this token belongs to, or None if its link no longer works."""
     # The inviter's access may have ended by SQL: the periodic job that revokes their invitations runs later.
     as_it_admin = Membership.objects.filter(
         enterprise=OuterRef("enterprise"),
@@ -182,10 +182,10 @@ def send_invitation(enterprise: Enterprise, task: Task, now: datetime) -> None:
     """Mail the link. Run again after a crash, it mails another link, which replaces the first."""
     invitation = Invitation.objects.filter(pk=int(task.key)).select_related("enterprise").first()
     if invitation is None or invitation.expires_at <= now:
-        # Accepted or revoked in the meantime, or the mail server was away for a month.
+        # Accepted or revoked in the meantime, or the mail server was unreachable for a month.
         return
     token = secrets.token_urlsafe(32)
-    # Stored before it is mailed: a link that arrives works.
+    # Stored before it is mailed, so that a link that arrives always works.
     Invitation.objects.filter(pk=invitation.pk).update(token_hash=_hash_token(token))
     link = f"{conf.site_url()}{reverse('enterprises:invitation', args=[token])}"
     send_mail(
@@ -196,5 +196,5 @@ def send_invitation(enterprise: Enterprise, task: Task, now: datetime) -> None:
 
 
 def _hash_token(token: str) -> str:
-    # 256 random bits: no need to slow a guesser down.
+    # 256 random bits cannot be guessed, so a fast hash is enough.
     return hashlib.sha256(token.encode()).hexdigest()

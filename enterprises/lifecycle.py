@@ -1,7 +1,7 @@
-"""Changes of an enterprise: ours are made at once, WorkOS's by the worker.
+"""Change an enterprise: our rows at once, its Organization at WorkOS through outbox tasks.
 
-A change and the task that pushes it are one commit. A task reads what is wanted when it runs and compares it
-with what WorkOS has: so it may be repeated, and the newest change wins.
+A change and the task that pushes it are one commit. A task reads the wanted state when it runs and compares
+it with what WorkOS has, so it can be repeated and the newest change wins.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
 from audit.one_line import fold_to_one_line
-from enterprises.environment import refuse_other_environment, require_organization_id
+from enterprises.environment import require_organization_id, require_same_environment
 from enterprises.intents import Intent, plan_intents
 from enterprises.locks import lock_enterprise
 from enterprises.models import Enterprise
@@ -26,7 +26,7 @@ from outbox.models import Task
 
 @transaction.atomic
 def rename(enterprise: Enterprise, name: str, actor: Actor, now: datetime) -> None:
-    """Change the name. The slug, and so the addresses, stay."""
+    """Change the name. The slug and the URLs stay the same."""
     current, name = lock_enterprise(enterprise.pk), fold_to_one_line(name)
     if current.name == name:
         return
@@ -39,7 +39,7 @@ def rename(enterprise: Enterprise, name: str, actor: Actor, now: datetime) -> No
 
 @transaction.atomic
 def change_domains(enterprise: Enterprise, domains: Sequence[str], actor: Actor, now: datetime) -> None:
-    """Set the domains that staff want, normalised. Domains that IT admins added at WorkOS are left alone."""
+    """Set the domains that staff want, normalized. Domains that IT admins added at WorkOS are left alone."""
     current = lock_enterprise(enterprise.pk)
     before, after = set(current.requested_domains), set(domains)
     current.requested_domains = enterprise.requested_domains = sorted(after)
@@ -65,8 +65,9 @@ def change_plan(enterprise: Enterprise, intents: Sequence[str], actor: Actor, no
 
 @transaction.atomic
 def deprovision(enterprise: Enterprise, actor: Actor, now: datetime) -> None:
-    """End an enterprise: access ends now, the worker deletes its organization, its audit log is kept.
-    Repeatable.
+    """Deprovision an enterprise: access ends now, the worker deletes its organization, its audit log is kept.
+
+    Repeating is harmless.
     """
     current = lock_enterprise(enterprise.pk)
     if current.deprovisioned_at:
@@ -75,11 +76,12 @@ def deprovision(enterprise: Enterprise, actor: Actor, now: datetime) -> None:
     current.attention = ""
     current.save(update_fields=["deprovisioned_at", "attention"])
     if current.organization_id:
-        # Its objects end with it, also those that a late event reports. We did this: nobody is notified.
+        # Its objects are deleted with it, including those that a late event reports. Nobody is notified of
+        # what we did ourselves.
         close_organizations([(current.organization_id, now)], now=now)
     current.invitations.all().delete()
-    # The deletion does what they were for.
-    queue.cancel(current.external_id)
+    # The deletion makes its other tasks pointless.
+    queue.cancel_tasks(current.external_id)
     queue.enqueue(TaskKind.DELETE_ORGANIZATION, current.external_id)
     append_audit_entry(current, Action.DEPROVISIONED, actor, now)
     enterprise.refresh_from_db()
@@ -100,13 +102,13 @@ def push_domain(enterprise: Enterprise, task: Task, now: datetime) -> None:
         gateway.add_domain(organization_id, domain)
     elif domain not in enterprise.requested_domains and domain in ids_by_domain:
         gateway.remove_domain(ids_by_domain[domain])
-        # The answer to a deletion proves nothing.
+        # WorkOS may answer before it has removed the domain, so look again.
         if domain in _get_domains(organization_id):
             raise gateway.Unavailable(f"WorkOS still lists {domain}.")
 
 
 def delete_organization(enterprise: Enterprise, task: Task, now: datetime) -> None:
-    refuse_other_environment(enterprise)
+    require_same_environment(enterprise)
     organization_id = enterprise.organization_id
     if organization_id is None:
         # Provisioning may have been interrupted after WorkOS created it.
@@ -114,7 +116,7 @@ def delete_organization(enterprise: Enterprise, task: Task, now: datetime) -> No
         organization_id = found.organization_id if found else None
     if organization_id:
         gateway.delete_organization(organization_id)
-        # The answer to a deletion proves nothing, and WorkOS may delete it later.
+        # WorkOS may answer before it has deleted the organization, so look again.
         if gateway.find_organization_by_external_id(str(enterprise.external_id)):
             raise gateway.Unavailable("WorkOS still has the organization.")
 

@@ -1,4 +1,4 @@
-"""Locks that a person's request waits for: a few seconds at most."""
+"""Locks for a person's request, which waits for them a few seconds at most."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,6 +1,6 @@
 """Send mails: only in the worker, one mail to one person, each a task of its own.
 
-Tasks hold no tokens: the worker makes the token when it sends the mail.
+Tasks hold no tokens: the worker generates the token when it sends the mail.
 """
 
 import logging
@@ -24,10 +24,10 @@ _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 def send_mail(address: str, subject: str, body: str) -> None:
     """Send one mail to one address. Called by a task.
 
-    If the mail server refuses the address or the mail for good (5xx), this is kept in UndeliverableAddress,
-    and the task is complete: trying again would not help. For everything else raises TaskFailed, or what the
-    mail backend raised, and the task is retried: a temporary refusal (4xx), a server that does not answer or
-    does not let us in.
+    If the mail server refuses the address or the mail permanently (5xx), the refusal is kept in
+    UndeliverableAddress and the task is complete, because a retry would not help. Otherwise, as for a
+    temporary refusal (4xx), no answer or a failed login, it raises TaskFailed or what the mail backend
+    raised, and the task is retried.
     """
     message = EmailMessage(fold_line(subject), body, to=[address])
     try:
@@ -38,10 +38,10 @@ def send_mail(address: str, subject: str, body: str) -> None:
     except smtplib.SMTPDataError as error:
         _handle_refusal(address, error.smtp_code, error.smtp_error, error)
     except smtplib.SMTPResponseException as error:
-        # Our own sender or sign-in was refused, which says nothing of this address.
+        # The server refused our own sender or login, which says nothing about this address.
         raise TaskFailed(_describe(error.smtp_code, error.smtp_error)) from error
     except (smtplib.SMTPException, OSError) as error:
-        # smtplib makes SMTPServerDisconnected of a time-out.
+        # smtplib turns a time-out into SMTPServerDisconnected.
         if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
             raise TaskFailed("The mail server does not answer.") from error
         raise TaskFailed(f"The mail server cannot be reached: {type(error).__name__}.") from error

@@ -1,4 +1,4 @@
-"""Who belongs to an enterprise, in which role, and what ends with it (see `enterprises.access_grants`)."""
+"""Who belongs to an enterprise, and in which role. `enterprises.access_grants` handles the end of access."""
 
 from datetime import datetime
 
@@ -17,7 +17,7 @@ from audit.actor import Actor
 from audit.log import append_audit_entry
 from enterprises import conf
 from enterprises.access import find_user_by_email, lock_user
-from enterprises.access_grants import end_access, record_grant
+from enterprises.access_grants import announce_access_ended, record_grant
 from enterprises.email_addresses import normalize_email
 from enterprises.locks import lock_enterprise
 from enterprises.mail import send_mail
@@ -28,7 +28,7 @@ from outbox.models import Task
 
 
 class LastITAdmin(Exception):
-    """Nobody would be left to run the enterprise. The message says what to do instead."""
+    """The enterprise would have no IT admin left. The message says what to do instead."""
 
 
 @transaction.atomic
@@ -67,7 +67,7 @@ def add_it_admin(enterprise: Enterprise, email: str, actor: Actor, now: datetime
 
 
 def send_password_link(enterprise: Enterprise, task: Task, now: datetime) -> None:
-    """Mail an IT admin the link to set a first password, unless they have one or are no IT admin any more."""
+    """Mail an IT admin the link to set a first password, if they are still an IT admin and have none."""
     membership = (
         Membership.objects.filter(
             enterprise=enterprise,
@@ -101,9 +101,11 @@ def change_role(membership: Membership, role: str, actor: Actor, now: datetime) 
         return
     if current.is_it_admin:
         _require_other_it_admin(current)
-        end_access(current, remaining_role=role, username=current.user.get_username(), actor=actor, now=now)
+        announce_access_ended(
+            current, remaining_role=role, username=current.user.get_username(), actor=actor, now=now
+        )
     before, current.role = current.get_role_display(), role
-    # Past the receivers, which would announce the end of access again.
+    # Not `save`: the receivers would announce the end of access again.
     Membership.objects.filter(pk=current.pk).update(role=role)
     if current.is_it_admin:
         record_grant(current, username=current.user.get_username())
@@ -123,7 +125,9 @@ def remove_member(membership: Membership, actor: Actor, now: datetime) -> None:
     current = _lock_membership(membership)
     if current.is_it_admin:
         _require_other_it_admin(current)
-    end_access(current, remaining_role="", username=current.user.get_username(), actor=actor, now=now)
+    announce_access_ended(
+        current, remaining_role="", username=current.user.get_username(), actor=actor, now=now
+    )
     append_audit_entry(
         current.enterprise,
         Action.MEMBER_REMOVED,
@@ -138,10 +142,12 @@ def remove_member(membership: Membership, actor: Actor, now: datetime) -> None:
 @transaction.atomic
 def deactivate_user(user: AbstractBaseUser, actor: Actor, now: datetime) -> None:
     """End a person's sign-in and access everywhere. Staff may do this to the last IT admin, too."""
-    # What the person does at this moment, such as sending an invitation, is over or will be refused.
+    # Actions of the person that are under way, such as sending an invitation, finish first or are refused.
     lock_user(user.pk)
     for membership in Membership.objects.filter(user_id=user.pk).select_related("enterprise"):
-        end_access(membership, remaining_role="", username=user.get_username(), actor=actor, now=now)
+        announce_access_ended(
+            membership, remaining_role="", username=user.get_username(), actor=actor, now=now
+        )
         append_audit_entry(membership.enterprise, Action.USER_DEACTIVATED, actor, now, target=user)
     user.is_active = False
     user.save(update_fields=["is_active"])

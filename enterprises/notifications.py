@@ -1,7 +1,8 @@
 """Mails to the IT admins about changes that they must not miss.
 
-A notification is a task, enqueued with the change. The worker makes it one task for each recipient, so that
-a refused address or a retry concerns one person only. `Notification` keeps which ones there were.
+A notification is a task, enqueued with the change. The worker splits it into one task for each recipient, so
+that a refused address or a retry concerns one person only. A `Notification` row keeps it from being sent
+twice.
 """
 
 import math
@@ -37,7 +38,7 @@ _TIME_FORMAT = "%-d %B %Y, %H:%M UTC"
 
 
 def build_task(enterprise: Enterprise, change: Change, now: datetime) -> NewTask | None:
-    """The task that notifies of a change, or None if nobody has to know."""
+    """The task that notifies people of a change, or None if nobody has to know."""
     if isinstance(change.row, Certificate):
         # Also when its state did not change: it may have got another date. Each date is mailed once.
         if change.row.state != CertificateState.RENEWAL_REQUIRED:
@@ -46,7 +47,7 @@ def build_task(enterprise: Enterprise, change: Change, now: datetime) -> NewTask
     is_notified = change.kind in _TITLES and change.row.state in _STATE_PHRASES
     if not (is_notified and change.is_change_of_state):
         return None
-    object_id = MIRRORED[change.kind].key_of(change.row)
+    object_id = MIRRORED[change.kind].get_key(change.row)
     return NewTask(
         TaskKind.NOTIFY_STATE,
         enterprise.external_id,
@@ -172,7 +173,7 @@ def _enqueue_mails(
 
 
 def send_notification(enterprise: Enterprise, task: Task, now: datetime) -> None:
-    """Mail one IT admin, unless they are not one any more."""
+    """Mail one IT admin, unless they are no longer one."""
     arguments = task.arguments
     person = next(
         (one for one in access.it_admins_of(enterprise) if one.pk == arguments["user_id"]),

@@ -1,4 +1,4 @@
-"""Give an Enterprise its Organization at WorkOS, so that a crash in between loses and doubles nothing."""
+"""Create an Enterprise's Organization at WorkOS, exactly once even after a crash."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from audit.actor import APPLICATION, Actor
 from audit.log import append_audit_entry
 from audit.one_line import fold_to_one_line
 from enterprises.consequences import record_consequences
-from enterprises.environment import refuse_other_environment
+from enterprises.environment import require_same_environment
 from enterprises.models import Enterprise, parse_external_id
 from enterprises.tasks import TaskKind
 from mirror.models import Organization
@@ -25,7 +25,7 @@ from mirror.upsert import upsert
 from outbox import queue
 from outbox.models import Task
 
-# When the worker takes over: until then the first caller may still be provisioning.
+# The worker takes over after this. Until then the first caller may still be provisioning.
 FIRST_RETRY = timedelta(seconds=30)
 
 
@@ -38,8 +38,8 @@ def enroll(
 ) -> Enterprise:
     """The Enterprise with this slug, created if there is none. WorkOS is not called.
 
-    `provision` calls it, and so does the worker after half a minute, unless `provision_later` is False.
-    `slug` is made from the name by default; `domains` are normalised. Raises SlugConflict when the slug
+    Call `provision` next. If you do not, the worker does after 30 seconds, unless `provision_later` is False.
+    `slug` is made from the name by default; `domains` are normalized. Raises SlugConflict when the slug
     belongs to an enterprise with another name or other domains, and ValueError when no slug can be made.
     """
     name = fold_to_one_line(name)
@@ -68,8 +68,8 @@ def enroll(
 def provision(enterprise: Enterprise, actor: Actor = APPLICATION) -> Enterprise:
     """Create the Organization, or find the one that an earlier attempt left behind, and keep its id.
 
-    Repeating is harmless, and heals a crash at any point: our row with its `external_id` and the worker's
-    task were committed before WorkOS heard of them. No transaction is open across the network. Raises
+    Repeating is harmless and recovers from a crash at any point: our row with its `external_id` and the
+    worker's task were committed before WorkOS was called. No transaction is open across the network. Raises
     gateway.Refused (the reason is kept in `attention`) or gateway.Unavailable.
     """
     known_reason = _begin_provisioning(enterprise)
@@ -115,7 +115,7 @@ def adopt_organization(
 ) -> bool:
     """Keep the id of an Organization that carries our `external_id`, once. True if it was not known.
 
-    Called with WorkOS's answer and with organization.created: so it heals what a crash left undone.
+    Called with WorkOS's response and with organization.created, so it completes what a crash interrupted.
     """
     ours = parse_external_id(external_id)
     if ours is None:
@@ -125,7 +125,7 @@ def adopt_organization(
         if enterprise is None or enterprise.organization_id:
             return False
         if enterprise.deprovisioned_at:
-            # WorkOS created it while the enterprise was deprovisioned: nobody else would delete it.
+            # WorkOS created it while the enterprise was being deprovisioned; nothing else would delete it.
             queue.enqueue(TaskKind.DELETE_ORGANIZATION, enterprise.external_id)
             return False
         enterprise.organization, _ = Organization.objects.get_or_create(
@@ -134,13 +134,13 @@ def adopt_organization(
         enterprise.attention = ""
         enterprise.environment = gateway.get_environment()
         enterprise.save(update_fields=["organization", "attention", "environment"])
-        queue.cancel(enterprise.external_id, kind=TaskKind.PROVISION)
+        queue.cancel_tasks(enterprise.external_id, kind=TaskKind.PROVISION)
         queue.enqueue(TaskKind.RUN_PROVISIONED_HOOK, enterprise.external_id)
         append_audit_entry(enterprise, action, actor, now, outcome=organization_id)
     return True
 
 
-def known_organizations(organization_ids: Iterable[str]) -> set[str]:
+def find_known_organization_ids(organization_ids: Iterable[str]) -> set[str]:
     """Those of the ids that belong to an enterprise of ours."""
     return set(
         Organization.objects.filter(
@@ -162,7 +162,7 @@ def _begin_provisioning(enterprise: Enterprise) -> str:
             )
             _ensure_provisioning(current, now)
     enterprise.refresh_from_db()
-    refuse_other_environment(enterprise)
+    require_same_environment(enterprise)
     return current.attention
 
 

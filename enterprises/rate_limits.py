@@ -17,7 +17,7 @@ _KEPT = timedelta(days=1)
 
 
 class RateLimited(Exception):
-    """The message says who did it how often, and when it is possible again."""
+    """The message says which limit was reached and when to try again."""
 
 
 def check_rate_limit(
@@ -44,7 +44,7 @@ def check_rate_limit(
         fields = [at_field, count_field] if count_field else [at_field]
         newest = list(rows.order_by(f"-{at_field}").values_list(*fields)[:limit])
         totals = accumulate(row[1] if count_field else 1 for row in newest)
-        # It is possible again when this action has left the window.
+        # The next one is possible when this action has left the window.
         last = next((row[0] for row, total in zip(newest, totals, strict=True) if total >= limit), None)
         if last:
             raise RateLimited(

@@ -17,7 +17,7 @@ _SESSION_KEY = "reauthenticated_at"
 _PASSWORD_FIELD = "current_password"  # noqa: S105
 
 
-# A session knows who signed in, and not when.
+# Django's session stores who signed in, but not when.
 @receiver(user_logged_in, dispatch_uid="enterprises.reauthentication")
 def _remember_sign_in(request: HttpRequest, **kwargs: Any) -> None:
     if hasattr(request, "session"):
@@ -29,8 +29,8 @@ def require_reauthentication(
 ) -> HttpResponse | None:
     """The page that asks for the password; None if the sign-in is recent or the password was right.
 
-    The page repeats the fields of the submitted form and posts them to the same URL, so nothing has to be
-    pressed twice. `purpose` completes the sentence “To …, enter your password again.”
+    The page repeats the fields of the submitted form and posts them to the same URL, so nobody has to press a
+    button twice. `purpose` completes the sentence “To …, enter your password again.”
     """
     if is_recent(request, now=now):
         return None

@@ -17,14 +17,14 @@ from outbox.models import Task
 
 
 @receiver(pre_save, sender=Membership, dispatch_uid="enterprises.membership_saving")
-def end_access_of_demoted_member(instance: Membership, raw: bool = False, **kwargs: Any) -> None:
+def announce_demotion(instance: Membership, raw: bool = False, **kwargs: Any) -> None:
     if raw or instance.pk is None or instance.is_it_admin:
         return
     before = (
         Membership.objects.filter(pk=instance.pk, role=Role.IT_ADMIN).select_related("enterprise").first()
     )
     if before:
-        access_grants.end_unattributed_access(
+        access_grants.announce_unattributed_access_ended(
             before,
             remaining_role=instance.role,
             username=instance.user.get_username(),
@@ -39,9 +39,9 @@ def update_grant(instance: Membership, raw: bool = False, **kwargs: Any) -> None
 
 
 @receiver(pre_delete, sender=Membership, dispatch_uid="enterprises.membership_deleting")
-def end_access_of_membership(instance: Membership, **kwargs: Any) -> None:
+def announce_membership_deletion(instance: Membership, **kwargs: Any) -> None:
     # Before the deletion: a cascade takes the user with it.
-    access_grants.end_unattributed_access(
+    access_grants.announce_unattributed_access_ended(
         instance, remaining_role="", username=instance.user.get_username(), now=timezone.now()
     )
 
@@ -61,7 +61,7 @@ def update_grants_of_user(
         if instance.is_active:
             access_grants.record_grant(membership, username=instance.get_username())
         else:
-            access_grants.end_unattributed_access(
+            access_grants.announce_unattributed_access_ended(
                 membership, remaining_role="", username=instance.get_username(), now=timezone.now()
             )
 

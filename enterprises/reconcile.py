@@ -14,7 +14,7 @@ from mirror.upsert import upsert
 from outbox import queue
 from outbox.models import Task
 
-# What an admin changes at their provider shows up a little later.
+# What an admin changes at their provider appears a little later.
 RECHECK_DELAY = timedelta(seconds=20)
 
 
@@ -24,7 +24,7 @@ def enqueue_reconcile(enterprise: Enterprise) -> None:
 
 
 def enqueue_reconcile_after_return(enterprise: Enterprise, *, now: datetime) -> None:
-    """At once, and once more a little later."""
+    """Have the worker reconcile at once, and again after RECHECK_DELAY."""
     enqueue_reconcile(enterprise)
     queue.enqueue(TaskKind.RECONCILE, enterprise.external_id, key="recheck", due_at=now + RECHECK_DELAY)
 

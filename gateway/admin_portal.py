@@ -15,7 +15,7 @@ def generate_portal_link(
 ) -> str:
     """A Portal Link: a bearer secret that lives five minutes. Redirect to it at once and keep no copy.
 
-    Raises Refused when WorkOS answers with an address that a browser must not be sent to.
+    Raises Refused when WorkOS returns a URL whose scheme or host is not allowed.
     """
     with client.call("generate_portal_link"):
         answer = client.get_client().admin_portal.generate_link(

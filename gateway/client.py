@@ -38,7 +38,7 @@ class GatewayError(Exception):
 
 
 class Refused(GatewayError):
-    """WorkOS said no, or gave an answer that we must not act on. Repeating the call does not help."""
+    """WorkOS refused, or sent a response that we must not act on. Repeating the call does not help."""
 
 
 class Unavailable(GatewayError):
@@ -77,7 +77,7 @@ def ignore_not_found() -> Iterator[None]:
             raise
 
 
-# Per process: of gunicorn's 40 threads, some stay free for deliveries and pages however slow WorkOS is.
+# Per process: of the web server's 40 threads, some stay free for deliveries and pages however slow WorkOS is.
 _MAX_CONCURRENT_CALLS = 30
 _call_slots = BoundedSemaphore(_MAX_CONCURRENT_CALLS)
 
@@ -122,7 +122,7 @@ def _translate_errors(operation: str, expected_status: int | None) -> Iterator[N
             retry_after=getattr(error, "retry_after", None),
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        # The SDK builds its models from whatever arrived, and fails on what it does not expect.
+        # The SDK builds its models from any response, and raises on fields that it does not expect.
         logger.warning("%s: the SDK cannot read the answer (%s)", operation, type(error).__name__)
         raise Unavailable("WorkOS gave an answer that we cannot read.") from None
 

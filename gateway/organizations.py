@@ -106,7 +106,7 @@ def remove_domain(domain_id: str) -> None:
 
 # https://workos.com/docs/reference/organization/get
 def get_organization(organization_id: str) -> Organization:
-    """The Organization with its domains. Raises Refused with `status=404` when WorkOS does not know it."""
+    """The Organization with its domains. Raises Refused with `status=404` when WorkOS does not have it."""
     with client.call("get_organization"):
         answer = client.get_client().request_raw(
             "get", ("organizations", organization_id), request_options=client.request_options()

@@ -47,7 +47,7 @@ class UserAdmin(DjangoUserAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: AbstractBaseUser | None = None) -> bool:
         if isinstance(obj, User) and (obj.is_staff or obj.is_superuser) and not _is_superuser(request):
-            # To deactivate or activate staff is to take or give their rights.
+            # Deactivating or activating staff takes or gives their rights.
             return False
         return bool(super().has_change_permission(request, obj))
 
@@ -96,7 +96,7 @@ admin.site.unregister(Group)
 
 @admin.register(Group)
 class GroupAdmin(DjangoGroupAdmin):
-    """For superusers: a group gives rights to everybody in it."""
+    """For superusers, because a group gives rights to everyone in it."""
 
     # As in UserAdmin.
     filter_horizontal = ()

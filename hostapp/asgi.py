@@ -1,9 +1,10 @@
-"""The ASGI entry point."""
+"""The site as an ASGI application, for `manage.py serve`."""
 
-import os
+from django.conf import settings
 
-from django.core.asgi import get_asgi_application
+from hostapp.server.site import ThreadedSite
+from hostapp.wsgi import application as wsgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hostapp.settings")
-
-application = get_asgi_application()
+application = ThreadedSite(
+    wsgi_application, threads=settings.WEB_THREADS, request_seconds=settings.WEB_PATIENCE
+)

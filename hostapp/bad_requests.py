@@ -1,4 +1,4 @@
-"""Answer 400 to requests whose values no page can use, instead of an error of the server."""
+"""Answer 400, not 500, to requests with values that no page can use."""
 
 from collections.abc import Callable
 from typing import Any

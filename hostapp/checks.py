@@ -1,4 +1,4 @@
-"""Checks of `manage.py check --deploy`: what would work here and fail in production."""
+"""Checks of `manage.py check --deploy`: what works in development and fails in production."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -33,7 +33,7 @@ _ENV_FILE_LINE = re.compile(r"(?:export )?[A-Za-z_0-9]+=.*")
 
 
 class EnvironmentVariables:
-    """The variables of a process. `problems` collects what is wrong, in words."""
+    """The variables of a process. `problems` collects messages about invalid values."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables
@@ -61,7 +61,7 @@ class EnvironmentVariables:
     def parsed(
         self, name: str, parse: Callable[[str], ValueT], *, default: ValueT, required: bool = False
     ) -> ValueT:
-        """What `parse` makes of the value. `parse` raises NotValid with words that follow the name."""
+        """The parsed value. `parse` raises NotValid, whose message follows the name of the variable."""
         value = self.text(name, required=required)
         if not value:
             return default
@@ -108,7 +108,7 @@ class EnvironmentVariables:
         default: Sequence[ValueT] = (),
         required: bool = False,
     ) -> list[ValueT]:
-        """What `parse` makes of each part between commas. Empty parts are left out."""
+        """The parsed parts between commas. Empty parts are left out."""
 
         def parse_all(value: str) -> list[ValueT]:
             parts = [part.strip() for part in value.split(",")]

@@ -14,7 +14,7 @@ _READ_ONLY = "25006"
 
 
 def show_error(request: HttpRequest) -> HttpResponse:
-    """The project's `handler500`. Neither page asks anything of the database or the session."""
+    """The project's `handler500`. Neither page uses the database or the session."""
     error = sys.exc_info()[1]
     if not is_database_unusable(error):
         return HttpResponseServerError(loader.get_template("500.html").render())
@@ -27,9 +27,7 @@ def show_error(request: HttpRequest) -> HttpResponse:
 
 
 def is_database_unusable(error: BaseException | None) -> bool:
-    """Whether the error, or one that it was raised from, says that the database is away, read-only or busy,
-    or that it is not migrated yet.
-    """
+    """Whether the error or a cause says that the database is unreachable, read-only, busy or not migrated."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

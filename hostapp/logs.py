@@ -9,7 +9,7 @@ from typing import Any
 from hostapp.url_tokens import hide_tokens
 
 # C0 and C1 controls, line separators, bidirectional controls, and halves of surrogate pairs: what a stranger
-# writes in a header could end our line and begin another, or repaint the terminal of whoever reads the log.
+# writes in a header could end our line and begin another, or repaint the terminal in which the log is read.
 _CONTROLS = "\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
 _IN_MESSAGES = re.compile(f"[\t\n{_CONTROLS}]")
 _IN_TRACEBACKS = re.compile(f"[{_CONTROLS}]")
@@ -50,7 +50,7 @@ class ForeignHosts(logging.Filter):
 
 
 class WithTraceback(logging.Filter):
-    """Without one, a line says the status again that the access log has already."""
+    """Drops lines without an exception: they repeat a status that the access log already has."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.exc_info is not None

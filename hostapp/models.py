@@ -52,8 +52,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
 
-    # Part of each session's hash. A trigger adds 1 when the person is deactivated, whatever did it: sessions
-    # of before do not work again after a reactivation. Saving another number does nothing.
+    # Part of each session's hash. A trigger adds 1 whenever the person is deactivated, so that
+    # older sessions do not work again after a reactivation. Saving another number has no effect.
     session_generation = models.PositiveIntegerField(default=0, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()

@@ -1,7 +1,7 @@
-"""Ask for a link to reset a password: the worker looks the person up and mails it.
+"""Request a link to reset a password: the worker looks up the person and mails it.
 
-The request does the same for every address, known or not: so neither its words nor its time tell a stranger
-who has an account.
+The request does the same for every address, known or not, so neither its text nor its time reveals who has an
+account.
 """
 
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
-from audit.actor import client_ip_of
+from audit.actor import get_client_ip
 from enterprises import conf
 from enterprises.email_addresses import normalize_email
 from enterprises.mail import send_mail
@@ -41,7 +41,9 @@ class RequestPasswordResetView(PasswordResetView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         try:
-            request_password_reset(form.cleaned_data["email"], client_ip_of(self.request), now=timezone.now())
+            request_password_reset(
+                form.cleaned_data["email"], get_client_ip(self.request), now=timezone.now()
+            )
         except RateLimited as refusal:
             form.add_error(None, str(refusal))
             return self.render_to_response(self.get_context_data(form=form), status=429)
@@ -52,7 +54,7 @@ class RequestPasswordResetView(PasswordResetView):
 def request_password_reset(email: str, client_ip: str | None, *, now: datetime) -> None:
     """Have the worker mail a link to the person with this address, if there is one.
 
-    At most MAX_PER_ADDRESS an hour; what is more is dropped without a word, because that would tell how often
+    At most MAX_PER_ADDRESS an hour; the rest is dropped silently, because a message would reveal how often
     the person asked. Raises RateLimited for too many requests from one network, whatever the addresses.
     """
     email = normalize_email(email)

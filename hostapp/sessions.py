@@ -1,4 +1,4 @@
-"""Sessions that have expired."""
+"""Delete expired sessions."""
 
 from datetime import datetime
 
@@ -6,5 +6,5 @@ from django.contrib.sessions.models import Session
 
 
 def delete_expired_sessions(now: datetime) -> int:
-    """A periodic job: Django deletes none by itself. Returns how many."""
+    """Delete the sessions that have expired, which Django does not do by itself. Returns how many."""
     return Session.objects.filter(expire_date__lt=now).delete()[0]

@@ -340,6 +340,15 @@ if BEHIND_TLS_PROXY and not TRUSTED_PROXIES and env.is_valid("TRUSTED_PROXIES"):
         "TRUSTED_PROXIES is not set, and BEHIND_TLS_PROXY is on: name the networks of your proxies"
     )
 
+# --- The web server: manage.py serve ---------------------------------------------------------------------
+
+# Processes, threads of each, and seconds in which a whole request must arrive.
+WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", default=2, least=1, most=256)
+WEB_THREADS = env.integer("WEB_THREADS", default=40, least=1, most=1000)
+WEB_PATIENCE = env.integer("WEB_PATIENCE", default=15, least=1, most=600)
+# Whether it logs a line for each request.
+WEB_ACCESS_LOG = env.boolean("WEB_ACCESS_LOG", default=False)
+
 # --- Logs ------------------------------------------------------------------------------------------------
 
 LOG_LEVEL = env.choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], default="INFO")
@@ -366,11 +375,11 @@ LOGGING = {
         "httpx2": {"level": "WARNING"},
         # Django's own handler would write its lines a second time while DEBUG is on.
         "django": {"handlers": [], "level": "INFO"},
-        # Access logs, of runserver and of gunicorn (with --access-logfile -).
+        # Access logs, of runserver and of serve. uvicorn asks only whether there is a handler.
         "django.server": {"handlers": ["console"], "propagate": False},
-        "gunicorn.access": {"handlers": ["console"], "propagate": False},
-        # At the level debug its lines have the URLs of requests.
-        "gunicorn.error": {"handlers": ["console"], "propagate": False},
+        "uvicorn.access": {"handlers": ["console"] if WEB_ACCESS_LOG else [], "propagate": False},
+        # Its warnings are one line for each malformed request of a stranger.
+        "uvicorn.error": {"level": "ERROR"},
         # Its warnings repeat each 403 and 404, and its errors each 503, which are in the access log already.
         "django.request": {"level": "ERROR", "filters": ["with_traceback"]},
         "django.security.DisallowedHost": {"filters": ["foreign_hosts"]},

@@ -24,7 +24,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
-from audit.actor import client_ip_of
+from audit.actor import get_client_ip
 from enterprises.email_addresses import normalize_email
 from hostapp.models import SignInAttempt, User
 
@@ -65,7 +65,7 @@ def _admit_attempt(email: str, source: str, *, now: datetime) -> bool:
 
     The attempt is written before the password is tried, so that concurrent attempts count each other.
     """
-    # Without the lock first: whoever is limited costs two short reads.
+    # Without the lock first, so that a rate-limited attempt costs only two short reads.
     if is_rate_limited(email, source, now=now):
         return False
     with transaction.atomic():
@@ -94,10 +94,10 @@ def is_rate_limited(email: str, source: str, *, now: datetime) -> bool:
 
 
 def find_source(request: HttpRequest, email: str) -> str:
-    """What attempts for this account are counted by: see SignInAttempt.source."""
+    """The source by which attempts for this account are counted: see SignInAttempt.source."""
     if browser := _read_browser(request, email):
         return f"{_BROWSER}{browser}"
-    return find_network(client_ip_of(request))
+    return find_network(get_client_ip(request))
 
 
 def _is_network(source: str) -> bool:
@@ -105,7 +105,7 @@ def _is_network(source: str) -> bool:
 
 
 def find_network(client_ip: str | None) -> str:
-    """What is counted as one: the address, or its /64 if it is IPv6, which is one customer's line.
+    """The network of an address: the address itself, or its /64 if it is IPv6, which is one customer's line.
 
     Blank if unknown: an unknown address shares no count.
     """
@@ -135,7 +135,7 @@ def know_browser(request: HttpRequest, user: AbstractBaseUser) -> None:
 class KnownBrowserMiddleware:
     """Sets the cookie by which a browser has a counter of its own at the next sign-in.
 
-    It opens nothing: who steals it can try a few passwords of these accounts, as anyone can.
+    It grants no access: a thief can try a few passwords of these accounts, as anyone can.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -180,7 +180,7 @@ def _read_cookie(request: HttpRequest) -> tuple[str, list[int]]:
 
 
 class SignInForm(AuthenticationForm):
-    # The same words for every reason, so that they tell a guesser nothing.
+    # The same message for every reason, so that it does not help a guesser.
     error_messages = {
         **AuthenticationForm.error_messages,
         "invalid_login": "This address and password do not belong together. "

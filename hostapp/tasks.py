@@ -25,19 +25,23 @@ from webhooks import inbox, pruning
 TASKS: dict[str, TaskHandler] = {
     TaskKind.PROVISION: TaskHandler("Provision", enterprise_task(provisioning.run_provisioning)),
     TaskKind.RECONCILE: TaskHandler("Reconcile with WorkOS", enterprise_task(reconcile.run_reconcile)),
-    TaskKind.NOTIFY_STATE: TaskHandler("Notify of a state", enterprise_task(notifications.notify_of_state)),
-    TaskKind.NOTIFY: TaskHandler("Notify", enterprise_task(notifications.notify)),
+    TaskKind.NOTIFY_STATE: TaskHandler(
+        "Send a state notification", enterprise_task(notifications.notify_of_state)
+    ),
+    TaskKind.NOTIFY: TaskHandler("Send a notification", enterprise_task(notifications.notify)),
     TaskKind.SEND_NOTIFICATION: TaskHandler(
-        "Send a notification", enterprise_task(notifications.send_notification)
+        "Mail a notification to one person", enterprise_task(notifications.send_notification)
     ),
     TaskKind.REMIND_OF_CERTIFICATE: TaskHandler(
-        "Remind of a certificate", enterprise_task(notifications.remind_of_certificate)
+        "Send a certificate reminder", enterprise_task(notifications.remind_of_certificate)
     ),
     TaskKind.RUN_PROVISIONED_HOOK: TaskHandler(
         "Run the hook after provisioning", enterprise_task(hooks.run_provisioned_hook)
     ),
-    TaskKind.PUSH_NAME: TaskHandler("Push the name", enterprise_task(lifecycle.push_name)),
-    TaskKind.PUSH_DOMAIN: TaskHandler("Push a domain", enterprise_task(lifecycle.push_domain)),
+    TaskKind.PUSH_NAME: TaskHandler("Send the name to WorkOS", enterprise_task(lifecycle.push_name)),
+    TaskKind.PUSH_DOMAIN: TaskHandler(
+        "Add or remove a domain at WorkOS", enterprise_task(lifecycle.push_domain)
+    ),
     TaskKind.DELETE_ORGANIZATION: TaskHandler(
         "Delete the organization", enterprise_task(lifecycle.delete_organization)
     ),
@@ -49,7 +53,7 @@ TASKS: dict[str, TaskHandler] = {
         "Send the link to reset a password", password_reset.send_password_reset
     ),
     portal_tasks.REVOKE_PORTAL_LINKS: TaskHandler(
-        "Revoke portal links", enterprise_task(link_revocation.run_portal_link_revocation)
+        "Revoke Portal Links", enterprise_task(link_revocation.run_portal_link_revocation)
     ),
     portal_tasks.REVOKE_SETUP_LINK: TaskHandler(
         "Revoke a setup link", enterprise_task(revoking.run_setup_link_revocation)
@@ -60,12 +64,12 @@ STEPS: Mapping[str, Step] = {"Events": inbox.apply_waiting}
 
 # Intervals in seconds.
 PERIODIC_JOBS: Sequence[PeriodicJob] = (
-    PeriodicJob("Access that ended", 30, access_grants.end_lost_access),
+    PeriodicJob("Lost access", 30, access_grants.announce_lost_access),
     PeriodicJob("Interrupted launches", 5, launches.end_interrupted_launches),
     PeriodicJob("Expired sessions", 86_400, sessions.delete_expired_sessions),
     PeriodicJob("Old sign-in attempts", 300, sign_in.delete_old_attempts),
-    PeriodicJob("Setup links of people who lost access", 30, revoking.enqueue_missed_revocations),
-    PeriodicJob("Events of unknown organizations", 3600, inbox.ignore_events_of_unknown_organizations),
+    PeriodicJob("Missed setup link revocations", 30, revoking.enqueue_missed_revocations),
+    PeriodicJob("Expired waiting events", 3600, inbox.ignore_events_of_unknown_organizations),
     PeriodicJob("Pruned events", 86_400, pruning.prune_expired_events),
     PeriodicJob("Pruned refusals of mail", 86_400, mail.prune_undeliverable_addresses),
     PeriodicJob("Pruned rate limits", 3600, rate_limits.prune_counts),

@@ -8,12 +8,12 @@ from django.http import HttpRequest, HttpResponse
 # URL arguments that are secret or personal.
 _TOKEN_ARGUMENTS = {"token", "nonce"}
 # What hostapp.views.SetPasswordView puts in the token's place once the token is in the session.
-NO_TOKEN = "set-password"  # noqa: S105
+TOKEN_PLACEHOLDER = "set-password"  # noqa: S105
 # Paths after which a token follows, whatever it looks like.
 _AFTER_PREFIX = re.compile(
     r"((?<![\w-])(?:(?:invitations|webhooks/workos|portal/returned|portal/finished)/"
     r"|account/reset/[^/\s?\"']+/))"
-    rf"(?!accept/|{NO_TOKEN}/)[^/\s?\"']+"
+    rf"(?!accept/|{TOKEN_PLACEHOLDER}/)[^/\s?\"']+"
 )
 # In other paths: long enough to be a secret, and made of a token's characters. Slugs and file names are
 # words.
@@ -35,7 +35,7 @@ class NoReferrerMiddleware:
         response = self.get_response(request)
         match = request.resolver_match
         if match and any(
-            name in _TOKEN_ARGUMENTS and value != NO_TOKEN for name, value in match.kwargs.items()
+            name in _TOKEN_ARGUMENTS and value != TOKEN_PLACEHOLDER for name, value in match.kwargs.items()
         ):
             response["Referrer-Policy"] = "no-referrer"
         return response

@@ -12,7 +12,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from enterprises import access
 from hostapp.sign_in import know_browser
-from hostapp.url_tokens import NO_TOKEN
+from hostapp.url_tokens import TOKEN_PLACEHOLDER
 
 
 @login_required
@@ -54,7 +54,7 @@ def _is_outdated_token(reason: str) -> bool:
 class SetPasswordView(PasswordResetConfirmView):
     """Moves the token from the URL to the session, and removes an invalid token from the URL, too."""
 
-    reset_url_token = NO_TOKEN
+    reset_url_token = TOKEN_PLACEHOLDER
 
     def form_valid(self, form: Any) -> HttpResponse:
         # The mail proves who they are: strangers' attempts cannot keep them from signing in now.
@@ -62,6 +62,6 @@ class SetPasswordView(PasswordResetConfirmView):
         return super().form_valid(form)
 
     def render_to_response(self, context: dict[str, Any], **response_kwargs: Any) -> HttpResponse:
-        if not self.validlink and self.kwargs["token"] != NO_TOKEN:
-            return redirect("password_reset_confirm", self.kwargs["uidb64"], NO_TOKEN)
+        if not self.validlink and self.kwargs["token"] != TOKEN_PLACEHOLDER:
+            return redirect("password_reset_confirm", self.kwargs["uidb64"], TOKEN_PLACEHOLDER)
         return super().render_to_response(context, **response_kwargs)

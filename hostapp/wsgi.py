@@ -1,4 +1,4 @@
-"""The WSGI entry point: `gunicorn hostapp.wsgi`."""
+"""The WSGI entry point. `manage.py serve` calls it in threads (hostapp/asgi.py)."""
 
 import os
 

@@ -22,7 +22,7 @@ def describe_objects(ids: Iterable[str]) -> dict[str, dict[str, str]]:
     for kind in MIRRORED.values():
         matches = Q(organization__in=wanted) | Q(**{f"{kind.id_field}__in": wanted})
         for row in kind.model._default_manager.filter(matches):
-            name = f"{row._meta.verbose_name} {kind.key_of(row)}"
+            name = f"{row._meta.verbose_name} {kind.get_key(row)}"
             described[name] = describe_fields(row, hidden=_HIDDEN_FIELDS | {kind.key_field})
     return described
 

@@ -99,7 +99,7 @@ def _observe_deletions(
         .order_by(kind.key_field)[:_MAX_LOOKUPS]
     )
     for row in missing:
-        if gateway.is_missing(kind.api_resource, kind.key_of(row)):
+        if gateway.is_missing(kind.api_resource, kind.get_key(row)):
             row.pk = None
             row.state, row.as_of, row.as_of_event, row.observed_at = DELETED, now, "", now
             row.state_since = now

@@ -63,7 +63,7 @@ class Kind:
         """Whether a deleted object keeps its row, and ends with its organization."""
         return DELETED in dict(self.model._meta.get_field("state").flatchoices)
 
-    def key_of(self, row: MirroredRow) -> str:
+    def get_key(self, row: MirroredRow) -> str:
         return str(getattr(row, self.key_field))
 
     def observe(

@@ -76,7 +76,7 @@ def upsert(kind_name: str, observations: Sequence[Observed]) -> Upserted:
         if len(observations) == 1:
             return _upsert_again(kind_name, kind, observations)
     # In one order everywhere, so that two workers cannot deadlock.
-    order = sorted(range(len(observations)), key=lambda place: kind.key_of(observations[place].row))
+    order = sorted(range(len(observations)), key=lambda place: kind.get_key(observations[place].row))
     results = {place: upsert(kind_name, [observations[place]]) for place in order}
     return Upserted(
         [results[place].outcomes[0] for place in range(len(observations))],
@@ -90,7 +90,7 @@ def _upsert_again(kind_name: str, kind: Kind, observations: Sequence[Observed]) 
     try:
         return _upsert_together(kind_name, kind, observations)
     except _REFUSALS as error:
-        reason = f"{kind_name} {kind.key_of(observations[0].row)}: {_describe_refusal(error)}"
+        reason = f"{kind_name} {kind.get_key(observations[0].row)}: {_describe_refusal(error)}"
         logger.error("Left out: %s", reason)
         return Upserted([Outcome.REFUSED], [], [reason])
 
@@ -113,7 +113,7 @@ def _upsert_together(kind_name: str, kind: Kind, observations: Sequence[Observed
     for one, owner in zip(observations, owners, strict=True):
         row = one.row
         row.state_since = row.state_since or row.as_of
-        key = kind.key_of(row)
+        key = kind.get_key(row)
         organization = organizations.get(owner)
         if organization is None:
             outcomes.append(Outcome.UNKNOWN_ORGANIZATION if owner else Outcome.NO_ORGANIZATION)
@@ -139,7 +139,7 @@ def _upsert_together(kind_name: str, kind: Kind, observations: Sequence[Observed
     def decide(outcome: Outcome | None, one: Observed) -> Outcome:
         if outcome is not None:
             return outcome
-        key = kind.key_of(one.row)
+        key = kind.get_key(one.row)
         return Outcome.APPLIED if key in written and newest[key] is one.row else Outcome.STALE
 
     return Upserted(
@@ -149,7 +149,7 @@ def _upsert_together(kind_name: str, kind: Kind, observations: Sequence[Observed
             *(Change(kind_name, newest[key], written[key]) for key in sorted(written)),
         ],
         [
-            f"{kind_name} {kind.key_of(one.row)}: {one.missing_field} is missing"
+            f"{kind_name} {kind.get_key(one.row)}: {one.missing_field} is missing"
             if outcome is Outcome.REFUSED
             else ""
             for outcome, one in zip(outcomes, observations, strict=True)
@@ -162,17 +162,17 @@ def _find_owners(kind: Kind, observations: Sequence[Observed]) -> list[str]:
     unowned = [one.row for one in observations if not one.organization_id]
     if not unowned:
         return [one.organization_id for one in observations]
-    known = _read_organizations(kind, {kind.key_of(row) for row in unowned})
+    known = _read_organizations(kind, {kind.get_key(row) for row in unowned})
     if kind.parent:
         parents = _read_organizations(
             MIRRORED[kind.parent], {str(getattr(row, kind.id_field)) for row in unowned}
         )
         known = {
-            kind.key_of(row): owner
+            kind.get_key(row): owner
             for row in unowned
             if (owner := parents.get(str(getattr(row, kind.id_field))))
         } | known
-    return [one.organization_id or known.get(kind.key_of(one.row), "") for one in observations]
+    return [one.organization_id or known.get(kind.get_key(one.row), "") for one in observations]
 
 
 def _read_organizations(kind: Kind, keys: set[str]) -> dict[str, str]:
@@ -182,7 +182,7 @@ def _read_organizations(kind: Kind, keys: set[str]) -> dict[str, str]:
 
 def _find_incomplete(kind: Kind, observations: Sequence[Observed]) -> set[str]:
     """The keys of incomplete observations of objects that we do not hold. A row is never removed again."""
-    keys = {kind.key_of(one.row) for one in observations if one.missing_field}
+    keys = {kind.get_key(one.row) for one in observations if one.missing_field}
     return keys - _read_organizations(kind, keys).keys() if keys else set()
 
 
@@ -204,7 +204,7 @@ def _settle_claims(kind: Kind, claim: Claim, newest: dict[str, MirroredRow]) -> 
     _fill_claims(kind, claim, claimants)
     # Locked in the order in which they are written.
     stored = {
-        kind.key_of(row): row
+        kind.get_key(row): row
         for row in manager.select_for_update(of=("self",))
         .filter(
             Q(**{f"{kind.key_field}__in": [*newest]})
@@ -215,13 +215,13 @@ def _settle_claims(kind: Kind, claim: Claim, newest: dict[str, MirroredRow]) -> 
     }
     contenders: dict[str, list[MirroredRow]] = {}
     for row in claimants:
-        old = stored.get(kind.key_of(row))
+        old = stored.get(kind.get_key(row))
         if old is None or _is_newer(row, old):
             contenders.setdefault(getattr(row, claim.field), []).append(row)
     losers: list[tuple[MirroredRow, datetime]] = []
     for key, old in stored.items():
         rivals = contenders.get(getattr(old, claim.field), [])
-        if old.state != claim.state or not rivals or any(kind.key_of(row) == key for row in rivals):
+        if old.state != claim.state or not rivals or any(kind.get_key(row) == key for row in rivals):
             continue
         if key in newest and _is_newer(newest[key], old):
             # It gives up its claim in this batch, but maybe after its rival is written.
@@ -241,7 +241,7 @@ def _settle_claims(kind: Kind, claim: Claim, newest: dict[str, MirroredRow]) -> 
 
 def _fill_claims(kind: Kind, claim: Claim, claimants: Sequence[MirroredRow]) -> None:
     """Take what a claimant does not say of its claim from the row that we hold."""
-    unsaid = {kind.key_of(row): row for row in claimants if not getattr(row, claim.field)}
+    unsaid = {kind.get_key(row): row for row in claimants if not getattr(row, claim.field)}
     if not unsaid:
         return
     held = kind.model._default_manager.filter(**{f"{kind.key_field}__in": [*unsaid]})
@@ -401,7 +401,7 @@ def _write_newer(kind: Kind, rows: dict[str, MirroredRow]) -> dict[str, str]:
             row = rows[stored[kind.key_field]]
             for column, value in stored.items():
                 setattr(row, column, value)
-            written[kind.key_of(row)] = row.previous_state
+            written[kind.get_key(row)] = row.previous_state
     return written
 
 

@@ -1,6 +1,6 @@
 """Settings of the outbox, with their defaults and system checks.
 
-The outbox knows no task. The project names three objects by dotted path:
+The outbox defines no tasks itself. Three settings name objects of the project by dotted path:
 `OUTBOX_TASKS`, a dict of kind → `TaskHandler`;
 `OUTBOX_STEPS`, a dict of name → `Step` that the worker repeats, each in a thread of its own;
 `OUTBOX_PERIODIC_JOBS`, a sequence of `PeriodicJob`.

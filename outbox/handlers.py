@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class TaskFailed(Exception):
-    """A failure whose message staff can act on. The task is retried after `retry_after` seconds or later."""
+    """A failure whose message staff can act on. The task is retried after at least `retry_after` seconds."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -22,8 +22,8 @@ class TaskFailed(Exception):
 class TaskHandler:
     """How tasks of one kind run.
 
-    `run(task, now)` is called outside any transaction and may be called again after a crash: it returns when
-    the work is done, or raises, and is then called again later. `label` is what staff read.
+    `run(task, now)` is called outside any transaction, and again after a crash. It returns when the work is
+    done; if it raises, it is called again later. `label` is what staff read.
     """
 
     label: str
@@ -32,7 +32,7 @@ class TaskHandler:
 
 class Step(Protocol):
     def __call__(self, *, now: datetime) -> Counter[str]:
-        """Do a little of the work that is due. Returns how many ended how, and nothing when none was due."""
+        """Do some of the work that is due. Returns a count for each outcome, empty if nothing was due."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ class Heartbeat:
         self._started_at = now
 
     def beat(self, *, now: datetime) -> None:
-        """Write that this worker is alive, and forget workers that died long ago."""
+        """Save that this worker is alive, and delete the rows of workers that died long ago."""
         WorkerHeartbeat.objects.update_or_create(
             id=self._id,
             defaults={"last_seen_at": now},

@@ -16,12 +16,12 @@ class Task(models.Model):
     subject = models.UUIDField()
     key = models.CharField(max_length=300, blank=True, help_text="Tells tasks of one kind apart.")
     arguments = models.JSONField(default=dict)
-    # How often it was enqueued: what is enqueued again while it runs, runs again.
+    # How often it was enqueued. If this changes while the task runs, the task runs again.
     requests = models.PositiveIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True, help_text="Why the last attempt failed.")
     due_at = models.DateTimeField()
-    # A time and not a state: no task can stay claimed for ever.
+    # A time and not a state: no task can stay claimed forever.
     claimed_until = models.DateTimeField(null=True)
     enqueued_at = models.DateTimeField(auto_now_add=True)
 
@@ -47,7 +47,7 @@ class Task(models.Model):
         return handler.label if handler else self.kind
 
 
-# After this long without a heartbeat a worker counts as dead.
+# A worker without a heartbeat for this long counts as dead.
 ALIVE_WITHIN = timedelta(seconds=30)
 
 

@@ -17,7 +17,7 @@ from outbox.models import Task
 LEASE = timedelta(minutes=5)
 
 
-# The subject of tasks that belong to no enterprise.
+# The subject of tasks without an enterprise.
 NO_SUBJECT = UUID(int=0)
 
 
@@ -43,14 +43,14 @@ def enqueue(
 ) -> None:
     """Enqueue a task. Call this in the transaction of the change that needs it.
 
-    Tasks of one `kind`, `subject` and `key` are one task while it is not complete: it takes the new
-    `arguments`, becomes due at the earlier of the two times, and its attempts are counted from zero.
+    If a task with this kind, subject and key is waiting, it is updated instead: it gets the new arguments and
+    the earlier of the two due times, and its attempts start again at zero.
     """
     enqueue_all([NewTask(kind, subject, key, arguments or {}, due_at)])
 
 
 def enqueue_all(tasks: Iterable[NewTask]) -> None:
-    """Enqueue many tasks in one statement. Of two with the same kind, subject and key the last one counts."""
+    """Enqueue many tasks in one statement. Of two with the same kind, subject and key, the last one wins."""
     unique = {(task.kind, task.subject, task.key): task for task in tasks}
     # In one order everywhere, so that two workers cannot deadlock.
     ordered = [unique[key] for key in sorted(unique)]
@@ -58,7 +58,7 @@ def enqueue_all(tasks: Iterable[NewTask]) -> None:
         return
     now = timezone.now()
     with connection.cursor() as cursor:
-        # The constraint decides whether the task is new; two at once end as one row.
+        # The constraint decides whether the task is new: two concurrent inserts end as one row.
         cursor.execute(
             "INSERT INTO outbox_task AS task"
             " (kind, subject, key, arguments, due_at, requests, attempts, error, enqueued_at)"
@@ -86,7 +86,7 @@ def ensure(kind: str, subject: UUID, *, key: str = "", due_at: datetime) -> None
     )
 
 
-def cancel(subject: UUID, *, kind: str | None = None) -> None:
+def cancel_tasks(subject: UUID, *, kind: str | None = None) -> None:
     """Delete the tasks of a subject, or those of one kind."""
     tasks = Task.objects.filter(subject=subject)
     (tasks if kind is None else tasks.filter(kind=kind)).delete()

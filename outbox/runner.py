@@ -1,6 +1,7 @@
-"""Run the tasks that are due, one after another, and write down how each one ended.
+"""Run the tasks that are due, one after another, and save the outcome of each.
 
-The worker runs them in threads (`outbox.task_threads`); the two share how a task runs and how it is settled.
+The worker runs them in threads (`outbox.task_threads`), which use the same two functions to run and to settle
+a task.
 """
 
 import logging
@@ -21,12 +22,12 @@ logger = logging.getLogger(__name__)
 
 _FIRST_RETRY = timedelta(seconds=5)
 _LONGEST_RETRY = timedelta(hours=6)
-# As long as an answer may ask us to wait.
+# The longest that another server may ask us to wait.
 _LONGEST_RETRY_AFTER = timedelta(days=1)
 
 
 def run_due_tasks(*, now: datetime, limit: int = 20) -> Counter[str]:
-    """Run at most `limit` tasks that are due at `now`. Returns how many ended how; empty when none was due.
+    """Run at most `limit` tasks due at `now`. Returns a count for each outcome, empty if none was due.
 
     A crash loses nothing: a task that was running becomes due again when its lease ends.
     """
@@ -46,7 +47,7 @@ def run_handler(task: Task) -> BaseException | None:
         if handler is None:
             return TaskFailed(f"No handler is registered for tasks of the kind {task.kind}.")
         handler.run(task, timezone.now())
-    except BaseException as error:  # also SystemExit: the failure of one task ends no other
+    except BaseException as error:  # also SystemExit: a task that fails must not stop the others
         return error
     return None
 
@@ -58,7 +59,7 @@ def settle_task(task: Task, error: BaseException | None) -> str:
     then the task stays claimed, and at the end of its lease it becomes due.
     """
     if not connection.in_atomic_block:
-        # What the handler met may have broken the connection.
+        # The connection may be broken after the handler ran.
         connection.close_if_unusable_or_obsolete()
     if error is None:
         queue.complete(task)
@@ -81,7 +82,7 @@ def _describe_reason(error: BaseException) -> str:
 def _retry_delay(task: Task, error: BaseException) -> timedelta:
     delay = retry_delay(task.attempts, first=_FIRST_RETRY, longest=_LONGEST_RETRY)
     seconds = error.retry_after if isinstance(error, TaskFailed) else None
-    # A handler passes on what another server said.
+    # The number comes from another server.
     if not isinstance(seconds, int | float) or not math.isfinite(seconds) or seconds <= 0:
         return delay
     return max(delay, timedelta(seconds=min(seconds, _LONGEST_RETRY_AFTER.total_seconds())))

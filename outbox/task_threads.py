@@ -1,4 +1,4 @@
-"""Run due tasks in threads, so that a task that hangs stops no task of another kind.
+"""Run due tasks in threads, so that a task that hangs does not delay tasks of other kinds.
 
 At most one task of a kind runs at a time in a process, each in a new thread with a database connection of its
 own, which is closed with it: nothing that a handler leaves behind reaches the next one. So a process has at
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 TIME_LIMIT = queue.LEASE - timedelta(seconds=30)
 MAX_HUNG = 3
-# The longest wait for a task to end before the next look at what is due.
+# How long to wait for a task to end before looking again for due tasks.
 _TURN_SECONDS = 0.5
 
 
@@ -56,7 +56,7 @@ class TaskThreads:
         self._one_ended = threading.Event()
 
     def run_due_tasks(self, *, now: datetime) -> Counter[str]:
-        """Start what is due at `now`, and wait a moment for a task to end. Returns how many ended how."""
+        """Start what is due at `now`; wait briefly for a task to end. Returns a count for each outcome."""
         outcomes = self._settle_ended() + self._give_up_hung()
         while task := queue.claim(now, excluded_kinds=self._busy_kinds()):
             self._start(task)
@@ -99,7 +99,7 @@ class TaskThreads:
                 self._one_ended.set()
 
     def _settle_ended(self) -> Counter[str]:
-        """Write down what has ended. What the database does not take stays for the next call."""
+        """Save the outcomes of the tasks that ended. If the database fails, the next call tries again."""
         self._one_ended.clear()
         outcomes: Counter[str] = Counter()
         for run in [run for run in self._running if run.has_ended]:

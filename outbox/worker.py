@@ -1,7 +1,7 @@
 """The worker loop: the project's steps, the tasks and the periodic jobs, each in a thread of its own.
 
-Nothing that a step, a task or a job raises ends the worker, and neither does a database that is away, that
-accepts no writes or that is not migrated: the step waits and goes on with a new connection.
+No exception from a step, a task or a job stops the worker. Neither does a database that is unreachable,
+read-only or not migrated: the step waits and continues with a new connection.
 """
 
 import logging
@@ -34,7 +34,7 @@ def run_worker(stop: threading.Event, *, poll_interval: float, stop_seconds: flo
     thread died by itself.
     """
     tasks = TaskThreads()
-    # A thread each: events do not wait for a WorkOS that does not answer.
+    # A thread each, so that events do not wait while WorkOS does not answer.
     steps: Mapping[str, Step] = {
         **conf.steps(),
         "Tasks": tasks.run_due_tasks,
@@ -50,10 +50,10 @@ def run_worker(stop: threading.Event, *, poll_interval: float, stop_seconds: flo
         thread.start()
     while all(thread.is_alive() for thread in threads) and not stop.wait(1):
         pass
-    stopped_as_told = stop.is_set()
+    was_stopped_by_caller = stop.is_set()
     stop.set()
     _finish(threads, tasks, time.monotonic() + stop_seconds)
-    return stopped_as_told
+    return was_stopped_by_caller
 
 
 def _finish(threads: list[threading.Thread], tasks: TaskThreads, deadline: float) -> None:

@@ -132,7 +132,7 @@ def _audit_rate_limited(enterprise: Enterprise, intent: Intent, actor: Actor, no
         )
 
 
-# Added to the gateway's time-out: a launch that is older than both has ended or never will.
+# Added to the gateway's time-out, so that no launch that is still under way counts as interrupted.
 _INTERRUPTED_AFTER = timedelta(seconds=30)
 _BATCH_SIZE = 100
 

@@ -9,14 +9,14 @@ import gateway
 from audit.actions import Action
 from audit.actor import APPLICATION
 from audit.log import append_audit_entry
-from enterprises.environment import refuse_other_environment
+from enterprises.environment import require_same_environment
 from enterprises.models import Enterprise
 from gateway.conf import timeout as gateway_timeout
 from outbox import queue
 from outbox.models import Task
 from portal.tasks import REVOKE_PORTAL_LINKS
 
-# Added to the gateway's time-out: a link that was being minted by then is minted, or never will be.
+# Added to the gateway's time-out, so that the final revocation comes after any launch under way.
 _MARGIN = timedelta(seconds=5)
 
 
@@ -43,13 +43,13 @@ def _enqueue_revocation(
 def run_portal_link_revocation(enterprise: Enterprise, task: Task, now: datetime) -> None:
     """Revoke, and enqueue the second and final revocation for when no launch can still be under way.
 
-    The final one counts from here, after the commit that ended the role: a launch that began before it read
-    the role then, and has its link, or none, when the gateway's time-out is over. Repeating is harmless. The
-    audit log gets one entry, of the first revocation.
+    The delay starts here, after the commit that ended the role: a launch that began before that commit has
+    ended when the gateway's time-out is over. Repeating is harmless. The audit log gets one entry, for the
+    first revocation.
     """
     if not enterprise.organization_id or enterprise.organization_deleted_at:
         return
-    refuse_other_environment(enterprise)
+    require_same_environment(enterprise)
     gateway.revoke_portal_links(
         organization_id=enterprise.organization_id, external_user_id=str(task.arguments["user_id"])
     )

@@ -28,7 +28,7 @@ class PortalSession(models.Model):
 
     Outcome = PortalSessionOutcome
 
-    # In the return addresses and in the form of the button: it names the session and proves nothing.
+    # In the return addresses and in the form of the button: it identifies the session and is no proof.
     nonce = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     enterprise = models.ForeignKey(Enterprise, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")

@@ -1,6 +1,6 @@
-"""Return from the Admin Portal. It is a reason to reconcile, and proves nothing: anyone can open the address.
+"""Return from the Admin Portal: a reason to reconcile, but no proof, because anyone can open the URL.
 
-Each return counts once per portal session, so opening the address again causes no calls to WorkOS.
+Each return counts once per portal session, so opening the URL again causes no calls to WorkOS.
 """
 
 import uuid
@@ -15,12 +15,12 @@ from enterprises.intents import Intent
 from enterprises.models import Membership
 from enterprises.reconcile import enqueue_reconcile_after_return
 from portal.models import PortalSession
-from portal.page.wording import GUIDES
+from portal.page.wording import INTENT_WORDINGS
 
 
 @transaction.atomic
 def mark_returned(membership: Membership, nonce: uuid.UUID, now: datetime) -> None:
-    """The person left the Admin Portal by its link back to us."""
+    """Save that the person left the Admin Portal by its link back to us, and enqueue a reconcile."""
     session = _lock_session(membership, nonce, returned_at=None)
     if session:
         session.returned_at = now
@@ -30,7 +30,7 @@ def mark_returned(membership: Membership, nonce: uuid.UUID, now: datetime) -> No
 
 @transaction.atomic
 def mark_finished(membership: Membership, nonce: uuid.UUID, actor: Actor, now: datetime) -> None:
-    """WorkOS sent the person to the success address."""
+    """Save that WorkOS sent the person to the success URL, and enqueue a reconcile."""
     session = _lock_session(membership, nonce, finished_at=None)
     if session:
         session.finished_at = now
@@ -41,7 +41,7 @@ def mark_finished(membership: Membership, nonce: uuid.UUID, actor: Actor, now: d
             Action.PORTAL_FINISHED,
             actor,
             now,
-            target=GUIDES[Intent(session.intent)].title,
+            target=INTENT_WORDINGS[Intent(session.intent)].title,
         )
 
 

@@ -33,11 +33,11 @@ from enterprises.reconcile import enqueue_reconcile
 from gateway.conf import link_origins
 from portal import launches, returns
 from portal.page.sections import build_sections
-from portal.page.wording import GUIDES
+from portal.page.wording import INTENT_WORDINGS
 
 logger = logging.getLogger(__name__)
 
-# Asking again sooner than this enqueues nothing: the answer is on its way.
+# A request sooner than this after a reconcile enqueues nothing.
 _MIN_CHECK_INTERVAL = timedelta(seconds=10)
 
 # A browser applies `form-action` to the redirect after the POST, and Chromium to every redirect after that
@@ -51,23 +51,23 @@ _allow_forms_to_workos: Callable[[Any], Any] = csp_update(
 @require_safe
 @never_cache
 @_allow_forms_to_workos
-def overview(request: HttpRequest, slug: str) -> HttpResponse:
+def show_overview(request: HttpRequest, slug: str) -> HttpResponse:
     membership = get_membership(request.user, slug)
-    return render(request, "portal/overview.html", _page(membership, timezone.now()))
+    return render(request, "portal/overview.html", _build_context(membership, timezone.now()))
 
 
 @login_required
 @require_safe
 @never_cache
-def status(request: HttpRequest, slug: str) -> HttpResponse:
+def show_status(request: HttpRequest, slug: str) -> HttpResponse:
     """The part of the page that polls. `updates` is the hash of the updates that the page shows."""
     membership = get_membership(request.user, slug)
-    page = _page(membership, timezone.now())
+    page = _build_context(membership, timezone.now())
     page["has_new_updates"] = request.GET.get("updates") != page["sections"].updates_hash
     return render(request, "portal/status.html", page)
 
 
-def _page(membership: Membership, now: datetime) -> dict[str, Any]:
+def _build_context(membership: Membership, now: datetime) -> dict[str, Any]:
     enterprise = membership.enterprise
     reasons = {
         intent.value: reason for intent in Intent if (reason := explain_missing_intent(enterprise, intent))
@@ -85,7 +85,7 @@ def _page(membership: Membership, now: datetime) -> dict[str, Any]:
 @require_POST
 @never_cache
 def check_now(request: HttpRequest, slug: str) -> HttpResponse:
-    """The worker reconciles the enterprise. A page never waits for WorkOS."""
+    """Have the worker reconcile the enterprise, because a page never waits for WorkOS."""
     enterprise = get_membership_for_it_admin(request.user, slug).enterprise
     if enterprise.provisioning != Enterprise.Provisioning.READY:
         messages.error(request, f"{enterprise} is not set up at WorkOS, so there is nothing to check.")
@@ -102,7 +102,7 @@ def check_now(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 @_allow_forms_to_workos
-def launch(request: HttpRequest, slug: str, intent: str) -> HttpResponse:
+def launch_portal(request: HttpRequest, slug: str, intent: str) -> HttpResponse:
     if intent not in Intent:
         raise Http404("No such intent")
     if request.method != "POST":
@@ -116,7 +116,7 @@ def launch(request: HttpRequest, slug: str, intent: str) -> HttpResponse:
         return redirect(enterprise)
     if page := require_reauthentication(
         request,
-        purpose=f"open {GUIDES[chosen].title} in the Admin Portal for {enterprise}",
+        purpose=f"open {INTENT_WORDINGS[chosen].title} in the Admin Portal for {enterprise}",
         back_url=enterprise.get_absolute_url(),
         now=now,
     ):
@@ -160,7 +160,7 @@ def _explain_failure(error: gateway.GatewayError, reference: str) -> str:
 @login_required
 @require_safe
 @never_cache
-def returned(request: HttpRequest, slug: str, nonce: uuid.UUID) -> HttpResponse:
+def record_return(request: HttpRequest, slug: str, nonce: uuid.UUID) -> HttpResponse:
     membership = get_membership(request.user, slug)
     if request.method == "GET":
         returns.mark_returned(membership, nonce, timezone.now())
@@ -170,7 +170,7 @@ def returned(request: HttpRequest, slug: str, nonce: uuid.UUID) -> HttpResponse:
 @login_required
 @require_safe
 @never_cache
-def finished(request: HttpRequest, slug: str, nonce: uuid.UUID) -> HttpResponse:
+def record_finish(request: HttpRequest, slug: str, nonce: uuid.UUID) -> HttpResponse:
     membership = get_membership(request.user, slug)
     if request.method == "GET":
         returns.mark_finished(membership, nonce, Actor.from_request(request), timezone.now())

@@ -70,10 +70,10 @@ VIOLATIONS = [
     ("sandbox/violation.py", "import enterprises.models", "The sandbox imports nothing"),
     ("sandbox/violation.py", "import django", "The sandbox imports nothing"),
     ("hostapp/violation.py", "import sandbox", "does not import the sandbox"),
-    ("webhooks/receive/signature.py", "import django", "knows no framework"),
-    ("webhooks/receive/accept.py", "import webhooks.models", "knows no framework"),
-    ("webhooks/receive/record.py", "from django.db import connection", "knows no framework"),
-    ("audit/client_ip.py", "import django", "knows no framework"),
+    ("webhooks/receive/signature.py", "import django", "import no framework"),
+    ("webhooks/receive/accept.py", "import webhooks.models", "import no framework"),
+    ("webhooks/receive/record.py", "from django.db import connection", "import no framework"),
+    ("audit/client_ip.py", "import django", "import no framework"),
 ]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from audit.actor import WORKOS
 from enterprises.consequences import record_consequences
-from enterprises.provisioning import adopt_organization, known_organizations
+from enterprises.provisioning import adopt_organization, find_known_organization_ids
 from mirror.models import CertificateState, ConnectionState, DirectoryState, OrganizationDomainState
 from mirror.parsing import InvalidObject, Observed, ObservedOrganization, parse_each, parse_organization
 from mirror.registry import MIRRORED
@@ -72,7 +72,7 @@ def update_organizations(events: Sequence[Event], now: datetime) -> Sequence[Out
     parsed, outcomes = _parse_organizations(events)
     applied = _adopt_organizations(parsed, now) | _update_names(parsed)
     with_domains, problems = _upsert_domains(events, parsed, now)
-    known = known_organizations(one.organization_id for one in parsed.values())
+    known = find_known_organization_ids(one.organization_id for one in parsed.values())
     for event_id, organization in parsed.items():
         if event_id in applied | with_domains:
             outcome = APPLIED

@@ -18,7 +18,7 @@ def get_enterprise(slug: str) -> Enterprise:
         ) from None
 
 
-def describe_enterprise(enterprise: Enterprise) -> dict[str, Any]:
+def build_enterprise_report(enterprise: Enterprise) -> dict[str, Any]:
     return {
         "slug": enterprise.slug,
         "name": enterprise.name,

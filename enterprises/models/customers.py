@@ -66,14 +66,14 @@ class Enterprise(models.Model):
 
     name = OneLineCharField(max_length=150)
     slug = models.SlugField(max_length=60, unique=True)
-    # Ours, committed before WorkOS hears of it: an Organization is found by it after a crash.
+    # Our own id. Committed before WorkOS is called, so that the Organization is found by it after a crash.
     external_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     organization = models.OneToOneField(
         Organization, on_delete=models.PROTECT, null=True, editable=False, related_name="enterprise"
     )
     # The WorkOS environment of the organization: a key of the other one is refused.
     environment = models.CharField(max_length=8, choices=Environment, blank=True, editable=False)
-    # What staff typed; what WorkOS knows is in OrganizationDomain.
+    # The domains that staff entered. Those that WorkOS has are in OrganizationDomain.
     requested_domains = ArrayField(models.CharField(max_length=253), default=list, blank=True)
     intents = ArrayField(
         models.CharField(max_length=32, choices=Intent),
@@ -82,7 +82,7 @@ class Enterprise(models.Model):
         help_text="What its plan includes. See enterprises.intents.",
     )
     attention = models.TextField(blank=True, editable=False, help_text="Why WorkOS refused to provision it.")
-    # When WorkOS was first asked for the organization.
+    # When provisioning first called WorkOS.
     provisioning_since = models.DateTimeField(null=True, editable=False)
     deprovisioned_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -129,7 +129,7 @@ class Enterprise(models.Model):
         return _NEXT_STEPS[self.provisioning]
 
 
-# The first that holds. `in_state` says the same to the database.
+# The first one that holds. `EnterpriseQuerySet.in_state` is the same rule in SQL.
 _STATES: dict[ProvisioningState, Callable[[Enterprise], bool]] = {
     ProvisioningState.DEPROVISIONED: lambda enterprise: enterprise.deprovisioned_at is not None,
     ProvisioningState.REMOVED: lambda enterprise: enterprise.organization_deleted_at is not None,
@@ -188,9 +188,9 @@ class Membership(models.Model):
 
 
 class AccessGrant(models.Model):
-    """The access that a membership gave when we last looked; a blank role means none.
+    """The access that a membership gave at the last comparison; a blank role means none.
 
-    It is compared with the memberships, so that the end of access is noticed whatever ended it: an action
+    It is compared with the memberships, so that the end of access is detected whatever ended it: an action
     here, the ORM, or SQL. No foreign key to the user, who may be deleted. See `enterprises.access_grants`.
     """
 
@@ -201,7 +201,7 @@ class AccessGrant(models.Model):
 
     class Meta:
         constraints = [
-            # Serves access_grants.end_access, which locks one row.
+            # Serves access_grants.announce_access_ended, which locks one row.
             models.UniqueConstraint(fields=["enterprise", "user_id"], name="access_grant_once_per_user"),
             models.CheckConstraint(
                 condition=is_one_of("role", ["", *Role.values]), name="access_grant_role_is_known"

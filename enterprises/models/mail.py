@@ -1,4 +1,4 @@
-"""What mail servers said of addresses, and how often something was done."""
+"""Addresses that mail servers refused, and the counts of the rate limits."""
 
 from django.db import models
 from django.db.models import Q
@@ -6,11 +6,11 @@ from django.db.models.functions import Lower
 
 
 class UndeliverableAddress(models.Model):
-    """An address that a mail server refused for good. Deleted when a mail to it is accepted."""
+    """An address that a mail server refused permanently. Deleted when a mail to it is accepted."""
 
     # In lower case, as people sign in.
     email = models.EmailField(unique=True)
-    # The mail server's code and words.
+    # The mail server's code and message.
     reason = models.CharField(max_length=200)
     refused_at = models.DateTimeField()
 
@@ -27,7 +27,7 @@ class UndeliverableAddress(models.Model):
 
 
 class RateLimitCount(models.Model):
-    """How often something was done since `started_at`. Written by `rate_limits.count_action`."""
+    """How often a rate-limited action was done since `started_at`. Written by `rate_limits.count_action`."""
 
     key = models.CharField(max_length=120, primary_key=True)
     count = models.PositiveIntegerField()

@@ -13,7 +13,7 @@ class Notification(models.Model):
     ABOUT_MAX_LENGTH: ClassVar[int] = 120
 
     enterprise = models.ForeignKey(Enterprise, on_delete=models.CASCADE)
-    # `conn_… active 2026-05-03T…`: the object, its state, and since when.
+    # `conn_… active 2026-05-03T…`: the object, its state, and the time of the change.
     about = models.CharField(max_length=ABOUT_MAX_LENGTH)
     sent_at = models.DateTimeField()
 

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from audit.actor import Actor, client_ip_of
+from audit.actor import Actor, get_client_ip
 from enterprises import invitations
 from enterprises.email_addresses import normalize_email
 from enterprises.forms import JoinForm
@@ -66,7 +66,7 @@ def accept_invitation(request: HttpRequest) -> HttpResponse:
                 invitation,
                 name=form.cleaned_data["name"],
                 password=form.cleaned_data["password1"],
-                client_ip=client_ip_of(request),
+                client_ip=get_client_ip(request),
                 now=now,
             )
         if user is None:

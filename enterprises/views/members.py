@@ -80,7 +80,7 @@ def _invite(request: HttpRequest, membership: Membership, email: str, role: str)
 def _require_reauthentication_to_invite(
     request: HttpRequest, enterprise: Enterprise, email: str, role: str
 ) -> HttpResponse | None:
-    """An IT admin may do everything here, so whoever makes one shows that it is them."""
+    """An IT admin may do everything here, so making one requires reauthentication."""
     if role != Role.IT_ADMIN:
         return None
     return _require_reauthentication(request, enterprise, f"invite {email} as IT admin of {enterprise}")

@@ -3,14 +3,14 @@ from typing import Any
 from django import forms
 
 from audit.fields import OneLineFormField
-from enterprises.domains import InvalidDomain, normalise_domain
+from enterprises.domains import InvalidDomain, normalize_domain
 from enterprises.forms import NormalizedEmailField
 from enterprises.intents import Intent, plan_intents
 from enterprises.models import Enterprise
 
 
 class DomainsField(forms.CharField):
-    """Domains, one per line or separated by commas, normalised."""
+    """Domains, one per line or separated by commas, normalized."""
 
     widget = forms.Textarea(attrs={"rows": 3})
 
@@ -23,7 +23,7 @@ class DomainsField(forms.CharField):
         for line in typed.replace(",", "\n").split("\n"):
             if line.strip():
                 try:
-                    domains.append(normalise_domain(line))
+                    domains.append(normalize_domain(line))
                 except InvalidDomain as error:
                     errors.append(str(error))
         if errors:
@@ -51,7 +51,7 @@ class ProvisionForm(forms.Form):
     )
 
 
-class CustomerForm(forms.Form):
+class EnterpriseForm(forms.Form):
     """What staff change of an enterprise."""
 
     name = OneLineFormField(
@@ -71,7 +71,7 @@ class CustomerForm(forms.Form):
     )
 
     @classmethod
-    def for_enterprise(cls, enterprise: Enterprise, data: Any = None) -> "CustomerForm":
+    def for_enterprise(cls, enterprise: Enterprise, data: Any = None) -> "EnterpriseForm":
         current = {
             "name": enterprise.name,
             "domains": enterprise.requested_domains,

@@ -18,13 +18,13 @@ from enterprises.mail import find_refusal
 from enterprises.memberships import add_it_admin
 from enterprises.models import Enterprise
 from enterprises.reauthentication import require_reauthentication
-from hostapp.staff.forms import CustomerForm, DeprovisionForm, ProvisionForm
+from hostapp.staff.forms import DeprovisionForm, EnterpriseForm, ProvisionForm
 from outbox.models import Task
 
 
 @login_required
 @never_cache
-def list_customers(request: HttpRequest) -> HttpResponse:
+def list_enterprises(request: HttpRequest) -> HttpResponse:
     access.require_staff(request.user)
     enterprises = Enterprise.objects.select_related("organization")
     return render(request, "staff/customers.html", {"enterprises": enterprises})
@@ -32,7 +32,7 @@ def list_customers(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @never_cache
-def provision_customer(request: HttpRequest) -> HttpResponse:
+def provision_enterprise(request: HttpRequest) -> HttpResponse:
     access.require_staff(request.user)
     form = ProvisionForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -63,7 +63,7 @@ def provision_customer(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 @never_cache
-def provision_customer_again(request: HttpRequest, slug: str) -> HttpResponse:
+def provision_enterprise_again(request: HttpRequest, slug: str) -> HttpResponse:
     access.require_staff(request.user)
     return _provision(request, _get_enterprise(slug))
 
@@ -71,10 +71,10 @@ def provision_customer_again(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-def show_customer(request: HttpRequest, slug: str) -> HttpResponse:
+def show_enterprise(request: HttpRequest, slug: str) -> HttpResponse:
     access.require_staff(request.user)
     enterprise = _get_enterprise(slug)
-    form = CustomerForm.for_enterprise(enterprise, request.POST or None)
+    form = EnterpriseForm.for_enterprise(enterprise, request.POST or None)
     if request.method == "POST" and enterprise.deprovisioned_at:
         messages.error(request, f"{enterprise.name} is deprovisioned. Nothing was changed.")
         return redirect("staff:customer", slug)
@@ -86,13 +86,13 @@ def show_customer(request: HttpRequest, slug: str) -> HttpResponse:
             lifecycle.change_plan(enterprise, data["intents"], actor, now)
         messages.success(request, f"{enterprise.name} is saved. Changes will reach WorkOS shortly.")
         return redirect("staff:customer", slug)
-    return _render_customer(request, enterprise, form, DeprovisionForm(enterprise=enterprise))
+    return _render_enterprise(request, enterprise, form, DeprovisionForm(enterprise=enterprise))
 
 
 @login_required
 @require_POST
 @never_cache
-def deprovision_customer(request: HttpRequest, slug: str) -> HttpResponse:
+def deprovision_enterprise(request: HttpRequest, slug: str) -> HttpResponse:
     access.require_staff(request.user)
     enterprise = _get_enterprise(slug)
     form = DeprovisionForm(request.POST, enterprise=enterprise)
@@ -111,15 +111,15 @@ def deprovision_customer(request: HttpRequest, slug: str) -> HttpResponse:
             lifecycle.deprovision(enterprise, Actor.from_request(request), timezone.now())
         messages.success(request, f"{enterprise.name} is deprovisioned. Its audit log is kept.")
         return redirect("staff:customer", slug)
-    return _render_customer(request, enterprise, CustomerForm.for_enterprise(enterprise), form)
+    return _render_enterprise(request, enterprise, EnterpriseForm.for_enterprise(enterprise), form)
 
 
 def _get_enterprise(slug: str) -> Enterprise:
     return get_object_or_404(Enterprise.objects.select_related("organization"), slug=slug)
 
 
-def _render_customer(
-    request: HttpRequest, enterprise: Enterprise, form: CustomerForm, deprovision_form: DeprovisionForm
+def _render_enterprise(
+    request: HttpRequest, enterprise: Enterprise, form: EnterpriseForm, deprovision_form: DeprovisionForm
 ) -> HttpResponse:
     return render(
         request,

@@ -1,4 +1,4 @@
-"""The portal sessions of one intent beside what WorkOS has reported since they were launched."""
+"""Compare the portal sessions of one intent with what WorkOS has reported since they were launched."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from portal.page.sessions import (
     recently_returned_sessions,
     unfinished_sessions,
 )
-from portal.page.wording import Guide, describe_state
+from portal.page.wording import IntentWording, describe_state
 
 # Set-up was started at WorkOS and can be continued.
 STARTED_STATES = {Connection.State.DRAFT, Connection.State.REQUIRES_TYPE}
@@ -26,7 +26,7 @@ _SET_UP_STATES = {
     OrganizationDomain.State.VERIFIED,
     Certificate.State.RENEWED,
 }
-# No further report is to be expected.
+# States after which WorkOS is not expected to report a change.
 _FINAL_STATES = {
     Connection.State.ACTIVE,
     Connection.State.INACTIVE,
@@ -40,7 +40,7 @@ _FINAL_STATES = {
 
 @dataclass(frozen=True)
 class Progress:
-    guide: Guide
+    wording: IntentWording
     # Newest first, see sessions_by_intent.
     sessions: Sequence[PortalSession]
     rows: Sequence[MirroredRow]
@@ -49,7 +49,7 @@ class Progress:
 
     @property
     def unfinished(self) -> list[PortalSession]:
-        """Sessions that can be continued: nobody finished since, and WorkOS reported no more than a start."""
+        """Sessions that can be continued: nobody finished since, and WorkOS reported only a start."""
         is_set_up = any(row.state in _SET_UP_STATES for row in self.rows)
         return [
             session
@@ -60,8 +60,8 @@ class Progress:
         ]
 
     @property
-    def watched(self) -> list[PortalSession]:
-        """Sessions of which WorkOS may still report: no final state yet, and not reconciled often enough."""
+    def pending(self) -> list[PortalSession]:
+        """Sessions about which WorkOS may still report: no final state yet, and not rechecked yet."""
         return [
             session
             for session in recently_returned_sessions(self.sessions, now=self.now)
@@ -71,8 +71,8 @@ class Progress:
 
     @property
     def waiting(self) -> list[PortalSession]:
-        """Finished sessions of which WorkOS has reported nothing yet."""
-        return [one for one in self.watched if one.finished_at and not self._changed_since(one)]
+        """Finished sessions about which WorkOS has reported nothing yet."""
+        return [one for one in self.pending if one.finished_at and not self._changed_since(one)]
 
     def describe_update(self, viewer_id: int) -> str:
         """`Single Sign-On became active 8 seconds after you returned.` Blank if there is none."""
@@ -81,17 +81,17 @@ class Progress:
             changed = self._changed_since(session)
             for row in changed:
                 if became := describe_state(row).became:
-                    subject = row.domain if isinstance(row, OrganizationDomain) else self.guide.title
+                    subject = row.domain if isinstance(row, OrganizationDomain) else self.wording.title
                     return f"{subject} {became} {_describe_delay(session, row)} {person} returned."
             if self._is_rechecked(session) and not changed:
-                return f"{self.guide.title}: WorkOS says that nothing has changed since {person} left."
+                return f"{self.wording.title}: WorkOS says that nothing has changed since {person} left."
         return ""
 
     def _changed_since(self, session: PortalSession) -> list[MirroredRow]:
         return [row for row in self.rows if row.state_since >= session.launched_at]
 
     def _is_rechecked(self, session: PortalSession) -> bool:
-        """Whether WorkOS was asked at once and a second time: changes made there may show late."""
+        """Whether a second reconcile has run since the return: changes made at WorkOS may show late."""
         returned_at, reconciled_at = first_return_at(session), self.enterprise.reconciled_at
         return bool(returned_at and reconciled_at and reconciled_at >= returned_at + RECHECK_DELAY)
 

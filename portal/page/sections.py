@@ -17,19 +17,19 @@ from portal.page import lines
 from portal.page.lines import Line
 from portal.page.progress import STARTED_STATES, Progress
 from portal.page.sessions import WAIT_LIMIT, first_return_at, polling_delay, sessions_by_intent
-from portal.page.wording import GUIDES, Guide
+from portal.page.wording import INTENT_WORDINGS, IntentWording
 
 # Deleted objects are shown this long.
 _DELETED_SHOWN_FOR = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class Launch:
+class LaunchButton:
     """A button that launches the Admin Portal. `nonce` is that of the portal session it starts."""
 
     intent: Intent
     label: str
-    guide: Guide
+    wording: IntentWording
     # False for a second choice, and where nothing needs to be done today.
     is_primary: bool = True
     nonce: uuid.UUID = field(default_factory=uuid.uuid4)
@@ -37,24 +37,24 @@ class Launch:
 
 @dataclass(frozen=True)
 class Section:
-    """One intent. Where the plan does not include it, `launches` is empty and `reason` says why."""
+    """One intent. Where the plan does not include it, `buttons` is empty and `reason` says why."""
 
     intent: Intent
-    guide: Guide
+    wording: IntentWording
     lines: Sequence[Line]
-    launches: Sequence[Launch] = ()
+    buttons: Sequence[LaunchButton] = ()
     reason: str = ""
     # A sentence on what changed since a person returned from the Admin Portal.
     update: str = ""
-    # Portal sessions of which WorkOS may still report.
-    watched: Sequence[PortalSession] = ()
+    # Portal sessions about which WorkOS may still report.
+    pending: Sequence[PortalSession] = ()
 
     @property
     def is_included(self) -> bool:
         """Whether the plan includes it, or there is something to see of it anyway."""
         return (
             not self.reason
-            or bool(self.launches)
+            or bool(self.buttons)
             or list(self.lines) not in ([lines.NOT_SET_UP], [lines.NOT_OPENED])
         )
 
@@ -90,10 +90,10 @@ def build_sections(
     sessions = sessions_by_intent(enterprise)
     build = partial(_build_section, sessions=sessions, enterprise=enterprise, viewer_id=viewer_id, now=now)
     sections = [
-        _remove_launches(section, reasons)
+        _remove_buttons(section, reasons)
         for section in (*_build_mirrored(enterprise, build, now=now), *map(build, _NOT_MIRRORED))
     ]
-    waits = [at for section in sections for one in section.watched if (at := first_return_at(one))]
+    waits = [at for section in sections for one in section.pending if (at := first_return_at(one))]
     # A person asked for a reconcile, or has just returned.
     requested_at = reconcile_requested_at(enterprise)
     if requested_at and now - requested_at < WAIT_LIMIT:
@@ -101,7 +101,7 @@ def build_sections(
     return Sections(sections, polling_delay(max(waits), now=now) if waits else None)
 
 
-# The intents of whose objects WorkOS tells us, in the order of the page, and the others.
+# The intents whose objects WorkOS reports, in the order of the page, and the others.
 _MIRRORED = (Intent.SSO, Intent.DSYNC, Intent.DOMAIN_VERIFICATION)
 _NOT_MIRRORED = (Intent.AUDIT_LOGS, Intent.LOG_STREAMS, Intent.BRING_YOUR_OWN_KEY)
 
@@ -154,23 +154,23 @@ def _build_section(
     viewer_id: int,
     now: datetime,
 ) -> Section:
-    guide, own_sessions = GUIDES[intent], sessions.get(intent, [])
+    wording, own_sessions = INTENT_WORDINGS[intent], sessions.get(intent, [])
     if intent == Intent.AUDIT_LOGS:
         # People only look at these: nothing is started or finished.
         line = lines.opened_line(own_sessions[0], now=now) if own_sessions else lines.NOT_OPENED
-        return Section(intent, guide, [line], _build_launches(intent))
+        return Section(intent, wording, [line], _build_buttons(intent))
 
-    progresses = [Progress(guide, own_sessions, rows, enterprise, now)]
+    progresses = [Progress(wording, own_sessions, rows, enterprise, now)]
     if intent == Intent.SSO:
         renewal = Intent.CERTIFICATE_RENEWAL
         renewals = sessions.get(renewal, [])
-        progresses.append(Progress(GUIDES[renewal], renewals, certificates, enterprise, now))
+        progresses.append(Progress(INTENT_WORDINGS[renewal], renewals, certificates, enterprise, now))
     unfinished = [session for progress in progresses for session in progress.unfinished]
-    launches = partial(_build_launches, intent, rows, row_lines, is_unfinished=bool(progresses[0].unfinished))
+    buttons = partial(_build_buttons, intent, rows, row_lines, is_unfinished=bool(progresses[0].unfinished))
     if intent not in _MIRRORED:
         finished = [lines.finished_line(one) for one in own_sessions if one.finished_at][:1]
         shown = [*lines.unfinished_lines(unfinished, now=now), *finished]
-        return Section(intent, guide, shown or [lines.NOT_SET_UP], launches())
+        return Section(intent, wording, shown or [lines.NOT_SET_UP], buttons())
 
     waiting = [session for progress in progresses for session in progress.waiting[:1]][:1]
     shown = [
@@ -181,43 +181,43 @@ def _build_section(
     updates = (progress.describe_update(viewer_id) for progress in progresses)
     return Section(
         intent,
-        guide,
+        wording,
         shown or [lines.NOT_SET_UP],
-        launches(is_waiting=bool(waiting)),
+        buttons(is_waiting=bool(waiting)),
         update=next(filter(None, updates), ""),
-        watched=[session for progress in progresses for session in progress.watched],
+        pending=[session for progress in progresses for session in progress.pending],
     )
 
 
-def _build_launches(
+def _build_buttons(
     intent: Intent,
     rows: Sequence[MirroredRow] = (),
     row_lines: Sequence[Line] = (),
     *,
     is_unfinished: bool = False,
     is_waiting: bool = False,
-) -> list[Launch]:
-    guide = GUIDES[intent]
-    launches = []
+) -> list[LaunchButton]:
+    wording = INTENT_WORDINGS[intent]
+    buttons = []
     if intent == Intent.SSO and any(line.needs_certificate for line in row_lines):
-        renewal = GUIDES[Intent.CERTIFICATE_RENEWAL]
-        launches.append(
-            Launch(Intent.CERTIFICATE_RENEWAL, renewal.configure, renewal, is_primary=not is_waiting)
+        renewal = INTENT_WORDINGS[Intent.CERTIFICATE_RENEWAL]
+        buttons.append(
+            LaunchButton(Intent.CERTIFICATE_RENEWAL, renewal.configure, renewal, is_primary=not is_waiting)
         )
     if is_unfinished or any(row.state in STARTED_STATES for row in rows):
-        label = f"Continue: {guide.title}"
+        label = f"Continue: {wording.title}"
     elif any(row.state != DELETED for row in rows):
-        label = guide.manage
+        label = wording.manage
     else:
-        label = guide.configure
+        label = wording.configure
     tones = {line.tone for line in row_lines}
     is_healthy = "good" in tones and "bad" not in tones
     needs_nobody = (is_healthy or is_waiting) and not is_unfinished
-    return [*launches, Launch(intent, label, guide, is_primary=not launches and not needs_nobody)]
+    return [*buttons, LaunchButton(intent, label, wording, is_primary=not buttons and not needs_nobody)]
 
 
-def _remove_launches(section: Section, reasons: Mapping[str, str]) -> Section:
-    """The section without the launches that the plan does not include."""
-    allowed = [launch for launch in section.launches if launch.intent not in reasons]
-    reason = next((reasons[launch.intent] for launch in section.launches if launch.intent in reasons), "")
-    return replace(section, launches=allowed, reason=reason)
+def _remove_buttons(section: Section, reasons: Mapping[str, str]) -> Section:
+    """The section without the buttons for intents that the plan does not include."""
+    allowed = [button for button in section.buttons if button.intent not in reasons]
+    reason = next((reasons[button.intent] for button in section.buttons if button.intent in reasons), "")
+    return replace(section, buttons=allowed, reason=reason)

@@ -37,7 +37,7 @@ def newest_sessions(enterprise: Enterprise) -> QuerySet[PortalSession]:
 
 
 def unfinished_sessions(sessions: Sequence[PortalSession], *, now: datetime) -> list[PortalSession]:
-    """Those of one intent that can be continued. A person who finished later did so for everybody."""
+    """Those of one intent that can be continued. A later finish by anyone ends them."""
     last_finish = max((one.finished_at for one in sessions if one.finished_at), default=None)
     return [
         session

@@ -1,6 +1,4 @@
-"""The words of the page: what each intent is, and what each state means. Written for people who set up
-Single Sign-On once a year.
-"""
+"""What the page says about each intent and each state, for people who set up Single Sign-On once a year."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +8,7 @@ from mirror.models import Certificate, Connection, Directory, MirroredRow, Organ
 
 
 @dataclass(frozen=True)
-class Guide:
+class IntentWording:
     """An intent in words. `requirements` and `duration` are shown next to the button."""
 
     title: str
@@ -22,22 +20,22 @@ class Guide:
     duration: str = "about ten minutes"
 
 
-GUIDES: Mapping[Intent, Guide] = {
-    Intent.SSO: Guide(
+INTENT_WORDINGS: Mapping[Intent, IntentWording] = {
+    Intent.SSO: IntentWording(
         "Single Sign-On",
         "People sign in with your identity provider, such as Okta or Entra ID.",
         "Configure SSO",
         "Manage SSO",
         "an administrator’s rights at your identity provider",
     ),
-    Intent.DSYNC: Guide(
+    Intent.DSYNC: IntentWording(
         "Directory Sync",
         "People and groups come and go with your directory.",
         "Configure Directory Sync",
         "Manage Directory Sync",
         "an administrator’s rights at your directory provider",
     ),
-    Intent.DOMAIN_VERIFICATION: Guide(
+    Intent.DOMAIN_VERIFICATION: IntentWording(
         "Domains",
         "Proof that your company owns its domains.",
         "Verify a domain",
@@ -45,7 +43,7 @@ GUIDES: Mapping[Intent, Guide] = {
         "access to the DNS records of your domain",
         "five minutes, and up to a day until DNS has spread the record",
     ),
-    Intent.AUDIT_LOGS: Guide(
+    Intent.AUDIT_LOGS: IntentWording(
         "Audit logs",
         "What your people did here, to look through and to export.",
         "Open audit logs",
@@ -53,14 +51,14 @@ GUIDES: Mapping[Intent, Guide] = {
         "nothing but your role here",
         "as long as you read",
     ),
-    Intent.LOG_STREAMS: Guide(
+    Intent.LOG_STREAMS: IntentWording(
         "Log streams",
         "Audit logs, sent on to your own monitoring as they happen.",
         "Configure log streams",
         "Manage log streams",
         "an administrator’s rights at your monitoring, such as Datadog or Splunk",
     ),
-    Intent.CERTIFICATE_RENEWAL: Guide(
+    Intent.CERTIFICATE_RENEWAL: IntentWording(
         "Certificate renewal",
         "A new certificate of your identity provider, before the old one ends.",
         "Renew certificate",
@@ -68,7 +66,7 @@ GUIDES: Mapping[Intent, Guide] = {
         "an administrator’s rights at your identity provider",
         "about five minutes",
     ),
-    Intent.BRING_YOUR_OWN_KEY: Guide(
+    Intent.BRING_YOUR_OWN_KEY: IntentWording(
         "Bring your own key",
         "Your data, encrypted with a key that you hold.",
         "Configure your key",
@@ -94,7 +92,7 @@ class StateWording:
 _CONTINUE = "It goes on where it stopped."
 _GONE = "It was removed at WorkOS and cannot come back; a new one can be set up."
 
-STATES: Mapping[type[MirroredRow], Mapping[str, StateWording]] = {
+STATE_WORDINGS: Mapping[type[MirroredRow], Mapping[str, StateWording]] = {
     Connection: {
         Connection.State.REQUIRES_TYPE: StateWording("Set-up begun", "wait", _CONTINUE),
         Connection.State.DRAFT: StateWording("Set-up begun", "wait", _CONTINUE),
@@ -171,7 +169,7 @@ NO_VERIFIED_DOMAIN = (
 
 
 def describe_state(row: MirroredRow) -> StateWording:
-    return STATES[type(row)][row.state]
+    return STATE_WORDINGS[type(row)][row.state]
 
 
 # WorkOS's identifiers that do not give the provider's name when taken apart.

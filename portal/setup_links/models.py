@@ -1,4 +1,4 @@
-"""Which setup links were sent, to whom and by whom."""
+"""The setup links that were sent, with their senders and recipients."""
 
 from datetime import datetime
 from typing import ClassVar

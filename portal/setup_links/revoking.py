@@ -9,7 +9,7 @@ import gateway
 from audit.actions import Action
 from audit.actor import APPLICATION, Actor
 from audit.log import append_audit_entry
-from enterprises.environment import refuse_other_environment
+from enterprises.environment import require_same_environment
 from enterprises.models import Enterprise
 from outbox.models import Task
 from outbox.queue import NewTask, enqueue_all
@@ -24,10 +24,10 @@ def revoke_setup_link(link: SetupLink, actor: Actor, now: datetime) -> None:
     Raises gateway.Refused or gateway.Unavailable.
     """
     enterprise = link.enterprise
-    refuse_other_environment(enterprise)
+    require_same_environment(enterprise)
     link.refresh_from_db(fields=["state", "contact_id"])
     newer = active_setup_links(enterprise, now).filter(contact_id=link.contact_id).exclude(pk=link.pk)
-    # WorkOS revokes whatever the contact has, and that may be a newer link.
+    # WorkOS revokes every link of the contact, which may include a newer one.
     if link.contact_id and enterprise.organization_id and not newer.exists():
         gateway.revoke_it_contact(enterprise.organization_id, link.contact_id)
     with transaction.atomic():

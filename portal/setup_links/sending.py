@@ -23,7 +23,7 @@ from portal.setup_links.models import SetupLinkState as State
 from portal.setup_links.revoking import enqueue_setup_link_revocation, revoke_setup_link
 
 LIFETIME = timedelta(days=30)
-# What WorkOS accepts in the invitation of an IT contact.
+# The intents that WorkOS accepts in the invitation of an IT contact.
 _SUPPORTED_INTENTS = (
     Intent.SSO,
     Intent.DSYNC,
@@ -88,7 +88,7 @@ def _send(enterprise: Enterprise, email: str, intents: Sequence[str], actor: Act
     # No transaction is open while WorkOS is called.
     try:
         link.contact_id = gateway.find_or_create_it_contact(organization_id, email)
-        # Saved at once: it is what revokes the link if the process is killed before the next line returns.
+        # Saved at once: without it the link could not be revoked if the process is killed in the next call.
         link.save(update_fields=["contact_id"])
         gateway.invite_it_contact(organization_id, link.contact_id, intents=intents)
     except gateway.Refused as refusal:
@@ -98,7 +98,7 @@ def _send(enterprise: Enterprise, email: str, intents: Sequence[str], actor: Act
         raise
     except gateway.Unavailable:
         if link.contact_id:
-            # It may have been mailed, so the IT admins must hear of it.
+            # It may have been mailed, so the IT admins are notified.
             _save_outcome(link, State.REQUESTED, actor, now)
         else:
             SetupLink.objects.filter(pk=link.pk).update(state=State.FAILED)
@@ -132,7 +132,7 @@ def _save_request(
 
 
 def _save_outcome(link: SetupLink, state: State, actor: Actor, now: datetime) -> None:
-    """Save what became of the request, in the audit log too, and notify all IT admins."""
+    """Save the outcome of the request, append an audit entry, and notify all IT admins."""
     enterprise, is_sent = link.enterprise, state == State.SENT
     intents = link.intent_labels
     with transaction.atomic():

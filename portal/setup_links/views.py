@@ -37,12 +37,12 @@ _MAX_LISTED = 50
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-def setup_links(request: HttpRequest, slug: str) -> HttpResponse:
+def manage_setup_links(request: HttpRequest, slug: str) -> HttpResponse:
     enterprise = get_enterprise_for_setup(request.user, slug)
     now = timezone.now()
     form = SetupLinkForm(request.POST or None, enterprise=enterprise)
     if request.method != "POST" or not form.is_valid():
-        return render(request, "portal/setup_links.html", _page(request, enterprise, form, now))
+        return render(request, "portal/setup_links.html", _build_context(request, enterprise, form, now))
 
     email = form.cleaned_data["email"]
     if page := require_reauthentication(
@@ -67,8 +67,8 @@ def setup_links(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @require_POST
 @never_cache
-def resend(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """WorkOS allows one active setup link, so the old one is revoked. The new mail has a new link."""
+def resend_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Send a new link and revoke the old one, because WorkOS allows one active setup link."""
     enterprise = get_enterprise_for_setup(request.user, slug)
     link = get_object_or_404(SetupLink, enterprise=enterprise, pk=pk)
     now = timezone.now()
@@ -90,8 +90,8 @@ def resend(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @login_required
 @require_POST
 @never_cache
-def revoke(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
-    """Without reauthentication: a revocation only takes access away."""
+def revoke_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
+    """Revoke a link. No reauthentication is needed, because a revocation only takes access away."""
     enterprise = get_enterprise_for_setup(request.user, slug)
     link = get_object_or_404(SetupLink, enterprise=enterprise, pk=pk)
     with _show_failure(request, enterprise):
@@ -100,7 +100,9 @@ def revoke(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     return redirect("portal:setup_links", enterprise.slug)
 
 
-def _page(request: HttpRequest, enterprise: Enterprise, form: SetupLinkForm, now: datetime) -> dict[str, Any]:
+def _build_context(
+    request: HttpRequest, enterprise: Enterprise, form: SetupLinkForm, now: datetime
+) -> dict[str, Any]:
     # WorkOS deletes the setup links of an organization together with it.
     can_be_active = enterprise.organization_deleted_at is None
     links = [

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from audit.actor import client_ip_of
+from audit.actor import get_client_ip
 from audit.client_ip import UNIX_SOCKET, Proxy, find_client_ip, is_too_wide, parse_network
 
 TRUSTED: list[Proxy] = [ip_network("10.0.0.0/8"), ip_network("2001:db8:ffff::/48")]
@@ -54,7 +54,7 @@ def test_trusted_proxy_is_known_by_every_spelling_of_its_address(peer: str) -> N
 
 
 @pytest.mark.parametrize("peer", ["", "unix:"])
-def test_unix_socket_is_believed_only_if_it_is_a_trusted_proxy(peer: str) -> None:
+def test_unix_socket_is_trusted_only_if_it_is_a_trusted_proxy(peer: str) -> None:
     assert find_client_ip(peer, "203.0.113.7", trusted_proxies=[UNIX_SOCKET]) == "203.0.113.7"
     assert find_client_ip(peer, "203.0.113.7, 10.0.0.2", trusted_proxies=[UNIX_SOCKET]) == "10.0.0.2"
     assert find_client_ip(peer, "203.0.113.7, 10.0.0.2", trusted_proxies=[*TRUSTED, "unix"]) == "203.0.113.7"
@@ -67,8 +67,8 @@ def test_client_is_unknown_when_our_proxy_does_not_say_who_it_is(
 ) -> None:
     settings.TRUSTED_PROXIES = TRUSTED
 
-    assert client_ip_of(rf.get("/", REMOTE_ADDR="10.0.0.1")) is None
-    assert client_ip_of(rf.get("/", REMOTE_ADDR="192.0.2.1")) == "192.0.2.1"
+    assert get_client_ip(rf.get("/", REMOTE_ADDR="10.0.0.1")) is None
+    assert get_client_ip(rf.get("/", REMOTE_ADDR="192.0.2.1")) == "192.0.2.1"
 
 
 @given(st.text(), st.text())

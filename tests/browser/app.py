@@ -86,19 +86,12 @@ def run_app(sandbox_url: str, mail_folder: Path) -> Iterator[App]:
         "APP_URL": url,
         "APP_SANDBOX": sandbox_url,
         "APP_MAILS": str(mail_folder),
+        "WEB_ACCESS_LOG": "on",
+        "WEB_CONCURRENCY": "1",
+        "WEB_THREADS": "4",
     }
     commands = (
-        [
-            "-m",
-            "gunicorn",
-            "hostapp.wsgi",
-            "--bind",
-            f"127.0.0.1:{port}",
-            "--threads",
-            "4",
-            "--access-logfile",
-            "-",
-        ],
+        ["manage.py", "serve", "--port", str(port)],
         ["-m", "tests.browser.pausable_worker", "--interval", "0.05"],
     )
     log_file = mail_folder.parent / "log.txt"

@@ -5,8 +5,8 @@ import sys
 
 from playwright.sync_api import sync_playwright
 
-from tests.browser import chromium, pictures
-from tests.browser.test_story import Demo, free_port, single_sign_on, start_demo
+from tests.browser import chromium, picture_descriptions
+from tests.browser.test_onboarding import Demo, free_port, single_sign_on, start_demo
 from tests.processes import create_open_folder
 
 SIZE = {"width": 1120, "height": 760}
@@ -27,7 +27,7 @@ def main() -> int:
                 output += line
                 if "Ctrl-C ends everything" in line:
                     break
-            if "The demo runs" not in output:
+            if "The demo is running" not in output:
                 print(output, file=sys.stderr)
                 return 1
             demo = Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", output, process)
@@ -41,12 +41,12 @@ def main() -> int:
                 shown = {}
 
                 def take(name: str) -> None:
-                    page.screenshot(path=pictures.FOLDER / f"{name}.png")
-                    shown[name] = pictures.describe_page(page)
+                    page.screenshot(path=picture_descriptions.FOLDER / f"{name}.png")
+                    shown[name] = picture_descriptions.describe_page(page)
                     print(f"docs/pictures/{name}.png")
 
                 single_sign_on(page, demo, take)
-                pictures.save_descriptions(shown)
+                picture_descriptions.save_descriptions(shown)
                 browser.close()
         finally:
             process.send_signal(signal.SIGINT)

@@ -12,7 +12,7 @@ from django.test import Client, RequestFactory
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from audit.actor import client_ip_of
+from audit.actor import get_client_ip
 from enterprises.models import Enterprise, Invitation, Membership
 from hostapp.models import User
 from portal.models import SetupLink
@@ -208,4 +208,4 @@ def test_forwarded_client_ip_is_trusted_only_from_trusted_proxies(
     settings.TRUSTED_PROXIES = [ipaddress.ip_network(one) for one in proxies]
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
 
-    assert client_ip_of(rf.get("/", headers=headers, REMOTE_ADDR=peer)) == client
+    assert get_client_ip(rf.get("/", headers=headers, REMOTE_ADDR=peer)) == client

@@ -72,7 +72,7 @@ def test_access_that_ends_through_the_orm_is_announced_once(
     tasks = Task.objects.filter(kind=REVOKE_PORTAL_LINKS, subject=acme.external_id)
     assert {task.arguments["user_id"] for task in tasks} == {user_id}
     assert audit_entries_for(acme)[0].action_label == "Access ended"
-    assert access_grants.end_lost_access(timezone.now()) == 0
+    assert access_grants.announce_lost_access(timezone.now()) == 0
 
 
 def test_revocation_is_rolled_back_with_the_change_that_needs_it(ada: User) -> None:
@@ -100,15 +100,15 @@ def test_access_that_ends_through_sql_is_found_by_the_periodic_job(
         cursor.execute(statement, [ada.pk])
     assert ended == []
 
-    assert access_grants.end_lost_access(timezone.now()) == 1
-    assert access_grants.end_lost_access(timezone.now()) == 0
+    assert access_grants.announce_lost_access(timezone.now()) == 1
+    assert access_grants.announce_lost_access(timezone.now()) == 0
 
     assert ended == [("ada@acme.example", "it_admin")]
     assert Task.objects.filter(kind=REVOKE_PORTAL_LINKS, subject=acme.external_id).count() == 1
 
 
 def test_periodic_job_runs_at_least_every_minute() -> None:
-    (job,) = [job for job in PERIODIC_JOBS if job.run is access_grants.end_lost_access]
+    (job,) = [job for job in PERIODIC_JOBS if job.run is access_grants.announce_lost_access]
 
     assert job.interval <= 60
 
@@ -120,7 +120,7 @@ def test_user_deleted_through_sql_is_found_by_the_periodic_job(
         cursor.execute("DELETE FROM enterprises_membership WHERE user_id = %s", [ada.pk])
         cursor.execute("DELETE FROM hostapp_user WHERE id = %s", [ada.pk])
 
-    access_grants.end_lost_access(timezone.now())
+    access_grants.announce_lost_access(timezone.now())
 
     assert ended == [("ada@acme.example", "it_admin")]
 
@@ -129,11 +129,11 @@ def test_access_granted_in_bulk_is_announced_when_it_ends(
     acme: Enterprise, dan: User, ended: list[tuple[str, str]]
 ) -> None:
     Membership.objects.bulk_create([Membership(enterprise=acme, user=dan, role=Role.IT_ADMIN)])
-    access_grants.end_lost_access(timezone.now())
+    access_grants.announce_lost_access(timezone.now())
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM enterprises_membership WHERE user_id = %s", [dan.pk])
 
-    access_grants.end_lost_access(timezone.now())
+    access_grants.announce_lost_access(timezone.now())
 
     assert ended == [("dan@dune.example", "it_admin")]
 
@@ -157,7 +157,7 @@ def test_action_here_names_its_actor_and_is_announced_once(
     acme: Enterprise, ada: User, ben: User, ended: list[tuple[str, str]]
 ) -> None:
     memberships.remove_member(membership_of(ben), Actor.from_user(ada), timezone.now())
-    access_grants.end_lost_access(timezone.now())
+    access_grants.announce_lost_access(timezone.now())
 
     assert ended == [("ben@acme.example", "member")]
     assert [entry.actor for entry in audit_entries_for(acme)] == ["Ada Adeyemi <ada@acme.example>"]
@@ -168,7 +168,7 @@ def test_promotion_and_reactivation_end_nothing_and_are_granted_again(
     ada: User, ben: User, ended: list[tuple[str, str]]
 ) -> None:
     Membership.objects.filter(user=ben).update(role=Role.IT_ADMIN)
-    access_grants.end_lost_access(timezone.now())
+    access_grants.announce_lost_access(timezone.now())
     assert ended == []
     assert AccessGrant.objects.get(user_id=ben.pk).role == Role.IT_ADMIN
 
@@ -179,7 +179,7 @@ def test_promotion_and_reactivation_end_nothing_and_are_granted_again(
 
     deactivate(ben)
     User.objects.filter(pk=ben.pk).update(is_active=True)
-    access_grants.end_lost_access(timezone.now())
+    access_grants.announce_lost_access(timezone.now())
     assert AccessGrant.objects.get(user_id=ben.pk).role == Role.IT_ADMIN
     assert len(ended) == 2
 
@@ -188,7 +188,7 @@ def test_access_of_others_does_not_end(
     ada: User, ben: User, cleo: User, ended: list[tuple[str, str]]
 ) -> None:
     membership_of(ben).delete()
-    access_grants.end_lost_access(timezone.now())
+    access_grants.announce_lost_access(timezone.now())
 
     assert {username for username, _ in ended} == {"ben@acme.example"}
 

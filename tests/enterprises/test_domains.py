@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit.one_line import fold_to_one_line
-from enterprises.domains import InvalidDomain, normalise_domain
+from enterprises.domains import InvalidDomain, normalize_domain
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ from enterprises.domains import InvalidDomain, normalise_domain
     ],
 )
 def test_domain_is_normalized_to_one_form(typed: str, domain: str) -> None:
-    assert normalise_domain(typed) == domain
-    assert normalise_domain(domain) == domain
+    assert normalize_domain(typed) == domain
+    assert normalize_domain(domain) == domain
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_domain_is_normalized_to_one_form(typed: str, domain: str) -> None:
 )
 def test_invalid_domain_is_rejected(typed: str) -> None:
     with pytest.raises(InvalidDomain, match="not a domain name"):
-        normalise_domain(typed)
+        normalize_domain(typed)
 
 
 @pytest.mark.parametrize(
@@ -90,19 +90,19 @@ def test_public_suffix_is_rejected_with_its_reason(typed: str) -> None:
     with pytest.raises(
         InvalidDomain, match="public suffix" if "." in typed.strip("./。") else "not a domain"
     ):
-        normalise_domain(typed)
+        normalize_domain(typed)
 
 
 @given(st.text() | st.text("[]:/@.%wacme\0。／℀", max_size=30))
 def test_any_text_is_a_normal_domain_or_rejected_in_words(typed: str) -> None:
     try:
-        domain, sentence = normalise_domain(typed), ""
+        domain, sentence = normalize_domain(typed), ""
     except InvalidDomain as error:
         domain, sentence = "acme.example", str(error)
 
     assert fold_to_one_line(sentence) == sentence
     assert len(sentence) < 400
-    assert normalise_domain(domain) == domain
+    assert normalize_domain(domain) == domain
     assert len(domain) <= 253
     assert re.fullmatch(r"[a-z0-9.-]+", domain)
 
@@ -130,4 +130,4 @@ def test_any_text_is_a_normal_domain_or_rejected_in_words(typed: str) -> None:
 )
 def test_public_mail_provider_is_rejected_with_its_reason(typed: str) -> None:
     with pytest.raises(InvalidDomain, match="public mail provider"):
-        normalise_domain(typed)
+        normalize_domain(typed)

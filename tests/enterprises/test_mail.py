@@ -1,4 +1,4 @@
-"""Each mail is a task of the worker: a refusal for good ends it and is shown, everything else is retried."""
+"""Each mail is a task of the worker: a permanent refusal ends it and is shown, everything else is retried."""
 
 import ast
 import signal

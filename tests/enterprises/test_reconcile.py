@@ -330,7 +330,7 @@ def test_value_of_the_api_that_cannot_be_used_is_reported_and_the_rest_is_true(
     ids=["days ago", "far future", "absent", "invalid"],
 )
 @pytest.mark.parametrize("as_of", [datetime(2099, 1, 1, tzinfo=UTC), None])
-def test_api_is_believed_over_a_time_in_the_future(
+def test_api_wins_over_a_time_in_the_future(
     workos: WorkOS, acme: Enterprise, as_of: datetime | None, updated_at: str | None
 ) -> None:
     if as_of:

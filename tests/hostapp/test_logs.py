@@ -47,8 +47,8 @@ def logged(code: str, **environment: str) -> list[str]:
 LOGGERS = [
     "django.request",
     "django.security.csrf",
-    "gunicorn.access",
-    "gunicorn.error",
+    "uvicorn.access",
+    "uvicorn.error",
     "django.server",
     "any",
 ]
@@ -63,7 +63,8 @@ def test_no_logger_writes_a_token_and_each_writes_a_line_once() -> None:
     lines = logged(
         f"for logger in {LOGGERS!r}:\n"
         f"    for path in {list(PATHS)!r}:\n"
-        "        logging.getLogger(logger).error('Forbidden: %s', path, exc_info=ValueError(path))"
+        "        logging.getLogger(logger).error('Forbidden: %s', path, exc_info=ValueError(path))",
+        WEB_ACCESS_LOG="on",
     )
 
     messages = [line for line in lines if "Forbidden" in line]

@@ -1,4 +1,4 @@
-"""A password reset tells nobody who has an account, sends no mail in a request, and few mails in all."""
+"""A password reset does not reveal who has an account, sends no mail in a request, and is rate-limited."""
 
 from collections.abc import Iterator
 from datetime import timedelta

@@ -104,7 +104,7 @@ def test_wrong_passwords_and_refused_forms_leave_no_session_behind(ada: User) ->
     assert not Session.objects.exists()
 
 
-def test_link_that_opens_nothing_forgets_the_one_before(acme: Enterprise, ada: User) -> None:
+def test_invalid_link_clears_the_stored_token(acme: Enterprise, ada: User) -> None:
     signed_in(ada).post("/enterprises/acme-inc/members/invite/", {"email": "e@x.example", "role": "member"})
     link, client = mailed_link(), Client()
     assert client.get(link, follow=True).status_code == 200

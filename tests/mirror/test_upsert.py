@@ -106,7 +106,7 @@ def test_deleted_organization_takes_its_objects_with_it(acme: Enterprise, birch:
     result = close_organizations([(ACME_ORGANIZATION, NOW), ("org_unknown", NOW)], now=NOW)
 
     assert result.outcomes == [Outcome.APPLIED, Outcome.UNKNOWN_ORGANIZATION]
-    assert [(change.kind, MIRRORED[change.kind].key_of(change.row)) for change in result.changes] == [
+    assert [(change.kind, MIRRORED[change.kind].get_key(change.row)) for change in result.changes] == [
         ("connection", "conn_1")
     ]
     assert summarize(result.changes) == [("active", "deleted")]

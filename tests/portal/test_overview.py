@@ -9,7 +9,7 @@ from django.utils import timezone
 from enterprises.models import Enterprise
 from hostapp.models import User
 from mirror.registry import MIRRORED
-from portal.page.wording import STATES
+from portal.page.wording import STATE_WORDINGS
 from tests.conftest import signed_in
 from tests.factories import create_connection, create_directory, create_domain, create_portal_session
 
@@ -64,7 +64,7 @@ def test_connection_state_is_shown_in_words(ada: User, acme: Enterprise, state: 
 def test_every_mirrored_state_has_its_words(kind: str) -> None:
     model = MIRRORED[kind].model
 
-    assert STATES[model].keys() == {state for state, _ in model._meta.get_field("state").flatchoices}
+    assert STATE_WORDINGS[model].keys() == {state for state, _ in model._meta.get_field("state").flatchoices}
 
 
 def test_another_enterprise_s_connection_is_not_shown(ada: User, acme: Enterprise, birch: Enterprise) -> None:

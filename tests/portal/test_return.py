@@ -1,4 +1,4 @@
-"""A return from the Admin Portal triggers a reconcile; it proves nothing about the set-up."""
+"""A return from the Admin Portal triggers a reconcile; it is no proof of the set-up."""
 
 from datetime import timedelta
 

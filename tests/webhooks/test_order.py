@@ -20,7 +20,7 @@ from mirror.registry import MIRRORED
 from outbox.models import Task
 from tests.deliveries import deliver
 from tests.factories import create_organization
-from tests.webhooks.histories import START, World, actions
+from tests.webhooks.event_sequences import START, World, actions
 from webhooks.inbox import apply_waiting
 from webhooks.models import WebhookEvent
 
@@ -74,7 +74,7 @@ def mirrored_state() -> dict[str, Any]:
             known = (kind_name, row.organization_id, row.state)
             # Of a deleted row only the deletion matters.
             name = "" if kind_name == "domain" else getattr(row, "name", "")
-            state[kind.key_of(row)] = known if row.state == "deleted" else (*known, name, row.as_of)
+            state[kind.get_key(row)] = known if row.state == "deleted" else (*known, name, row.as_of)
     for certificate in Certificate.objects.all():
         state[f"certificate of {certificate.connection_id}"] = certificate.state == "renewal_required"
     for organization in Organization.objects.all():

@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from audit.actor import COMMAND_LINE
 from enterprises import lifecycle
-from enterprises.management.reports import describe_enterprise, get_enterprise
+from enterprises.management.reports import build_enterprise_report, get_enterprise
 from outbox.management.base import Command as BaseCommand
 
 
@@ -31,7 +31,7 @@ Safe to repeat. The worker retries until WorkOS has deleted the organization.
         people = enterprise.memberships.count()
         if dry_run:
             self.write_report(
-                describe_enterprise(enterprise) | {"dry_run": True, "people": people},
+                build_enterprise_report(enterprise) | {"dry_run": True, "people": people},
                 f"Would delete {enterprise.organization_id or 'its organization'} at WorkOS "
                 f"and end the access of {people} people to {enterprise.name}.",
                 as_json=json,
@@ -42,7 +42,7 @@ Safe to repeat. The worker retries until WorkOS has deleted the organization.
             raise CommandError(f"That is not {slug}. Nothing was done.")
         lifecycle.deprovision(enterprise, COMMAND_LINE, timezone.now())
         self.write_report(
-            describe_enterprise(enterprise),
+            build_enterprise_report(enterprise),
             f"{enterprise.name} is deprovisioned. The worker deletes its organization.",
             as_json=json,
         )

@@ -9,7 +9,7 @@ from audit.actor import COMMAND_LINE
 from audit.one_line import fold_to_one_line
 from enterprises import domains, linking, provisioning
 from enterprises.bulk_provisioning import MAX_NAME_LENGTH
-from enterprises.management.reports import describe_enterprise, describe_error
+from enterprises.management.reports import build_enterprise_report, describe_error
 from enterprises.models import Enterprise
 from outbox.management.base import Command as BaseCommand
 
@@ -67,7 +67,7 @@ Safe to repeat.
                 f"{organization_id}: {describe_error(error)} The same command can be repeated."
             ) from error
         self.write_report(
-            describe_enterprise(enterprise),
+            build_enterprise_report(enterprise),
             f"{enterprise.name} is linked to {enterprise.organization_id}.",
             as_json=json,
         )
@@ -75,6 +75,6 @@ Safe to repeat.
 
 def _is_valid_domain(domain: str) -> bool:
     try:
-        return domains.normalise_domain(domain) == domain
+        return domains.normalize_domain(domain) == domain
     except domains.InvalidDomain:
         return False

@@ -1,7 +1,7 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from enterprises.management.reports import describe_enterprise
+from enterprises.management.reports import build_enterprise_report
 from enterprises.models import Enterprise, ProvisioningState
 from outbox.management.base import Command as BaseCommand
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
             for enterprise in enterprises
         ]
         self.write_report(
-            [describe_enterprise(enterprise) for enterprise in enterprises],
+            [build_enterprise_report(enterprise) for enterprise in enterprises],
             "\n".join(lines) or "There are no enterprises.",
             as_json=json,
         )

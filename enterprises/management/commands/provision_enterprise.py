@@ -11,7 +11,7 @@ from django.utils import timezone
 import gateway
 from audit.actor import COMMAND_LINE
 from enterprises import bulk_provisioning, conf, memberships, provisioning
-from enterprises.management.reports import describe_enterprise, describe_error
+from enterprises.management.reports import build_enterprise_report, describe_error
 from outbox.management.base import Command as BaseCommand
 
 
@@ -28,9 +28,7 @@ called wrongly. The CSV file has a header: name, and optionally slug, domains (s
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", help="the company's name")
-        parser.add_argument(
-            "--slug", default="", help="its part of the address (default: made from the name)"
-        )
+        parser.add_argument("--slug", default="", help="its part of the URL (default: made from the name)")
         parser.add_argument(
             "--domain", action="append", default=[], help="a domain of theirs; may be repeated"
         )
@@ -94,7 +92,7 @@ called wrongly. The CSV file has a header: name, and optionally slug, domains (s
         lines = [f"IT admin: {wanted.it_admin}"] if wanted.it_admin else []
         lines.append(self.style.SUCCESS(f"{enterprise.name} is provisioned: {enterprise.organization_id}"))
         self.write_report(
-            describe_enterprise(enterprise) | {"page": page},
+            build_enterprise_report(enterprise) | {"page": page},
             "\n".join([*lines, f"Its page: {page}"]),
             as_json=json,
         )

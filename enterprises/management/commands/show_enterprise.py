@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from audit.log import audit_entries_for
-from enterprises.management.reports import describe_enterprise, get_enterprise
+from enterprises.management.reports import build_enterprise_report, get_enterprise
 from enterprises.models import Enterprise
 from mirror.models import MirroredRow
 from mirror.registry import MIRRORED
@@ -25,7 +25,7 @@ outbox tasks, and the newest audit entries.
 
     def handle(self, *, slug: str, json: bool, **options: Any) -> None:
         enterprise = get_enterprise(slug)
-        report: dict[str, Any] = describe_enterprise(enterprise) | {
+        report: dict[str, Any] = build_enterprise_report(enterprise) | {
             "next_step": enterprise.next_step,
             "domains": enterprise.requested_domains,
             "plan": enterprise.intents,
@@ -76,19 +76,19 @@ def _mirrored_rows(enterprise: Enterprise) -> Iterator[tuple[str, MirroredRow]]:
             yield from ((name, row) for row in rows.order_by(kind.key_field))
 
 
-# Bookkeeping of the mirror, which says nothing about the object.
+# Fields that the mirror uses itself and that do not describe the object.
 _OMITTED = {"id", "key", "organization_id", "previous_state"}
 
 
 def _describe_row(kind_name: str, row: MirroredRow) -> dict[str, Any]:
-    """Its kind, id and state, and all that we hold of it."""
+    """Its kind, id and state, and all other fields that we store."""
     values = {one.attname: getattr(row, one.attname) for one in row._meta.concrete_fields}
-    return {"kind": kind_name, "id": MIRRORED[kind_name].key_of(row), "state": row.state} | {
+    return {"kind": kind_name, "id": MIRRORED[kind_name].get_key(row), "state": row.state} | {
         name: value for name, value in values.items() if name not in _OMITTED
     }
 
 
-# What a line of text shows of each list; the rest is in the JSON.
+# What the text output shows of each list; the JSON has everything.
 _SHOWN = {
     "people": ("email", "role"),
     "invited": ("email", "role", "expires_at"),

@@ -23,22 +23,22 @@ from devtools import demo_data
 
 _STARTUP_SECONDS = 30.0
 _SHUTDOWN_SECONDS = 10.0
-# Ctrl-C, the end of the terminal, Ctrl-\, and `kill`.
+# Ctrl-C, a closed terminal, Ctrl-\, and `kill`.
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM)
-# An advisory lock that one demo at a time holds, as long as it is connected to the database.
+# An advisory lock that one demo at a time holds while it is connected to the database.
 _LOCK_ID = 20_261_124
 
 
 class Command(BaseCommand):
     help = """Run the application against the sandbox: no WorkOS account, no network, nothing to install.
 
-Starts with new data each time, prints the URLs and sign-ins, and ends all its processes on Ctrl-C
+Starts with new data each time, prints the URLs and sign-ins, and stops all its processes on Ctrl-C
 or when its terminal is closed.
 
   manage.py demo
   manage.py demo --port 8001 --sandbox-port 4101
 """
-    # The demo has settings of its own: errors in the user's settings do not matter.
+    # The demo has its own settings, so errors in the user's settings do not matter.
     requires_system_checks = ()
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
@@ -55,9 +55,7 @@ or when its terminal is closed.
     def handle(self, *, port: int, sandbox_port: int, **options: Any) -> None:
         ports = (getattr(settings, "DEMO_PORT", None), getattr(settings, "DEMO_SANDBOX_PORT", None))
         if None in ports:
-            raise CommandError(
-                "The demo has settings of its own. Run it as `manage.py demo`, the word first."
-            )
+            raise CommandError("Run the demo as `manage.py demo`: `demo` must be the first argument.")
         if (port, sandbox_port) != ports:
             # URLs in the settings contain the ports: restart with the settings of the chosen ones.
             chosen = {"DEMO_PORT": str(port), "DEMO_SANDBOX_PORT": str(sandbox_port)}
@@ -65,7 +63,8 @@ or when its terminal is closed.
         for number, option in ((port, "--port"), (sandbox_port, "--sandbox-port")):
             if _is_port_taken(number):
                 raise CommandError(
-                    f"Port {number} is taken. Choose another with {option}, or end what uses it."
+                    f"Port {number} is in use. Choose another with {option}, "
+                    "or stop the process that uses it."
                 )
 
         for signum in _ENDING_SIGNALS:
@@ -77,14 +76,14 @@ or when its terminal is closed.
         try:
             self._run_demo(children, port, sandbox_port)
         except KeyboardInterrupt:
-            self._write_if_possible("\nEnding the demo …")
+            self._write_if_possible("\nStopping the demo …")
         finally:
             # A second signal must not interrupt this: a closed terminal sends several.
             for signum in _ENDING_SIGNALS:
                 signal.signal(signum, signal.SIG_IGN)
             self._started.set()
             _stop_children(children)
-        self._write_if_possible("Ended. Start it again with the same command.")
+        self._write_if_possible("Stopped. Run the same command to start again.")
 
     def _write_if_possible(self, line: str) -> None:
         # The terminal may be closed.
@@ -100,9 +99,9 @@ or when its terminal is closed.
                 cursor.execute("SELECT pg_try_advisory_lock(%s)", [_LOCK_ID])
                 if not cursor.fetchone()[0]:
                     raise CommandError(
-                        "A demo runs in this folder already. End it first, or use another clone."
+                        "A demo is already running in this folder. Stop it first, or use another clone."
                     )
-                is_replaced = has_older_layout()
+                is_replaced = has_unknown_migrations()
                 cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
             call_command("migrate", verbosity=0)
         if is_replaced:
@@ -115,7 +114,7 @@ or when its terminal is closed.
                     *("--webhook-url", f"{url}/webhooks/workos/"),
                 ],
                 started,
-                # Other users of the machine can read arguments, and cannot read the environment.
+                # Other users of the machine can read the arguments, but not the environment.
                 SANDBOX_WEBHOOK_SECRET=settings.WORKOS_WEBHOOK_SECRETS[0],
             )
             _wait_until_reachable(f"{settings.WORKOS_BASE_URL}/_sandbox/health", children["sandbox"])
@@ -127,21 +126,18 @@ or when its terminal is closed.
             )
             children["web"] = _start_child(
                 "web",
-                [
-                    *(python, "-m", "gunicorn", "hostapp.wsgi", "--bind", f"127.0.0.1:{port}"),
-                    *("--log-level", "warning"),
-                ],
+                [python, "manage.py", "serve", "--port", str(port), "--verbosity", "0"],
                 started,
             )
             _wait_until_reachable(f"{url}/account/login/", children["web"])
 
-        self.stdout.write(f"\n{self.style.SUCCESS('The demo runs.')} Sign in at {url}/ with:\n")
+        self.stdout.write(f"\n{self.style.SUCCESS('The demo is running.')} Sign in at {url}/ with:\n")
         for enterprise, (_, _, members) in zip(enterprises, demo_data.ENTERPRISES, strict=True):
             for email, _, role in members:
                 self.stdout.write(f"  {email:<22} {demo_data.PASSWORD}   {role.label} of {enterprise}")
         self.stdout.write(f"  {demo_data.STAFF_EMAIL:<22} {demo_data.PASSWORD}   staff")
         self.stdout.write(f"\nThe sandbox, standing in for WorkOS: {settings.WORKOS_BASE_URL}/_sandbox/")
-        self.stdout.write("Try: sign in as ada@acme.example, press Configure SSO. Ctrl-C ends everything.\n")
+        self.stdout.write("Try: sign in as ada@acme.example, press Configure SSO. Ctrl-C stops everything.\n")
         self.stdout.flush()
         started.set()
 
@@ -149,7 +145,7 @@ or when its terminal is closed.
             for name, child in children.items():
                 if child.poll() is not None:
                     raise CommandError(
-                        f"The {name} ended by itself (exit code {child.returncode}); see above."
+                        f"The {name} process exited by itself (exit code {child.returncode}); see above."
                     )
             time.sleep(0.3)
 
@@ -162,7 +158,7 @@ or when its terminal is closed.
         self.stdout.write(f"done ({time.monotonic() - began:.1f} s)")
 
 
-def has_older_layout() -> bool:
+def has_unknown_migrations() -> bool:
     """Whether the database was migrated by code with other migrations than ours."""
     applied = MigrationRecorder(connection).applied_migrations()
     return not applied.keys() <= MigrationLoader(None).disk_migrations.keys()
@@ -189,7 +185,7 @@ def _start_child(
         [sys.executable, "-m", "devtools.bound_process", str(os.getpid()), *command],
         cwd=settings.BASE_DIR,
         env={**os.environ, **environment},
-        # Ctrl-C must reach this process only, which ends the children in order.
+        # Ctrl-C must reach this process only, which stops the children in order.
         start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

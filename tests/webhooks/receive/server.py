@@ -1,6 +1,7 @@
-"""Run gunicorn as in production on the test's database, and send it raw bytes."""
+"""Run the web server as in production on the test's database, and send it raw bytes."""
 
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -73,21 +74,21 @@ def request(
 
 
 @contextmanager
-def serving(*arguments: str, **more: str) -> Iterator[Server]:
-    """Run gunicorn with the project's gunicorn.conf.py."""
+def serving(files: int = 0, /, **more: str) -> Iterator[Server]:
+    """Run `manage.py serve`, with these environment variables and at most `files` open files per process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "gunicorn", "hostapp.wsgi", "--bind", f"127.0.0.1:{port}"),
-            *("--log-level", "warning", *arguments),
-        ],
+        [sys.executable, "manage.py", "serve", "--port", str(port)],
         cwd=ROOT,
         env={**build_environment(), **more},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    if files:
+        # Its worker processes inherit it.
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (files, files))
     server = Server(port, process)
     try:
         deadline = time.monotonic() + 30
@@ -97,8 +98,8 @@ def serving(*arguments: str, **more: str) -> Iterator[Server]:
                     break
             except OSError:
                 pass
-            assert process.poll() is None, "gunicorn did not start"
-            assert time.monotonic() < deadline, "gunicorn does not answer"
+            assert process.poll() is None, "the server did not start"
+            assert time.monotonic() < deadline, "the server does not answer"
             time.sleep(0.1)
         yield server
     finally:

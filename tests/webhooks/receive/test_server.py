@@ -1,4 +1,4 @@
-"""Responses of a running gunicorn to well-formed and hostile requests on real sockets."""
+"""Responses of the running web server to well-formed and hostile requests on real sockets."""
 
 import gc
 import hmac
@@ -77,13 +77,23 @@ def test_invalid_requests_get_the_documented_status(server: Server) -> None:
 
 
 @pytest.mark.parametrize("path", ["/webhooks/workos", "/webhooks/workos/"])
-def test_hostile_cookies_cause_no_redirect_and_no_cookie(server: Server, path: str) -> None:
-    hostile = "Cookie: csrftoken=short; sessionid=../../etc; messages=x; =;;==\x7f"
+@pytest.mark.parametrize(
+    ("cookie", "expected"),
+    [
+        ("csrftoken=short; sessionid=../../etc; messages=x; =;;==", 200),
+        # No header may hold this character: the server refuses the request.
+        ("csrftoken=short\x7f", 400),
+    ],
+)
+def test_hostile_cookies_cause_no_redirect_and_no_cookie(
+    server: Server, path: str, cookie: str, expected: int
+) -> None:
+    headers = f"WorkOS-Signature: {signed(BODY)}", f"Cookie: {cookie}"
 
-    response = server.send(request(BODY, f"WorkOS-Signature: {signed(BODY)}", hostile, path=path))
+    response = server.send(request(BODY, *headers, path=path))
 
     head = response.partition(b"\r\n\r\n")[0].lower()
-    assert status(response) == 200
+    assert status(response) == expected
     for word in (b"set-cookie", b"vary", b"location"):
         assert word not in head
 
@@ -166,7 +176,7 @@ SLOW = {
 
 
 def test_slow_sender_is_disconnected_and_blocks_no_one() -> None:
-    with serving("--threads", "4", "--workers", "1", WEB_PATIENCE="2") as server:
+    with serving(WEB_THREADS="4", WEB_CONCURRENCY="1", WEB_PATIENCE="2") as server:
         started = time.monotonic()
         slow_senders = [server.connect() for _ in range(2) for _ in SLOW]
         for sock, start in zip(slow_senders, [*SLOW.values()] * 2, strict=True):
@@ -219,8 +229,7 @@ MALFORMED_HEADERS = {
 def test_malformed_headers_are_refused(server: Server, header: str) -> None:
     response = server.send(request(b"abc", header, length="Content-Length" not in header))
 
-    # gunicorn answers 501 to a Transfer-Encoding that it does not support; the application is not called.
-    assert status(response) < 500 or status(response) == 501
+    assert status(response) < 500
     assert status(response) != 200
 
 

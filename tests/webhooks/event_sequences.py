@@ -1,4 +1,4 @@
-"""Generate organizations' event histories and the state they end in, independently of the application."""
+"""Generate organizations' event sequences and the state they end in, independently of the application."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

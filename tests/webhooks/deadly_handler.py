@@ -7,9 +7,9 @@ from datetime import datetime
 from django.apps import AppConfig
 
 
-class PoisonConfig(AppConfig):
+class DeadlyHandlerConfig(AppConfig):
     name = "tests.webhooks"
-    label = "poison"
+    label = "deadly_handler"
 
     def ready(self) -> None:
         from webhooks.events import Event

@@ -26,7 +26,7 @@ def start_worker() -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "manage.py", "worker", "--interval", "0.05"],
         cwd=ROOT,
-        env={**build_environment(), "DJANGO_SETTINGS_MODULE": "tests.webhooks.poison_settings"},
+        env={**build_environment(), "DJANGO_SETTINGS_MODULE": "tests.webhooks.deadly_handler_settings"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import pictures
+from tests.browser import picture_descriptions
 from tests.processes import create_open_folder, wait_until
 
 pytestmark = pytest.mark.browser
@@ -83,7 +83,7 @@ def demo() -> Iterator[Demo]:
             output += line
             if "Ctrl-C ends everything" in line:
                 break
-        assert "The demo runs" in output, output
+        assert "The demo is running" in output, output
         assert "Replaced the database of an older version.\n" in output
         yield Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", output, process, folder)
         process.send_signal(signal.SIGINT)
@@ -129,9 +129,9 @@ def single_sign_on(page: Page, demo: Demo, at: Callable[[str], None]) -> None:
 
 def test_it_admin_sets_up_single_sign_on_and_sees_it_active(demo: Demo, page: Page) -> None:
     shown = {}
-    single_sign_on(page, demo, lambda name: shown.update({name: pictures.describe_page(page)}))
+    single_sign_on(page, demo, lambda name: shown.update({name: picture_descriptions.describe_page(page)}))
 
-    assert shown == pictures.load_descriptions(), (
+    assert shown == picture_descriptions.load_descriptions(), (
         "The README's pictures are outdated: run `make screenshots` and review them"
     )
 
@@ -193,7 +193,7 @@ def test_demo_names_a_port_that_is_in_use(demo: Demo) -> None:
 def test_second_demo_in_the_same_folder_stops_and_leaves_the_first_running(demo: Demo) -> None:
     output, _ = start_demo(demo.folder, free_port(), free_port()).communicate(timeout=30)
 
-    assert "A demo runs in this folder already." in output
+    assert "A demo is already running in this folder." in output
     assert "Traceback" not in output
     with urlopen(f"{demo.url}/account/login/", timeout=10) as response:  # noqa: S310
         assert response.status == 200

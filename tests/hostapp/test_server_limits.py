@@ -1,0 +1,198 @@
+"""What a client can hold of the web server: neither its threads, nor its file descriptors, nor its memory."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psutil
+import pytest
+from django.db import connection
+
+from tests.deliveries import payload, signed
+from tests.processes import wait_until
+from tests.webhooks.receive.server import Server, answer, request, serving, status
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+STATIC_FILE = "/static/portal/htmx.min.js"
+THREADS = 4
+
+
+@pytest.fixture(scope="module")
+def server(django_db_setup: None, django_db_blocker: object) -> Iterator[Server]:
+    with serving(WEB_CONCURRENCY="1", WEB_THREADS=str(THREADS), WEB_PATIENCE="3") as server:
+        yield server
+
+
+def get(path: str) -> bytes:
+    return request(b"", path=path, method="GET", length=False)
+
+
+def deliver(server: Server, number: int = 1) -> int:
+    body = json.dumps(payload("connection.activated", event_id=f"event_{number}")).encode()
+    return status(server.send(request(body, f"WorkOS-Signature: {signed(body)}")))
+
+
+def assert_others_are_answered(server: Server, *, times: int = 3) -> None:
+    for number in range(times):
+        started = time.monotonic()
+        assert status(server.send(get("/account/login/"))) == 200
+        assert deliver(server, number) == 200
+        assert time.monotonic() - started < 2
+        time.sleep(0.2)
+
+
+def is_closed(sock: socket.socket) -> bool:
+    """Whether the server has closed this connection. Reads nothing."""
+    state = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)
+    # 1 is the state "established".
+    return state != b"\x01"
+
+
+@contextlib.contextmanager
+def connections(server: Server, count: int, *, receive_buffer: int = 0) -> Iterator[list[socket.socket]]:
+    with contextlib.ExitStack() as stack:
+        socks = []
+        for _ in range(count):
+            sock = stack.enter_context(socket.socket())
+            if receive_buffer:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            sock.settimeout(10)
+            sock.connect(("127.0.0.1", server.port))
+            socks.append(sock)
+        yield socks
+
+
+def test_silent_connections_block_no_one_and_are_closed(server: Server) -> None:
+    with connections(server, 300) as silent:
+        assert_others_are_answered(server)
+        wait_until(lambda: all(map(is_closed, silent)), seconds=8)
+    assert_others_are_answered(server, times=1)
+
+
+def test_more_connections_than_file_descriptors_block_no_one() -> None:
+    # A hard limit of 400 leaves 68 connections.
+    few = {"WEB_CONCURRENCY": "1", "WEB_THREADS": str(THREADS), "WEB_PATIENCE": "60"}
+    with serving(400, **few) as server, connections(server, 500) as silent:
+        assert_others_are_answered(server)
+        # The newest are kept, and the oldest are closed.
+        wait_until(lambda: sum(not is_closed(sock) for sock in silent) <= 68, seconds=5)
+        assert not is_closed(silent[-1])
+        assert_others_are_answered(server)
+
+
+def test_clients_that_read_nothing_block_no_one_and_are_closed(server: Server) -> None:
+    with connections(server, 3 * THREADS, receive_buffer=4096) as unread:
+        for sock in unread:
+            sock.sendall(get(STATIC_FILE) * 120)
+        assert_others_are_answered(server, times=5)
+        wait_until(lambda: all(map(is_closed, unread)), seconds=12)
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        b"GET /account/login/ HTTP/1.1\r\nHost: localhost\r\nX: ",
+        request(b"", "Content-Length: 1000", length=False),
+        request(b"", "Transfer-Encoding: chunked", length=False),
+    ],
+    ids=["head", "body", "chunk size"],
+)
+def test_slow_senders_block_no_one_and_are_closed(server: Server, start: bytes) -> None:
+    with connections(server, 3 * THREADS) as slow:
+        for sock in slow:
+            sock.sendall(start)
+        assert_others_are_answered(server)
+        deadline = time.monotonic() + 8
+        while not all(map(is_closed, slow)):
+            assert time.monotonic() < deadline
+            for sock in slow:
+                with contextlib.suppress(OSError):
+                    sock.send(b"0")
+            time.sleep(0.2)
+
+
+def test_second_request_of_a_connection_has_a_deadline_of_its_own(server: Server) -> None:
+    with server.connect() as sock:
+        for _ in range(3):
+            # Together longer than the deadline of one request.
+            time.sleep(1.5)
+            sock.sendall(get("/account/login/"))
+            assert status(answer(sock)) == 200
+        sock.sendall(b"GET / HTTP/1.1\r\n")
+        wait_until(lambda: is_closed(sock), seconds=8)
+
+
+def test_unfinished_bodies_hold_bounded_memory(server: Server) -> None:
+    deliver(server)
+    before = server.memory()
+
+    with connections(server, 40) as uploads:
+        for sock in uploads:
+            with contextlib.suppress(OSError):
+                sock.sendall(request(b"", "Content-Length: 2500000", length=False) + b"x" * 2_400_000)
+        assert_others_are_answered(server)
+        assert server.memory() - before < 90 * 1024 * 1024
+        assert any(map(is_closed, uploads))
+
+
+def test_head_over_64_kib_is_answered_431(server: Server) -> None:
+    with server.connect() as sock, contextlib.suppress(ConnectionError):
+        sock.sendall(b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 15_000)
+        assert status(answer(sock)) in (0, 431)
+    assert_others_are_answered(server, times=1)
+
+
+def test_thousands_of_pipelined_requests_hold_bounded_memory(server: Server) -> None:
+    assert status(server.send(get("/nowhere/"))) == 404
+    before = server.memory()
+
+    with server.connect() as sock:
+        sock.settimeout(0.5)
+        with contextlib.suppress(OSError):
+            for _ in range(200):
+                sock.sendall(b"GET /nowhere/ HTTP/1.1\r\nHost: localhost\r\n\r\n" * 1000)
+        assert_others_are_answered(server)
+        assert server.memory() - before < 20 * 1024 * 1024
+
+
+def test_client_that_closes_its_sending_side_gets_its_responses(server: Server) -> None:
+    with server.connect() as sock:
+        sock.sendall(get("/account/login/") * 3)
+        sock.shutdown(socket.SHUT_WR)
+        received = b"".join(iter(lambda: sock.recv(65536), b""))
+    assert received.count(b"HTTP/1.1 200") == 3
+
+
+def test_static_file_arrives_whole(server: Server) -> None:
+    response = server.send(get(STATIC_FILE))
+
+    head, _, body = response.partition(b"\r\n\r\n")
+    assert f"content-length: {len(body)}".encode() in head.lower()
+    assert len(body) > 40_000
+
+
+def test_requests_in_hand_finish_when_the_server_stops() -> None:
+    with serving() as server, ThreadPoolExecutor(5) as pool:
+        with connection.cursor() as cursor:
+            cursor.execute("BEGIN; LOCK TABLE webhooks_webhookevent")
+            deliveries = [pool.submit(deliver, server, number) for number in range(5)]
+            time.sleep(1)
+            server.process.terminate()
+            time.sleep(1)
+            cursor.execute("ROLLBACK")
+        assert [delivery.result(timeout=10) for delivery in deliveries] == [200] * 5
+        assert server.process.wait(10) == 0
+
+
+def test_workers_end_when_their_parent_is_killed() -> None:
+    with serving() as server:
+        workers = server.workers()
+        os.kill(server.process.pid, signal.SIGKILL)
+        _, alive = psutil.wait_procs(workers, timeout=10)
+        assert not alive
