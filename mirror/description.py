@@ -9,7 +9,7 @@ from django.db.models import Model, Q
 from mirror.models import Organization
 from mirror.registry import MIRRORED
 
-_HIDDEN_FIELDS = {"id", "organization", "previous_state"}
+_HIDDEN_FIELDS = {"id", "organization", "previous_state", "as_of_is_estimated"}
 
 
 def describe_objects(ids: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -8,7 +8,6 @@ An object that no column can hold, or that has no identifier, raises InvalidObje
 know raises UnknownState. Any other field that cannot be used counts as absent, and is one of the `problems`.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -51,8 +50,6 @@ class UnknownState(InvalidObject):
         text = replace_unstorable(f"{value!r:.40}")
         super().__init__(f"{name}:", f"WorkOS sent the state {text}, which we do not know.")
         self.place = f"{name}: state"
-        # A new state of WorkOS's, which may be logged; a blank for anything that is not a name.
-        self.state = value if isinstance(value, str) and re.fullmatch(r"[a-z_]{1,40}", value) else ""
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ PostgreSQL's text and jsonb hold neither NUL nor half of a surrogate pair, both 
 import re
 from typing import Any
 
+from audit.one_line import fold_to_one_line
+
 REPLACEMENT = "\ufffd"
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-# Control characters, and the line and paragraph separators: a mail's subject must stay one line.
-_BREAKS = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 def replace_unstorable(text: str) -> str:
@@ -29,5 +29,5 @@ def replace_unstorable_in(value: Any) -> Any:
 
 
 def fold_line(text: str) -> str:
-    """The text as one storable line: control characters and line breaks become blanks."""
-    return _BREAKS.sub(" ", replace_unstorable(text)).strip()
+    """The text as one storable line."""
+    return fold_to_one_line(replace_unstorable(text))

@@ -18,10 +18,15 @@ class Event:
     data: dict[str, Any]
     # The event's own time, or else the time when its delivery was signed.
     happened_at: datetime
-    # When its delivery was signed. No time in it counts as later.
-    signed_at: datetime
+    # When its delivery was signed, if it was delivered.
+    signed_at: datetime | None = None
     # What of the event itself could not be used, in words.
     problems: tuple[str, ...] = ()
+
+    @property
+    def latest(self) -> datetime:
+        """No time in the event counts as later than this."""
+        return self.signed_at or self.happened_at
 
     def text(self, *path: str) -> str:
         """The text at `path` in `data`, blank if there is none: `event.text("connection", "name")`."""

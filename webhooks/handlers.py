@@ -103,7 +103,7 @@ def _parse_organizations(
     for event in events:
         try:
             parsed[event.event_id] = parse_organization(
-                event.data, happened_at=event.happened_at, latest=event.signed_at
+                event.data, happened_at=event.happened_at, latest=event.latest
             )
         except InvalidObject as error:
             failed[event.event_id] = _fail(event, error)
@@ -182,7 +182,7 @@ def _observe_object(kind: str, event: Event, data: object, **fields: Any) -> Obs
     return MIRRORED[kind].observe(
         data,
         happened_at=event.happened_at,
-        latest=event.signed_at,
+        latest=event.latest,
         event_id=event.event_id,
         **fields,
     )

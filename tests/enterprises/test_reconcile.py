@@ -114,7 +114,7 @@ def test_reconcile_skips_and_logs_an_unknown_state(
     reconcile.reconcile_enterprise(acme, now=NOW)
 
     assert [row.connection_id for row in Connection.objects.all()] == ["conn_1"]
-    assert "Left out conn_new from the API: UnknownState" in caplog.text
+    assert "connection conn_new: state (UnknownState)" in caplog.text
     # Logs have ids and no values of what was sent.
     assert "hibernating" not in caplog.text
 
