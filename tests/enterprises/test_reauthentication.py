@@ -184,7 +184,7 @@ def test_it_admin_made_by_staff_needs_a_recent_sign_in(
     workos_api.get(re.compile(f"{API}/.*"), status=503)
     assert_asks_for_the_password_first(
         with_old_sign_in(signed_in(sam)),
-        "/staff/enterprises/new/",
+        "/staff/provision-enterprise/",
         {"name": acme.name, "slug": acme.slug, "domains": "", "it_admin": "eve@acme.example"},
         lambda: Membership.objects.filter(user__email="eve@acme.example").exists(),
     )
