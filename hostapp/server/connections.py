@@ -17,6 +17,7 @@ import resource
 import socket
 import struct
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -34,8 +35,8 @@ MAX_HELD_BYTES = 64 * 1024 * 1024
 # Connections that the kernel accepts for us before we do. Each needs a file descriptor at once.
 BACKLOG = 256
 _NO_LINGER = struct.pack("ii", 1, 0)
-# At most so many bytes are parsed before we look whether to go on: a request has 18 bytes or more.
-_SLICE_BYTES = 256
+# What follows a body is not told from it. So many bytes may be parsed too many: a request has 18 or more.
+_BODY_SLICE_BYTES = 256
 _HEAD_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
@@ -182,9 +183,11 @@ class BoundedProtocol(asyncio.Protocol):
         # While nothing of the next request has arrived, uvicorn's own limit for idle connections holds.
         self._waiting_since = asyncio.get_running_loop().time() if self._unparsed else None
         self.connections.wait_for(self)
+        # uvicorn may begin with the next request first, if it has parsed it already.
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self._parse)
         if self._is_eof:
-            # A further request may begin first, if it has arrived already.
-            asyncio.get_running_loop().call_soon(self._close_unless_answering)
+            loop.call_soon(self._close_unless_answering)
 
     async def wait_until_writable(self) -> None:
         """Wait until the client has taken the responses before, save the last bytes."""
@@ -230,7 +233,7 @@ class BoundedProtocol(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._writable.set()
-        if self._is_head_complete and self._waiting_since is None:
+        if self._is_answering:
             self.connections.wait_no_longer(self)
         self._http.resume_writing()
 
@@ -240,7 +243,9 @@ class BoundedProtocol(asyncio.Protocol):
         """Close the connection at once, whatever is unsent."""
         self.connections.remove(self)
         # Without this, the kernel keeps what it could not send yet, and goes on trying.
-        self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        with suppress(OSError):
+            sock = self._transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self._transport.abort()
 
     @property
@@ -264,7 +269,6 @@ class BoundedProtocol(asyncio.Protocol):
 
     def pause_parsing(self) -> None:
         self._is_parsing_paused = True
-        self._transport.pause_reading()
 
     def resume_parsing(self) -> None:
         self._is_parsing_paused = False
@@ -272,23 +276,34 @@ class BoundedProtocol(asyncio.Protocol):
         asyncio.get_running_loop().call_soon(self._parse)
 
     def _parse(self) -> None:
-        while self._unparsed and not self._is_parsing_paused and not self._transport.is_closing():
-            # To the end of a head: the next one is parsed when uvicorn wants it.
-            end = self._unparsed.find(b"\r\n\r\n", _SLICE_BYTES)
+        """Give uvicorn what belongs to the request that is arriving; keep the rest until it is answered."""
+        if self._unparsed and not self._is_parsing_paused and not self._is_answering:
+            # To the end of a head. uvicorn would parse ahead all that there is.
+            end = self._unparsed.find(b"\r\n\r\n", _BODY_SLICE_BYTES if self._is_head_complete else 0)
             end = len(self._unparsed) if end < 0 else end + 4
             piece = bytes(self._unparsed[:end])
             del self._unparsed[:end]
             self._http.data_received(piece)
-        if not self._unparsed and not self._is_parsing_paused and not self._transport.is_closing():
+            if self._unparsed:
+                # After the application, whose task may have been started just now, has said what it has.
+                asyncio.get_running_loop().call_soon(self._parse)
+        if self._transport.is_closing():
+            self._unparsed.clear()
+        elif self._unparsed or self._is_parsing_paused:
+            self._transport.pause_reading()
+        else:
             self._transport.resume_reading()
         self._count_held()
+
+    @property
+    def _is_answering(self) -> bool:
+        return self._is_head_complete and self._waiting_since is None
 
     def _count_held(self) -> None:
         self.connections.hold(self, self._body_bytes + len(self._unparsed) - self.held_bytes)
 
     def _close_unless_answering(self) -> None:
-        is_answering = self._is_head_complete and self._waiting_since is None
-        if not is_answering and not self._unparsed:
+        if not self._is_answering and not self._unparsed:
             self._transport.close()
 
     def _refuse_large_head(self) -> None:
