@@ -25,7 +25,7 @@ def main() -> int:
             output = ""
             for line in process.stdout or ():
                 output += line
-                if "Ctrl-C ends everything" in line:
+                if "Ctrl-C stops everything" in line:
                     break
             if "The demo is running" not in output:
                 print(output, file=sys.stderr)

@@ -81,7 +81,7 @@ def demo() -> Iterator[Demo]:
         output = ""
         for line in process.stdout or ():
             output += line
-            if "Ctrl-C ends everything" in line:
+            if "Ctrl-C stops everything" in line:
                 break
         assert "The demo is running" in output, output
         assert "Replaced the database of an older version.\n" in output
@@ -89,7 +89,7 @@ def demo() -> Iterator[Demo]:
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=30)
         assert process.returncode == 0, rest
-        assert "Ended." in rest
+        assert "Stopped." in rest
         # The server stops after its last user; until then it writes into the folder.
         wait_until(lambda: not Path(folder, "postgres", "data", "postmaster.pid").exists(), seconds=30)
 

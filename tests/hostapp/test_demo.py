@@ -72,7 +72,7 @@ def running_demo(demo_folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]",
     )
     os.close(inside)
     output = b""
-    while b"Ctrl-C ends everything" not in output:
+    while b"Ctrl-C stops everything" not in output:
         output += os.read(terminal, 10_000)
     yield demo, terminal
     if demo.poll() is None:
