@@ -7,7 +7,7 @@ Starts its own PostgreSQL, runs each candidate on loopback with the site and pro
 prints a JSON object per measurement. The candidates other than `serve` are no dependencies of this project:
 install granian, hypercorn, gunicorn and a2wsgi into an environment of their own. All is bounded in count and
 time; a run takes about five minutes per candidate. Other work on the machine affects the rates: compare only
-candidates of the same run. docs/decisions/0021-web-server.md has the results.
+candidates of the same run. docs/decisions/0022-web-server.md has the results.
 """
 
 import argparse

@@ -177,7 +177,9 @@ def test_wrong_password_shows_an_error(ada: User, url: str, page: Page) -> None:
     page.get_by_label("Password").fill("not it")
     page.get_by_role("button", name="Sign in").click()
 
-    expect(page.get_by_role("main")).to_contain_text("After several wrong tries, wait a quarter of an hour, or reset your password.")
+    expect(page.get_by_role("main")).to_contain_text(
+        "After several wrong tries, wait a quarter of an hour, or reset your password."
+    )
     check_page(page, "sign-in-wrong")
 
 
