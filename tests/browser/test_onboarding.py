@@ -186,7 +186,7 @@ def test_demo_names_a_port_that_is_in_use(demo: Demo) -> None:
         folder = str(parent)
         output, _ = start_demo(folder, port, free_port()).communicate(timeout=30)
 
-    assert f"Port {port} is taken" in output
+    assert f"Port {port} is in use" in output
     assert "--port" in output
 
 
