@@ -27,6 +27,19 @@ ACME_ORGANIZATION = "org_01EHWNCE74X7JSDV0X3SZ3KJNY"
 BIRCH_ORGANIZATION = "org_01BIRCHAAAAAAAAAAAAAAAAAAA"
 
 
+@pytest.fixture(autouse=True)
+def wait_for_other_connections(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let processes and threads end their transactions before a test's tables are emptied."""
+    marker = request.node.get_closest_marker("django_db")
+    if "transactional_db" not in request.fixturenames and not (marker and marker.kwargs.get("transaction")):
+        yield
+        return
+    # First, so that the tables are emptied after this fixture has ended.
+    request.getfixturevalue("transactional_db")
+    yield
+    processes.wait_until_database_is_idle()
+
+
 @pytest.fixture
 def acme(db: None) -> Enterprise:
     return create_enterprise("Acme Inc.", "acme-inc", ACME_ORGANIZATION)

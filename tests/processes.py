@@ -55,6 +55,21 @@ def wait_until(condition: Callable[[], object], *, seconds: float = 15) -> None:
         time.sleep(0.02)
 
 
+def wait_until_database_is_idle() -> None:
+    """Wait until no other connection has a transaction: emptying the tables could deadlock with it."""
+    wait_until(_database_is_idle)
+
+
+def _database_is_idle() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'"
+        )
+        return bool(cursor.fetchone()[0] == 0)
+
+
 def someone_waits_for_a_lock() -> bool:
     return count_lock_waiters() > 0
 

@@ -25,8 +25,8 @@ from enterprises.models import Enterprise
 from hostapp.models import User
 from sandbox.client import Sandbox
 from tests import factories
-from tests.browser.pausable_worker import PAUSE_LOCK
-from tests.processes import ROOT, build_environment, wait_until
+from tests.browser.pausable_worker import RUN_LOCK, STEP_LOCK
+from tests.processes import ROOT, build_environment
 
 # If set, a folder: `check_page` saves a picture of every page there.
 PICTURES_FOLDER = os.environ.get("PICTURES")
@@ -34,34 +34,30 @@ PICTURES_FOLDER = os.environ.get("PICTURES")
 _axe = Axe()
 
 
-@dataclass(frozen=True)
+@dataclass
 class App:
     url: str
     mail_folder: Path
     # Everything that the two processes print.
     log_file: Path
-    # Holds the lock while the worker is paused. Not the tests' own connection: a test may close it, and that
-    # releases the lock.
-    pause_connection: "psycopg.Connection[tuple[Any, ...]]"
 
-    def pause_worker(self) -> None:
-        """Wait until the worker is between two turns, and hold it there until `resume_worker`.
-
-        Then also wait until the web server has no open transaction: then nothing holds a lock on the tables
-        that are emptied next.
-        """
-        self.pause_connection.execute("SELECT pg_advisory_lock(%s)", [PAUSE_LOCK])
-        wait_until(self._database_is_idle)
+    # While this connection holds RUN_LOCK, the worker runs. Not the tests' own: a test may close that.
+    _permission: "psycopg.Connection[tuple[Any, ...]] | None" = None
 
     def resume_worker(self) -> None:
-        self.pause_connection.execute("SELECT pg_advisory_unlock(%s)", [PAUSE_LOCK])
+        self._withdraw_permission()
+        self._permission = _connect()
+        self._permission.execute("SELECT pg_advisory_lock_shared(%s)", [RUN_LOCK])
 
-    def _database_is_idle(self) -> bool:
-        busy = self.pause_connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND backend_type = 'client backend' AND pid <> pg_backend_pid() AND state <> 'idle'"
-        ).fetchone()
-        return busy == (0,)
+    def pause_worker(self) -> None:
+        """Stop the worker's steps, and wait for the one that is running."""
+        self._withdraw_permission()
+        with _connect() as own:
+            own.execute("SELECT pg_advisory_lock(%s)", [STEP_LOCK])
+
+    def _withdraw_permission(self) -> None:
+        if self._permission:
+            self._permission.close()
 
     def read_mails(self) -> list[str]:
         """The mails sent so far, as raw text, oldest first."""
@@ -73,6 +69,10 @@ def find_free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _connect() -> "psycopg.Connection[tuple[Any, ...]]":
+    return psycopg.connect(**{**connection.get_connection_params(), "autocommit": True})
 
 
 @contextmanager
@@ -95,18 +95,14 @@ def run_app(sandbox_url: str, mail_folder: Path) -> Iterator[App]:
         ["-m", "tests.browser.pausable_worker", "--interval", "0.05"],
     )
     log_file = mail_folder.parent / "log.txt"
-    with (
-        psycopg.connect(**{**connection.get_connection_params(), "autocommit": True}) as pause_connection,
-        log_file.open("w") as log,
-    ):
-        pause_connection.execute("SELECT pg_advisory_lock(%s)", [PAUSE_LOCK])
+    with log_file.open("w") as log:
         children = [
             subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environ, stdout=log, stderr=log)
             for command in commands
         ]
         try:
             _wait_until_reachable(f"{url}/account/login/")
-            yield App(url, mail_folder, log_file, pause_connection)
+            yield App(url, mail_folder, log_file)
         finally:
             for child in children:
                 child.terminate()

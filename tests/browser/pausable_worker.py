@@ -1,8 +1,8 @@
-"""`manage.py worker`, which a test can pause between two steps: `python -m tests.browser.pausable_worker`.
+"""`manage.py worker`, which runs only while a test lets it: `python -m tests.browser.pausable_worker`.
 
-Each step runs under a shared advisory lock in the test's database. A test that takes the same lock
-exclusively waits for the steps that are running and prevents new ones. The worker never waits for the lock:
-it skips the step, so SIGTERM ends it while it is paused, too.
+It skips its steps unless another connection holds RUN_LOCK. So it also stops when that connection is lost. It
+holds STEP_LOCK during a step: whoever gets that lock knows that no step is running. It never waits for
+a lock, so SIGTERM ends it at any time.
 """
 
 import sys
@@ -14,28 +14,39 @@ import django
 from django.core.management import execute_from_command_line
 from django.db import connection
 
-PAUSE_LOCK = 20_261_125
+# Advisory locks in the test's database.
+RUN_LOCK = 20_261_125
+STEP_LOCK = 20_261_126
 
 Step = Callable[..., Counter[str]]
 
 
 def pausable(step: Step) -> Step:
-    """The same step, skipped while a test holds the lock."""
+    """The same step, skipped while no test lets the worker run."""
 
     def run_unless_paused(*, now: datetime) -> Counter[str]:
-        if not _execute("SELECT pg_try_advisory_lock_shared(%s)"):
+        if not _execute("SELECT pg_try_advisory_lock_shared(%s)", STEP_LOCK):
             return Counter()
         try:
-            return step(now=now)
+            return step(now=now) if _may_run() else Counter()
         finally:
-            _execute("SELECT pg_advisory_unlock_shared(%s)")
+            _execute("SELECT pg_advisory_unlock_shared(%s)", STEP_LOCK)
 
     return run_unless_paused
 
 
-def _execute(statement: str) -> bool:
+def _may_run() -> bool:
+    # A look, and not an attempt to take it: another step's attempt would look like a permission.
+    return _execute(
+        "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
+        " WHERE datname = current_database() AND locktype = 'advisory' AND objid = %s AND granted)",
+        RUN_LOCK,
+    )
+
+
+def _execute(statement: str, lock: int) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(statement, [PAUSE_LOCK])
+        cursor.execute(statement, [lock])
         return bool(cursor.fetchone()[0])
 
 

@@ -1,16 +1,17 @@
 """Between two tests the worker is paused, and holds no lock on the tables that are then emptied."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core.management import call_command
-from django.db import transaction
+from django.db import connection, transaction
 
 from enterprises.models import Enterprise
 from mirror.models import Connection
 from sandbox.client import Sandbox
 from tests.browser.app import App, create_organization
-from tests.processes import someone_waits_for_a_lock, wait_until
+from tests.processes import someone_waits_for_a_lock, wait_until, wait_until_database_is_idle
 
 
 def test_pause_waits_for_the_transaction_of_the_worker_and_leaves_no_lock(
@@ -28,6 +29,7 @@ def test_pause_waits_for_the_transaction_of_the_worker_and_leaves_no_lock(
             with pytest.raises(TimeoutError):
                 pausing.result(timeout=0.3)
         pausing.result(timeout=10)
+    wait_until_database_is_idle()
 
     try:
         assert Connection.objects.get().state == "active"
@@ -37,9 +39,21 @@ def test_pause_waits_for_the_transaction_of_the_worker_and_leaves_no_lock(
         app.resume_worker()
 
 
-def test_paused_worker_applies_nothing_until_it_resumes(app: App, sandbox: Sandbox, acme: Enterprise) -> None:
+def end_other_connections(app: App) -> None:
+    """As a test of a database that is away does."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+@pytest.mark.parametrize("stop", [App.pause_worker, end_other_connections])
+def test_worker_without_permission_applies_nothing_until_it_resumes(
+    app: App, sandbox: Sandbox, acme: Enterprise, stop: Callable[[App], None]
+) -> None:
     organization_id = create_organization(sandbox, acme)
-    app.pause_worker()
+    stop(app)
     sandbox.activate_connection(organization_id)
     sandbox.settle()
 
