@@ -58,6 +58,7 @@ def staff(
     WebhookEvent.objects.update(status="failed", reason="A long reason " * 20)
     body = b"{}"
     post(body, signed(body, at=time.time() - 43_200))
+    post(body, signed(body))
     Secret.objects.get_or_create(name="first", defaults={"last_used_at": now})
     sign_in(page, live_server.url, sam)
     return page, live_server.url

@@ -26,7 +26,7 @@ def test_every_reason_has_an_answer_and_a_next_step(reason: Reason) -> None:
 
 
 def test_refusal_sample_contains_nothing_of_the_request() -> None:
-    header = signed(BODY, secret="whsec_of_somebody_else")
+    header = signed(BODY, secret="whsec_of_another_customer")
     post(BODY, header)
 
     stored = json.dumps(list(RefusalSample.objects.values()), default=str)
