@@ -2,9 +2,12 @@
 
 import sys
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.template import loader
+
+from hostapp.context_processors import product
 
 _RETRY_SECONDS = 10
 # PostgreSQL's codes for: the tables are missing or older than the code, because `migrate` has not run yet.
@@ -17,13 +20,16 @@ def show_error(request: HttpRequest) -> HttpResponse:
     """The project's `handler500`. Neither page uses the database or the session."""
     error = sys.exc_info()[1]
     if not is_database_unusable(error):
-        return HttpResponseServerError(loader.get_template("500.html").render())
+        return HttpResponseServerError(_render("500.html"))
     if not connection.in_atomic_block:
         # The next request opens a new connection, which after a failover leads to the new server.
         connection.close()
-    return HttpResponse(
-        loader.get_template("503.html").render(), status=503, headers={"Retry-After": str(_RETRY_SECONDS)}
-    )
+    return HttpResponse(_render("503.html"), status=503, headers={"Retry-After": str(_RETRY_SECONDS)})
+
+
+def _render(template: str) -> str:
+    # The plain names of static files work, too, and need no manifest, which may be what is broken.
+    return loader.get_template(template).render({**product(), "static_url": settings.STATIC_URL})
 
 
 def is_database_unusable(error: BaseException | None) -> bool:

@@ -191,6 +191,33 @@ def parse_sender(text: str) -> str:
     return text
 
 
+def parse_link(text: str) -> str:
+    """The URL of a page that a person may open, such as `https://status.acme.example/`."""
+    _split_url(text)
+    return text
+
+
+def parse_product_name(text: str) -> str:
+    """One line, which stands in titles and subjects of mails."""
+    if not text.isprintable() or len(text) > 60:
+        raise NotValid("must be one line of at most 60 printable characters")
+    return text
+
+
+def parse_svg_file(text: str) -> str:
+    """A static file such as `hostapp/logo.svg`."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+(?:[./][A-Za-z0-9_-]+)*\.svg", text):
+        raise NotValid("must name a static SVG file, such as hostapp/logo.svg")
+    return text
+
+
+def parse_color(text: str) -> str:
+    """A colour such as `#2b50c8`."""
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        raise NotValid("must be a colour such as #2b50c8")
+    return text.lower()
+
+
 def parse_secret_key(text: str) -> str:
     if (
         len(text) < _MIN_KEY_LENGTH

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy
 
 from audit.client_ip import UNIX_SOCKET, Network, Proxy, is_too_wide, parse_network
 from hostapp import setting_formats as formats
@@ -150,6 +151,19 @@ PORTAL_LIMIT_ENTERPRISE = env.integer("PORTAL_LIMIT_ENTERPRISE", default=30, lea
 INVITATION_LIMIT_PERSON = env.integer("INVITATION_LIMIT_PERSON", default=20, least=1, most=100_000)
 INVITATION_LIMIT_ENTERPRISE = env.integer("INVITATION_LIMIT_ENTERPRISE", default=40, least=1, most=100_000)
 
+# --- The look: with hostapp/static/hostapp/brand.css -------------------------------------------------------
+
+PRODUCT_NAME = env.parsed("PRODUCT_NAME", formats.parse_product_name, default="Portal Host")
+# A static file: an SVG image, the icon of the site and the mark in the bar.
+PRODUCT_LOGO = env.parsed("PRODUCT_LOGO", formats.parse_svg_file, default="hostapp/logo.svg")
+# The colour of the button in mails, as #rrggbb. Pages take theirs from brand.css.
+PRODUCT_ACCENT = env.parsed("PRODUCT_ACCENT", formats.parse_color, default="#2b50c8")
+# Links in the bar and at the foot of each page. A link that is not set is not shown.
+PRODUCT_URL = env.parsed("PRODUCT_URL", formats.parse_link, default="")
+HELP_URL = env.parsed("HELP_URL", formats.parse_link, default="")
+STATUS_URL = env.parsed("STATUS_URL", formats.parse_link, default="")
+PRIVACY_URL = env.parsed("PRIVACY_URL", formats.parse_link, default="")
+
 # --- What the packages below need from here ---------------------------------------------------------------
 
 OUTBOX_TASKS = "hostapp.tasks.TASKS"
@@ -161,10 +175,10 @@ ENTERPRISES_OVERVIEW_URL_NAME = "portal:overview"
 ENTERPRISES_STAFF_PAGE_URL_NAME = "staff:customer"
 # The tabs of an enterprise's pages: label, URL name, and whether only IT admins see it.
 ENTERPRISES_NAV = [
-    ("Overview", "portal:overview", False),
-    ("Setup links", "portal:setup_links", True),
-    ("Members", "enterprises:members", False),
-    ("Activity", "enterprises:activity", True),
+    (gettext_lazy("Overview"), "portal:overview", False),
+    (gettext_lazy("Members"), "enterprises:members", False),
+    (gettext_lazy("Activity"), "enterprises:activity", True),
+    (gettext_lazy("Setup links"), "portal:setup_links", True),
 ]
 
 # The dotted path of a function that takes an Enterprise. The worker calls it after provisioning.
@@ -223,6 +237,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "hostapp.context_processors.product",
                 "enterprises.context_processors.interface",
             ],
         },
@@ -265,7 +280,7 @@ SUPPORT_EMAIL = env.parsed("SUPPORT_EMAIL", formats.parse_email, default=f"suppo
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "UTC"
 USE_TZ = True
-USE_I18N = False
+USE_I18N = True
 
 # --- Files -----------------------------------------------------------------------------------------------
 

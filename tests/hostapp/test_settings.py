@@ -11,6 +11,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.conf import settings as configured
 from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given
 from hypothesis import strategies as st
@@ -239,6 +240,8 @@ VALID_TEXTS = {
     "WORKOS_LINK_HOSTS": {"on", "null", "zq7garbage"},
     "WORKOS_API_HOSTS": {"on", "null", "zq7garbage"},
     "WORKOS_WEBHOOK_TOKEN": {"on", "0", "null", "-", "zq7garbage"},
+    # Any printable text is a name.
+    "PRODUCT_NAME": {*WRONG_TYPES["text"], "zq7 garbage", "%", "💥"},
 }
 
 
@@ -411,3 +414,10 @@ def test_env_example_documents_exactly_the_settings_that_are_read() -> None:
     assert read == set(VARIABLES)
     for paragraph in EXAMPLE.strip().split("\n\n"):
         assert paragraph.startswith("# "), paragraph
+
+
+def test_accent_of_mails_is_the_accent_of_the_stylesheet() -> None:
+    first = re.search(r"--accent: (#[0-9a-f]{6});", (ROOT / "hostapp/static/hostapp/brand.css").read_text())
+
+    assert first
+    assert first[1] == configured.PRODUCT_ACCENT
