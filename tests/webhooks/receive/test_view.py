@@ -259,7 +259,7 @@ def test_data_error_of_the_database_is_kept_for_staff(monkeypatch: pytest.Monkey
     def refuse(*_: Any, **__: Any) -> None:
         raise DataError("no")
 
-    monkeypatch.setattr("webhooks.receive.view.record_event", refuse)
+    monkeypatch.setattr("webhooks.receive.view.build_insert", refuse)
 
     assert deliver("connection.activated").status_code == 200
     assert UnreadableDelivery.objects.get().detail == "it cannot be stored (DataError)"
