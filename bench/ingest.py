@@ -41,6 +41,8 @@ from bench.servers import SECRET
 PAYLOAD_BYTES = 1471
 # Requests that are prepared per second of a run: more than any contender answers.
 _PREPARED_PER_SECOND = 16_000
+# By contender and number of senders: what was measured in each round.
+Results = dict[tuple[str, int], list[dict[str, Any]]]
 PLAIN, OURS = "pgbench, plain table", "pgbench, our table"
 
 
@@ -201,8 +203,8 @@ def run_pgbench(
     statement = {
         PLAIN: "INSERT INTO bench_plain (event_id, event, payload) VALUES"
         f" ('event_' || :number, '{name}', '{payload}') ON CONFLICT (event_id) DO NOTHING;",
-        OURS: "INSERT INTO webhooks_webhookevent (event_id, event, issued_at, created_at, received_at, payload,"
-        " secret_name, status, reason, data_problems, attempts, unfinished_attempts, due_at,"
+        OURS: "INSERT INTO webhooks_webhookevent (event_id, event, issued_at, created_at, received_at,"
+        " payload, secret_name, status, reason, data_problems, attempts, unfinished_attempts, due_at,"
         f" awaited_organization_id) VALUES ('event_' || :number, '{name}', now(), now(), now(), '{payload}',"
         " 'current', 'waiting', '', '', 0, 0, now(), '') ON CONFLICT (event_id) DO NOTHING;",
     }[table]
@@ -263,12 +265,12 @@ def _count_cpu(process: psutil.Process) -> float:
     return sum(sum(one.cpu_times()[:2]) for one in _processes(process))
 
 
-def run_rounds(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def run_rounds(options: argparse.Namespace, folder: Path) -> Results:
     environment, dsn = prepare(folder)
     contenders = [one for one in CONTENDERS if not options.only or one.name in options.only]
     if options.before:
         contenders.append(Contender("before", ["manage.py", "serve", "--port", "{port}"], options.before))
-    results: dict[str, Any] = defaultdict(list)
+    results: Results = defaultdict(list)
     requests = folder / "requests"
     run = 0
     with contextlib.ExitStack() as stack:
@@ -345,7 +347,7 @@ def _empty_tables(connection: psycopg.Connection[Any]) -> None:
     connection.execute("CHECKPOINT")
 
 
-def print_table(results: dict[str, Any]) -> None:
+def print_table(results: Results) -> None:
     columns = {
         "rate": "{:,.0f}",
         f"x {PLAIN}": "{:.2f}",

@@ -152,8 +152,7 @@ class Receiver:
         try:
             await self._recorder.record(delivery, now)
         except Unstorable as error:
-            cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
-            raise describe_unstorable(delivery, cause, body_length=len(body)) from error
+            raise describe_unstorable(delivery, str(error), body_length=len(body)) from error
         except Unavailable as error:
             # What is not recorded is not received: WorkOS must send it again.
             return _answer_unavailable(f"Webhook {delivery.event_id}", error)

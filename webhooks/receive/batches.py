@@ -56,7 +56,7 @@ class QueueFull(Unavailable):
 
 
 class Unstorable(Exception):
-    """The database refuses this event. The cause is its error."""
+    """The database refuses this event. The message is the name of its kind of error."""
 
 
 @dataclass
@@ -263,9 +263,7 @@ async def _commit_alone(connection: Connection, one: _Waiting, delivery: Deliver
     try:
         await _execute(connection, [build_insert([(normalize(delivery), one.received_at)])])
     except _UNSTORABLE as error:
-        unstorable = Unstorable()
-        unstorable.__cause__ = error
-        one.fail(unstorable)
+        one.fail(Unstorable(next(kind.__name__ for kind in _UNSTORABLE if isinstance(error, kind))))
     else:
         one.succeed()
 

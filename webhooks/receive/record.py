@@ -81,10 +81,13 @@ def normalize(delivery: Delivery) -> Delivery:
     )
 
 
-def describe_unstorable(delivery: Delivery, error: Exception, *, body_length: int) -> NotAnEvent:
-    """What `accept` did not foresee: the database refuses this event. It would do so again."""
+def describe_unstorable(delivery: Delivery, error: str, *, body_length: int) -> NotAnEvent:
+    """What `accept` did not foresee: the database refuses this event, and would do so again.
+
+    `error` is the name of its error.
+    """
     return NotAnEvent(
-        f"it cannot be stored ({type(error).__name__})",
+        f"it cannot be stored ({error})",
         body=delivery.text.encode(),
         body_length=body_length,
         signed_at=delivery.issued_at,

@@ -86,7 +86,9 @@ def receive(request: HttpRequest, token: str | None = None) -> HttpResponse:
     try:
         _record(delivery, now)
     except (DataError, IntegrityError, ValueError) as error:
-        return _keep_unreadable(request, describe_unstorable(delivery, error, body_length=len(body)), now)
+        return _keep_unreadable(
+            request, describe_unstorable(delivery, type(error).__name__, body_length=len(body)), now
+        )
     except (DatabaseError, InterfaceError) as error:
         # What is not recorded is not received: WorkOS must send it again.
         logger.error("Webhook %s not recorded: %s", delivery.event_id, type(error).__name__)
