@@ -180,6 +180,8 @@ def run_contender(contender: Contender, environment: dict[str, str]) -> Iterator
         [sys.executable, *(argument.format(port=port) for argument in contender.arguments)],
         cwd=contender.folder,
         env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         deadline = time.monotonic() + 30
@@ -228,7 +230,6 @@ def run_pgbench(
 
 
 def measure(
-    contender: Contender,
     port: int,
     process: psutil.Process,
     connection: psycopg.Connection[Any],
@@ -280,29 +281,37 @@ def run_rounds(options: argparse.Namespace, folder: Path) -> Results:
             "CREATE TABLE bench_plain (id bigserial PRIMARY KEY, event_id text UNIQUE, event text,"
             " payload jsonb, received_at timestamptz DEFAULT now())"
         )
-        running = [(one, *stack.enter_context(run_contender(one, environment))) for one in contenders]
-        for round_number in range(options.rounds + 1):
-            # The first round loads modules and opens connections.
-            seconds = 1 if round_number == 0 else options.seconds
+        for _ in range(options.rounds):
+            references = {}
             for senders in options.senders:
-                references = {}
                 for table in (PLAIN, OURS):
                     _empty_tables(connection)
-                    references[table] = run_pgbench(
-                        connection, folder, table, senders=senders, seconds=seconds, name=options.event
+                    rate = run_pgbench(
+                        connection,
+                        folder,
+                        table,
+                        senders=senders,
+                        seconds=options.seconds,
+                        name=options.event,
                     )
-                    if round_number:
-                        results[table, senders].append({"rate": references[table]})
-                for contender, port, process in running:
-                    _empty_tables(connection)
-                    run += 1
-                    write_requests(requests, run, int(_PREPARED_PER_SECOND * seconds), options.event)
-                    measured = measure(
-                        contender, port, process, connection, requests, senders=senders, seconds=seconds
-                    )
-                    if round_number:
-                        ratios = {f"x {table}": measured["rate"] / references[table] for table in references}
-                        results[contender.name, senders].append({**measured, **ratios})
+                    references[table, senders] = rate
+                    results[table, senders].append({"rate": rate})
+            for contender in contenders:
+                # One at a time: all together would need more database connections than there are.
+                with run_contender(contender, environment) as (port, process):
+                    # The first run loads modules and opens connections.
+                    for number, senders in enumerate([max(options.senders), *options.senders]):
+                        seconds = options.seconds
+                        _empty_tables(connection)
+                        run += 1
+                        write_requests(requests, run, int(_PREPARED_PER_SECOND * seconds), options.event)
+                        measured = measure(
+                            port, process, connection, requests, senders=senders, seconds=seconds
+                        )
+                        if number:
+                            for table in (PLAIN, OURS):
+                                measured[f"x {table}"] = measured["rate"] / references[table, senders]
+                            results[contender.name, senders].append(measured)
     return results
 
 
