@@ -184,8 +184,10 @@ def run_contender(contender: Contender, environment: dict[str, str]) -> Iterator
         stderr=subprocess.DEVNULL,
     )
     try:
-        deadline = time.monotonic() + 30
-        while process.poll() is None and time.monotonic() < deadline:
+        deadline = time.monotonic() + 120
+        while True:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SystemExit(f"{contender.name} does not start")
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 break
