@@ -1,4 +1,4 @@
-"""How Django writes dates and times where no template says it, as in the administration: 24 hours, with the zone."""
+"""How Django writes dates and times where no template says it, as in the administration."""
 
 DATE_FORMAT = "j F Y"
 TIME_FORMAT = "H:i:s"
