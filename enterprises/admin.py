@@ -28,7 +28,7 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(state.value, state.label) for state in ProvisioningState]
+        return [(state.value, str(state.label)) for state in ProvisioningState]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Enterprise]) -> QuerySet[Enterprise]:
         if not (state := self.value()):
