@@ -173,6 +173,6 @@ def is_last_it_admin(membership: Membership) -> bool:
 def _require_other_it_admin(membership: Membership) -> None:
     if is_last_it_admin(membership):
         raise LastITAdmin(
-            _("%(name)s is the only IT admin of %(enterprise)s. Make someone else an IT admin first.")
-            % {"name": membership.user.get_full_name(), "enterprise": membership.enterprise.name}
+            _("%(name)s is the only IT admin. Make someone else an IT admin first.")
+            % {"name": membership.user.get_full_name()}
         )

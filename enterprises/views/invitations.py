@@ -90,7 +90,8 @@ def _accept(request: HttpRequest, invitation: Invitation, user: AbstractBaseUser
 def _welcome(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     request.session.pop(_SESSION_KEY, None)
     messages.success(
-        request, _("Welcome! You’ve joined %(enterprise)s.") % {"enterprise": invitation.enterprise.name}
+        request,
+        _("Welcome! You’re now a member of %(enterprise)s") % {"enterprise": invitation.enterprise.name},
     )
     return redirect(invitation.enterprise)
 
