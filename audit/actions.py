@@ -36,7 +36,8 @@ class Action(models.TextChoices):
     DIRECTORY_REMOVED = "directory_removed", gettext_lazy("Directory removed")
     DOMAIN_VERIFIED = "domain_verified", gettext_lazy("Domain verified")
     DOMAIN_VERIFICATION_FAILED = "domain_verification_failed", gettext_lazy("Domain verification failed")
-    CERTIFICATE_WARNING = "certificate_warning", gettext_lazy("Certificate warning")
+    CERTIFICATE_EXPIRES = "certificate_expires", gettext_lazy("Certificate expires")
+    CERTIFICATE_RENEWED = "certificate_renewed", gettext_lazy("Certificate renewed")
 
 
 # For a list of choices: label and actions of each group.
@@ -71,7 +72,8 @@ ACTION_GROUPS = (
             Action.CONNECTION_ACTIVATED,
             Action.CONNECTION_DEACTIVATED,
             Action.CONNECTION_REMOVED,
-            Action.CERTIFICATE_WARNING,
+            Action.CERTIFICATE_EXPIRES,
+            Action.CERTIFICATE_RENEWED,
         ),
     ),
     (
