@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext
 
 from enterprises import conf
 
@@ -70,7 +71,7 @@ def _check_password(request: HttpRequest, *, now: datetime) -> str | None:
         request, username=request.user.get_username(), password=request.POST[_PASSWORD_FIELD]
     )
     if known is None or known.pk != request.user.pk:
-        return "That is not your password. After several wrong tries, wait a quarter of an hour."
+        return gettext("That password is incorrect. After several attempts, wait 15 minutes.")
     # Anyone else who holds the old session cookie is signed out.
     request.session.cycle_key()
     _mark_reauthenticated(request, now=now)

@@ -115,6 +115,7 @@ def _end_launch(session: PortalSession, outcome: Outcome, actor: Actor, now: dat
             now,
             target=session.get_intent_display(),
             outcome=f"{outcome.label}{reference}",
+            session=str(session.nonce),
         )
 
 

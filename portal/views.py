@@ -163,7 +163,7 @@ def _explain_failure(error: gateway.GatewayError, reference: str) -> str:
 def record_return(request: HttpRequest, slug: str, nonce: uuid.UUID) -> HttpResponse:
     membership = get_membership(request.user, slug)
     if request.method == "GET":
-        returns.mark_returned(membership, nonce, timezone.now())
+        returns.mark_returned(membership, nonce, Actor.from_request(request), timezone.now())
     return redirect(membership.enterprise)
 
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 import gateway
 from audit.actions import Action
@@ -165,11 +166,11 @@ def _save_outcome(link: SetupLink, state: State, actor: Actor, now: datetime) ->
 
 def _explain_active_link(email: str) -> str:
     if not email:
-        return (
-            "A setup link that was not sent from here is still good, and WorkOS allows one at a time. "
-            "Our staff can revoke it in the WorkOS Dashboard. Nothing was sent."
+        return _(
+            "Another setup link is still valid, and WorkOS allows one at a time. It was not sent from here; "
+            "support can revoke it. Nothing was sent."
         )
-    return (
-        f"The setup link of {email} is still good, and WorkOS allows one at a time. Revoke it first. "
+    return _(
+        "The setup link of %(email)s is still valid, and WorkOS allows one at a time. Revoke it first. "
         "Nothing was sent."
-    )
+    ) % {"email": email}

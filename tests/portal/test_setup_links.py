@@ -97,7 +97,7 @@ def test_old_sign_in_must_reauthenticate_before_sending(contacts: responses.Requ
     client = old_sign_in(ada)
     page = client.post(PATH, FORM)
 
-    assert "Your password, please" in page.text
+    assert "Confirm your password" in page.text
     assert not SetupLink.objects.exists()
     client.post(PATH, FORM | {"current_password": "correct horse battery"})
     assert SetupLink.objects.get().state == "sent"
