@@ -126,7 +126,7 @@ def launch_portal(request: HttpRequest, slug: str, intent: str) -> HttpResponse:
     try:
         link = launches.launch(membership, chosen, actor, now, nonce=_nonce(request), reference=reference)
     except RateLimited as refusal:
-        messages.error(request, str(refusal))
+        messages.error(request, refusal.render())
         return redirect(enterprise)
     except gateway.GatewayError as error:
         logger.warning(

@@ -43,7 +43,7 @@ def test_double_click_launches_once(ready: Page, sandbox: Sandbox) -> None:
     ready.get_by_role("button", name="Configure SSO").dblclick(no_wait_after=True)
     ready.wait_for_url(PORTAL)
 
-    assert PortalSession.objects.get().presses == 1
+    assert PortalSession.objects.get().links == 1
 
 
 def test_stopped_launch_can_be_repeated(ready: Page, sandbox: Sandbox) -> None:
