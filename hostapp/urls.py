@@ -27,6 +27,7 @@ urlpatterns = [
     path("", include("enterprises.urls")),
     path("", include("webhooks.urls")),
     path("", include("hostapp.staff.urls")),
+    path("", include("hostapp.well_known")),
     # Staff sign in on the same page as everyone else.
     path(
         "admin/login/",

@@ -70,6 +70,9 @@ MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
     "staff:customer": ("get", ACME, STAFF),
     "staff:provision_again": ("post", ACME, STAFF_DO),
     "staff:deprovision": ("post", ACME | {"typed": "acme-inc"}, STAFF_DO),
+    "favicon": ("get", {}, (302,) * 6),
+    "robots": ("get", {}, PUBLIC),
+    "well_known_change_password": ("get", {}, (302,) * 6),
     "webhooks:receive": ("post", {}, (400,) * 6),
 }
 
