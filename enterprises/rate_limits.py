@@ -54,9 +54,9 @@ def check_rate_limit(
 ) -> None:
     """Raise RateLimited if one more is too many.
 
-    `recent` are the rows of the enterprise within WINDOW; the fields say when an action was, whose it was, and
-    how many actions a row stands for (one by default). `retry` is a sentence that says what is possible again
-    at TIME.
+    `recent` are the rows of the enterprise within WINDOW; the fields say when an action was, whose it was,
+    and how many actions a row stands for (one by default). `retry` is a sentence that says what is possible
+    again at TIME.
     """
     for refusal, rows, limit in (
         (_("Too many attempts."), recent.filter(**{user_field: user_id}), conf.rate_limit_per_person()),

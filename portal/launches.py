@@ -57,8 +57,8 @@ def _begin_session(
     same session and replaces the first, which the browser has dropped.
     """
     with limited_lock_waits():
-        # Without the lock a button pressed twice would be two sessions, and a person could lose the right while
-        # this waits: their links would have been revoked before this one is minted.
+        # Without the lock a button pressed twice would be two sessions, and a person could lose the right
+        # while this waits: their links would have been revoked before this one is minted.
         current = lock_membership_for_it_admin(membership)
         enterprise, user = current.enterprise, current.user
         existing = PortalSession.objects.filter(

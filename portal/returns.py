@@ -15,7 +15,6 @@ from enterprises.intents import Intent
 from enterprises.models import Membership
 from enterprises.reconcile import enqueue_reconcile_after_return
 from portal.models import PortalSession
-from portal.page.wording import INTENT_WORDINGS
 
 
 @transaction.atomic
@@ -41,7 +40,7 @@ def mark_finished(membership: Membership, nonce: uuid.UUID, actor: Actor, now: d
             Action.PORTAL_FINISHED,
             actor,
             now,
-            target=INTENT_WORDINGS[Intent(session.intent)].title,
+            target=Intent(session.intent).label,
         )
 
 
