@@ -32,5 +32,7 @@ class Action(models.TextChoices):
     DIRECTORY_ACTIVATED = "directory_activated", "Directory activated"
     DIRECTORY_DEACTIVATED = "directory_deactivated", "Directory deactivated"
     DIRECTORY_REMOVED = "directory_removed", "Directory removed"
+    CERTIFICATE_EXPIRES = "certificate_expires", "Certificate expires"
+    CERTIFICATE_RENEWED = "certificate_renewed", "Certificate renewed"
     DOMAIN_VERIFIED = "domain_verified", "Domain verified"
     DOMAIN_VERIFICATION_FAILED = "domain_verification_failed", "Domain verification failed"

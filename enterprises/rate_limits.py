@@ -37,7 +37,7 @@ class RateLimited(Exception):
 
     def render(self) -> SafeString:
         """The sentence as HTML, with the time in the reader's time zone."""
-        time = render_to_string("time.html", {"at": self.retry_at, "style": "clock"})
+        time = render_to_string("time.html", {"at": self.retry_at, "style": "time"})
         return mark_safe(escape(self.sentence).replace(TIME, time.strip()))  # noqa: S308
 
 

@@ -25,7 +25,7 @@ class Fact:
     text: str = ""
     id: str = ""
     at: datetime | None = None
-    style: str = "minute"
+    style: str = "moment"
 
 
 @dataclass(frozen=True)

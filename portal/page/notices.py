@@ -20,7 +20,7 @@ class Notice:
     before: str
     shown_at: datetime
     at: datetime | None = None
-    style: str = "clock"
+    style: str = "time"
     after: str = ""
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ def _build_notice(
     if not returns and row.state_since <= now - WAIT_LIMIT:
         return None
     shown_at = max(row.observed_at, *returns) if returns else row.observed_at
-    text, at, style = str(words.announcement), row.state_since, "clock"
+    text, at, style = str(words.announcement), row.state_since, "time"
     if isinstance(row, Certificate):
         if row.expires_at is None:
             return Notice(words.tone, str(CERTIFICATE_RENEWED), shown_at)

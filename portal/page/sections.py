@@ -434,7 +434,7 @@ class _Context:
         return [*facts, *_fact_if(self.enterprise.reconciled_at, _("Last checked"))]
 
 
-def _fact_if(at: datetime | None, term: str, *, style: str = "minute") -> list[Fact]:
+def _fact_if(at: datetime | None, term: str, *, style: str = "moment") -> list[Fact]:
     return [Fact(term, at=at, style=style)] if at else []
 
 

@@ -124,7 +124,7 @@ def test_setup_links_over_the_rate_limit_are_refused(
     response = signed_in(ada).post(PATH, FORM, follow=True)
 
     assert "Too many attempts. You can send a setup link again at" in response.text
-    assert SetupLink.objects.count() == 10
+    assert SetupLink.objects.count() == 30
 
 
 def test_setup_links_of_a_leaver_are_revoked_and_others_are_kept(

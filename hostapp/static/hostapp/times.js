@@ -1,8 +1,7 @@
 // Show times in the reader's time zone. Without this script they are shown in UTC; UTC stays in the title.
 const STYLES = {
   date: { dateStyle: "long" },
-  minute: { dateStyle: "medium", timeStyle: "short" },
-  clock: { timeStyle: "short" },
+  time: { timeStyle: "short" },
   moment: { dateStyle: "long", timeStyle: "medium" },
 };
 const showLocalTimes = (root) => {
