@@ -53,7 +53,7 @@ def connection_line(
             note = f"{note} {expiry}"
         else:
             words = describe_state(certificate)
-            note = f"{expiry} {_('Renewing takes about 5 minutes.')} {note}".strip()
+            note = f"{expiry} {_describe_consequence(certificate, now=now)} {note}".strip()
     return Line(words, name_object(connection), note, connection.state_since, facts)
 
 
@@ -103,12 +103,8 @@ def in_progress_line(
             ngettext("%(count)d more person started it.", "%(count)d more people started it.", more)
             % {"count": more}
         )
-    note = " ".join(sentences) or str(describe_state_in_progress())
-    return Line(wording.IN_PROGRESS, ", ".join(begun), note)
-
-
-def describe_state_in_progress() -> wording.Text:
-    return wording.STATE_WORDINGS[Connection][Connection.State.DRAFT].note
+    draft = wording.STATE_WORDINGS[Connection][Connection.State.DRAFT]
+    return Line(wording.IN_PROGRESS, ", ".join(begun), " ".join(sentences) or str(draft.note))
 
 
 def waiting_line(session: PortalSession, *, viewer_id: int) -> Line:
@@ -140,24 +136,28 @@ def finished_line(session: PortalSession, *, now: datetime) -> Line:
 
 
 def describe_expiry(expires_at: datetime | None, *, now: datetime) -> str:
-    """`The certificate expires in 9 days. After that, nobody can sign in with SSO.`"""
+    """`The certificate expires in 9 days.`"""
     if expires_at is None:
-        return _("The certificate must be renewed. When it expires, nobody can sign in with SSO.")
+        return _("The certificate must be renewed.")
     if expires_at <= now:
         days = (now - expires_at) // timedelta(days=1)
         if not days:
-            return _("The certificate expired today. Nobody can sign in with SSO until it’s renewed.")
+            return _("The certificate expired today.")
         return ngettext(
-            "The certificate expired %(days)d day ago. Nobody can sign in with SSO until it’s renewed.",
-            "The certificate expired %(days)d days ago. Nobody can sign in with SSO until it’s renewed.",
-            days,
+            "The certificate expired %(days)d day ago.", "The certificate expired %(days)d days ago.", days
         ) % {"days": days}
     days = math.ceil((expires_at - now) / timedelta(days=1))
     return ngettext(
-        "The certificate expires in %(days)d day. After that, nobody can sign in with SSO.",
-        "The certificate expires in %(days)d days. After that, nobody can sign in with SSO.",
-        days,
+        "The certificate expires in %(days)d day.", "The certificate expires in %(days)d days.", days
     ) % {"days": days}
+
+
+def _describe_consequence(certificate: Certificate, *, now: datetime) -> str:
+    if certificate.expires_at and certificate.expires_at <= now:
+        return _("Nobody can sign in with SSO until it’s renewed. Renewing takes about 5 minutes.")
+    if certificate.expires_at is None:
+        return _("When it expires, nobody can sign in with SSO. Renewing takes about 5 minutes.")
+    return _("After that, nobody can sign in with SSO. Renewing takes about 5 minutes.")
 
 
 def describe_age(then: datetime, *, now: datetime) -> str:

@@ -94,9 +94,9 @@ class Section:
         return self.is_in_plan or self.is_set_up
 
     @property
-    def has_one_object(self) -> bool:
-        """Then the state beside the heading says it all."""
-        return len(self.lines) == 1 and self.lines[0].words == self.state
+    def has_several_objects(self) -> bool:
+        """Otherwise the state beside the heading is that of the object, too."""
+        return sum(line.words != wording.NO_VERIFIED_DOMAIN for line in self.lines) > 1
 
 
 class _Urgency:
