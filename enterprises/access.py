@@ -98,15 +98,6 @@ def can_use_intent(enterprise: Enterprise, intent: Intent) -> bool:
     return INCLUDED_WITH.get(intent, intent) in enterprise.intents
 
 
-def explain_missing_intent(enterprise: Enterprise, intent: Intent) -> str:
-    """Why the enterprise cannot use it, for its IT admins; blank if it can."""
-    if can_use_intent(enterprise, intent):
-        return ""
-    needed = INCLUDED_WITH.get(intent, intent)
-    included_with = "" if needed == intent else f", which includes {intent.label}"
-    return f"{enterprise.name}’s plan does not include {needed.label}{included_with}. Ask us to add it."
-
-
 def get_enterprise_for_setup(user: AbstractBaseUser | AnonymousUser, slug: str) -> Enterprise:
     """For those who may send a setup link: IT admins of the enterprise, and staff."""
     if getattr(user, "is_staff", False):

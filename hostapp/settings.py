@@ -145,8 +145,8 @@ if DEBUG and _api.host in _LOOPBACK:
 # Seconds. An action that cannot be undone needs a sign-in that is newer than this, or the password again.
 SIGN_IN_MAX_AGE = env.integer("SIGN_IN_MAX_AGE", default=900, least=1, most=31_536_000)
 # How often the Admin Portal may be opened, or setup links sent, in ten minutes.
-PORTAL_LIMIT_PERSON = env.integer("PORTAL_LIMIT_PERSON", default=10, least=1, most=100_000)
-PORTAL_LIMIT_ENTERPRISE = env.integer("PORTAL_LIMIT_ENTERPRISE", default=30, least=1, most=100_000)
+PORTAL_LIMIT_PERSON = env.integer("PORTAL_LIMIT_PERSON", default=30, least=1, most=100_000)
+PORTAL_LIMIT_ENTERPRISE = env.integer("PORTAL_LIMIT_ENTERPRISE", default=100, least=1, most=100_000)
 # How many invitations may be sent in an hour.
 INVITATION_LIMIT_PERSON = env.integer("INVITATION_LIMIT_PERSON", default=20, least=1, most=100_000)
 INVITATION_LIMIT_ENTERPRISE = env.integer("INVITATION_LIMIT_ENTERPRISE", default=40, least=1, most=100_000)

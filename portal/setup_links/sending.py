@@ -17,7 +17,7 @@ from enterprises.intents import Intent
 from enterprises.locks import limited_lock_waits, lock_enterprise
 from enterprises.models import Enterprise
 from enterprises.notifications import enqueue_notification
-from enterprises.rate_limits import WINDOW, check_rate_limit
+from enterprises.rate_limits import TIME, WINDOW, check_rate_limit
 from portal.setup_links.listing import active_setup_links
 from portal.setup_links.models import SetupLink
 from portal.setup_links.models import SetupLinkState as State
@@ -72,13 +72,15 @@ def resend_setup_link(link: SetupLink, *, actor: Actor, now: datetime) -> bool:
 
 
 def _check_rate_limit(enterprise: Enterprise, actor: Actor, now: datetime) -> None:
+    # As for Portal Links, only those that WorkOS really sent count.
+    sent = SetupLink.objects.filter(enterprise=enterprise, requested_at__gt=now - WINDOW)
     check_rate_limit(
-        "sent a setup link",
         enterprise,
         actor.user_id,
-        SetupLink.objects.filter(enterprise=enterprise, requested_at__gt=now - WINDOW),
+        sent.exclude(state__in=(State.REQUESTED, State.FAILED)),
         at_field="requested_at",
         user_field="sent_by_id",
+        retry=_("You can send a setup link again at %(time)s.") % {"time": TIME},
         now=now,
     )
 

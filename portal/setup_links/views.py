@@ -143,7 +143,9 @@ def _show_failure(request: HttpRequest, enterprise: Enterprise) -> Iterator[None
     """Show a refusal as a message. A failed call is also logged, with a reference that the person sees."""
     try:
         yield
-    except (ActiveLinkExists, RateLimited) as refusal:
+    except RateLimited as refusal:
+        messages.error(request, refusal.render())
+    except ActiveLinkExists as refusal:
         messages.error(request, str(refusal))
     except gateway.GatewayError as error:
         reference = uuid.uuid4().hex[:8]

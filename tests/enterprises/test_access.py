@@ -47,7 +47,7 @@ MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
     "password_reset_confirm": ("get", {"uidb64": "MQ", "token": "no-token"}, (302,) * 6),
     "password_reset_complete": ("get", {}, PUBLIC),
     "portal:overview": ("get", ACME, MEMBERS),
-    "portal:status": ("get", ACME, MEMBERS),
+    "portal:status": ("get", ACME, IT_ADMINS),
     "portal:launch": ("post", ACME | {"intent": "sso"}, (302, 404, 403, 303, 404, 404)),
     "portal:returned": ("get", ACME | {"nonce": uuid.UUID(int=1)}, (302, 404, 302, 302, 404, 404)),
     "portal:finished": ("get", ACME | {"nonce": uuid.UUID(int=1)}, (302, 404, 302, 302, 404, 404)),

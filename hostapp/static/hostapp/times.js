@@ -1,6 +1,7 @@
 // Show times in the reader's time zone. Without this script they are shown in UTC; UTC stays in the title.
 const STYLES = {
   date: { dateStyle: "long" },
+  time: { timeStyle: "short" },
   moment: { dateStyle: "long", timeStyle: "medium" },
 };
 const showLocalTimes = (root) => {
