@@ -7,12 +7,25 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 
+from audit.actions import Action
+from audit.actor import describe_person
+from audit.models import AuditEntry
 from enterprises.email_addresses import normalize_email
 from enterprises.intents import INCLUDED_WITH, Intent
 from enterprises.locks import lock_enterprise
-from enterprises.models import Enterprise, Membership, Role
+from enterprises.models import AccessGrant, Enterprise, Membership, Role
+
+
+class AccessLost(PermissionDenied):
+    """The person had the access that they need here, and lost it. `heading` says so in one sentence."""
+
+    def __init__(self, heading: str, advice: str) -> None:
+        super().__init__(advice)
+        self.heading = heading
 
 
 def memberships_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Membership]:
@@ -27,22 +40,61 @@ def memberships_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Membershi
 
 
 def get_membership(user: AbstractBaseUser | AnonymousUser, slug: str) -> Membership:
-    """The membership of `user` in the enterprise, or 404."""
-    return get_object_or_404(memberships_of(user), enterprise__slug=slug)
+    """The membership of `user` in the enterprise. Former members get 403 and are told so, strangers 404."""
+    membership = memberships_of(user).filter(enterprise__slug=slug).first()
+    if membership is None:
+        _raise_if_former_member(user, slug)
+        raise Http404
+    return membership
+
+
+def _raise_if_former_member(user: AbstractBaseUser | AnonymousUser, slug: str) -> None:
+    """They know the enterprise already, so this reveals nothing. Grants outlive memberships."""
+    if user.pk is None:
+        return
+    grants = AccessGrant.objects.filter(user_id=user.pk, enterprise__deprovisioned_at=None)
+    grant = grants.filter(enterprise__slug=slug).select_related("enterprise").first()
+    if grant is None:
+        return
+    enterprise = {"enterprise": grant.enterprise.name}
+    raise AccessLost(
+        _("You no longer have access to %(enterprise)s") % enterprise,
+        _("To get access again, ask an IT admin of %(enterprise)s to invite you.") % enterprise,
+    )
 
 
 def get_membership_for_it_admin(user: AbstractBaseUser | AnonymousUser, slug: str) -> Membership:
     """The membership of an IT admin. Members get 403, others 404."""
     membership = get_membership(user, slug)
-    if not membership.is_it_admin:
-        names = ", ".join(
-            f"{person.get_full_name()} ({person.get_username()})"
-            for person in it_admins_of(membership.enterprise)
+    if membership.is_it_admin:
+        return membership
+    enterprise = {"enterprise": membership.enterprise.name}
+    if _was_it_admin(membership):
+        raise AccessLost(
+            _("You’re no longer an IT admin of %(enterprise)s") % enterprise,
+            _describe_it_admins(membership.enterprise),
         )
-        raise PermissionDenied(
-            f"Only IT admins of {membership.enterprise.name} may do this: {names or 'there is none yet'}."
-        )
-    return membership
+    raise PermissionDenied(
+        _("Only IT admins of %(enterprise)s can do this.") % enterprise
+        + " "
+        + _describe_it_admins(membership.enterprise)
+    )
+
+
+def _was_it_admin(membership: Membership) -> bool:
+    """Whether the audit log knows of a change of role: there are two, and now the person is a member."""
+    return (
+        AuditEntry.objects.for_subject(membership.enterprise.external_id)
+        .filter(action=Action.ROLE_CHANGED, target=describe_person(membership.user))
+        .exists()
+    )
+
+
+def _describe_it_admins(enterprise: Enterprise) -> str:
+    names = ", ".join(
+        f"{person.get_full_name()} ({person.get_username()})" for person in it_admins_of(enterprise)
+    )
+    return _("Ask %(people)s.") % {"people": names} if names else _("There is no IT admin yet.")
 
 
 def find_user_by_email(email: str) -> Any:
@@ -77,7 +129,7 @@ def lock_membership_for_it_admin(membership: Membership) -> Membership:
 def require_staff(user: AbstractBaseUser | AnonymousUser) -> None:
     """403 for everyone but the staff of this SaaS."""
     if not getattr(user, "is_staff", False):
-        raise PermissionDenied("Only our staff may do this.")
+        raise PermissionDenied(_("This page is for staff only."))
 
 
 def it_admins_of(enterprise: Enterprise) -> list[Any]:

@@ -4,13 +4,12 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from audit.models import AuditEntry
 from enterprises.models import Enterprise
-from hostapp.models import User
+from hostapp.models import Session, User
 from portal.models import PortalSession
 from sandbox.client import Sandbox
 from tests.browser.app import App, check_page, create_organization, sign_in

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -12,7 +11,7 @@ from django.utils import timezone
 from audit.actor import COMMAND_LINE
 from enterprises.memberships import deactivate_user
 from enterprises.models import Enterprise
-from hostapp.models import User
+from hostapp.models import Session, User
 from hostapp.sessions import delete_expired_sessions
 from hostapp.tasks import PERIODIC_JOBS
 from hostapp.triggers import SessionsEndWithDeactivation

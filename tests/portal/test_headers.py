@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.tokens import default_token_generator
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
@@ -12,7 +11,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from enterprises.models import Enterprise
-from hostapp.models import User
+from hostapp.models import Session, User
 from hostapp.url_tokens import hide_tokens
 from portal.models import PortalSession
 from tests.conftest import signed_in
