@@ -94,7 +94,7 @@ def test_old_sign_in_reauthenticates_and_continues_to_the_portal(ready: Page) ->
 
     password.fill("not it")
     ready.get_by_role("button", name="Continue").click()
-    expect(ready.get_by_text("That is not your password")).to_be_visible()
+    expect(ready.get_by_text("Password is incorrect.")).to_be_visible()
     check_page(ready, "password-wrong")
 
     ready.get_by_label("Password of ada@acme.example").fill("correct horse battery")

@@ -84,7 +84,9 @@ def test_django_admin_login_redirects_to_the_sign_in_page(sam: User) -> None:
 def test_user_without_admin_access_sees_which_account_is_signed_in(ada: User) -> None:
     page = signed_in(ada).get("/admin/", follow=True)
 
-    assert "You are signed in as ada@acme.example, who may not see that page." in " ".join(page.text.split())
+    assert "You’re signed in as <strong>ada@acme.example</strong>, which doesn’t have access." in " ".join(
+        page.text.split()
+    )
 
 
 def test_sign_in_error_is_the_same_for_every_cause(ada: User) -> None:
