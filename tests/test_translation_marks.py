@@ -12,17 +12,17 @@ FOLDER = Path(__file__).resolve().parents[1] / "templates"
 TEMPLATES = sorted(path for path in FOLDER.rglob("*") if path.suffix in (".html", ".txt"))
 # Templates that are not marked yet.
 NOT_DONE: set[str] = {
-    
+
     "enterprises/activity.html", "enterprises/join.html", "enterprises/join_expired.html",
     "enterprises/join_inactive.html", "enterprises/join_new.html", "enterprises/join_other.html",
     "enterprises/join_sign_in.html", "enterprises/members.html", "enterprises/reauthenticate.html",
     "enterprises/remove_member.html", "enterprises/mail/certificate.txt", "enterprises/mail/change.txt",
-    "enterprises/mail/invitation.txt", "enterprises/mail/set_password.txt", 
+    "enterprises/mail/invitation.txt", "enterprises/mail/set_password.txt",
     "portal/line.html", "portal/overview.html", "portal/setup_links.html", "portal/status.html",
-    "portal/mail/setup_link.txt", 
-    
-    
-    "registration/password_reset_email.html", 
+    "portal/mail/setup_link.txt",
+
+
+    "registration/password_reset_email.html",
     "registration/password_reset_subject.txt",
 }  # fmt: skip
 # Names, and the zone of the times that are shown without JavaScript.

@@ -34,7 +34,7 @@ def client() -> Client:
 
 def assert_unavailable(response: object) -> None:
     assert (response.status_code, response["Retry-After"]) == (503, "10")  # type: ignore[attr-defined,index]
-    assert "Our database is not available at the moment" in response.text  # type: ignore[attr-defined]
+    assert "We’re having a problem with our database" in response.text  # type: ignore[attr-defined]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -46,6 +46,17 @@ def test_wrong_password_and_deactivated_user_get_the_same_error(ada: User, ben: 
         assert "Email or password is incorrect." in response.text
 
 
+def test_help_for_a_password_is_said_once_and_its_form_names_the_account(ada: User) -> None:
+    page = signed_in(ada).get("/account/password_change/").text
+
+    assert page.count("At least 12 characters. Avoid common passwords and your own name.") == 1
+    assert 'name="username" value="ada@acme.example" autocomplete="username" hidden' in page
+    assert (page.count('autocomplete="current-password"'), page.count('autocomplete="new-password"')) == (
+        1,
+        2,
+    )
+
+
 def test_sign_in_redirects_to_the_requested_page(ada: User) -> None:
     client = Client()
     redirect = client.get("/enterprises/acme-inc/")

@@ -43,6 +43,20 @@ def test_correct_password_is_refused_after_five_failed_attempts(ada: User) -> No
     assert sign_in(ada.email, PASSWORD)
 
 
+@pytest.mark.parametrize("email", ["ada@acme.example", "nobody@acme.example"])
+def test_last_failed_attempt_says_when_to_try_again(ada: User, email: str) -> None:
+    guess(email, 4)
+    fields = {"username": email, "password": "wrong"}
+    assert "Email or password is incorrect." not in Client().get("/account/login/").text
+
+    page = Client(REMOTE_ADDR="192.0.2.1").post("/account/login/", fields)
+    assert "Too many attempts. Try again in 15 minutes." in page.text
+
+    SignInAttempt.objects.update(at=timezone.now() - timedelta(minutes=14, seconds=30))
+    page = Client(REMOTE_ADDR="192.0.2.1").post("/account/login/", fields)
+    assert "Too many attempts. Try again in 1 minute." in page.text
+
+
 def test_failed_attempts_block_only_that_account_from_that_ip(ada: User, ben: User) -> None:
     guess(ada.email, 20, "198.51.100.66")
 
