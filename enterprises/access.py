@@ -6,18 +6,17 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from audit.actions import Action
-from audit.actor import describe_person
 from audit.models import AuditEntry
 from enterprises.email_addresses import normalize_email
 from enterprises.intents import INCLUDED_WITH, Intent
 from enterprises.locks import lock_enterprise
-from enterprises.models import AccessGrant, Enterprise, Membership, Role
+from enterprises.models import Enterprise, Membership, Role
 
 
 class AccessLost(PermissionDenied):
@@ -49,27 +48,39 @@ def get_membership(user: AbstractBaseUser | AnonymousUser, slug: str) -> Members
 
 
 def _raise_if_former_member(user: AbstractBaseUser | AnonymousUser, slug: str) -> None:
-    """They know the enterprise already, so this reveals nothing. Grants outlive memberships."""
-    if user.pk is None:
+    """They know the enterprise already, so this reveals nothing."""
+    enterprise = Enterprise.objects.filter(slug=slug, deprovisioned_at=None).first()
+    if enterprise is None or user.pk is None:
         return
-    grants = AccessGrant.objects.filter(user_id=user.pk, enterprise__deprovisioned_at=None)
-    grant = grants.filter(enterprise__slug=slug).select_related("enterprise").first()
-    if grant is None:
+    if not _has_audit_entry(enterprise, user, Action.MEMBER_REMOVED, Action.ACCESS_ENDED):
         return
-    enterprise = {"enterprise": grant.enterprise.name}
+    names = {"enterprise": enterprise.name}
     raise AccessLost(
-        _("You no longer have access to %(enterprise)s") % enterprise,
-        _("To get access again, ask an IT admin of %(enterprise)s to invite you.") % enterprise,
+        _("You no longer have access to %(enterprise)s") % names,
+        _("To get access again, ask an IT admin of %(enterprise)s to invite you.") % names,
+    )
+
+
+def _has_audit_entry(
+    enterprise: Enterprise, user: AbstractBaseUser | AnonymousUser, *actions: Action
+) -> bool:
+    """Whether one of these was done to the person. By the address: they may have changed their name."""
+    email = user.get_username()
+    return (
+        AuditEntry.objects.for_subject(enterprise.external_id)
+        .filter(Q(target=email) | Q(target__endswith=f"<{email}>"), action__in=actions)
+        .exists()
     )
 
 
 def get_membership_for_it_admin(user: AbstractBaseUser | AnonymousUser, slug: str) -> Membership:
-    """The membership of an IT admin. Members get 403, others 404."""
+    """The membership of an IT admin. Members and former members get 403, others 404."""
     membership = get_membership(user, slug)
     if membership.is_it_admin:
         return membership
     enterprise = {"enterprise": membership.enterprise.name}
-    if _was_it_admin(membership):
+    # There are two roles: a member whose role was changed has been an IT admin.
+    if _has_audit_entry(membership.enterprise, user, Action.ROLE_CHANGED):
         raise AccessLost(
             _("You’re no longer an IT admin of %(enterprise)s") % enterprise,
             _describe_it_admins(membership.enterprise),
@@ -78,15 +89,6 @@ def get_membership_for_it_admin(user: AbstractBaseUser | AnonymousUser, slug: st
         _("Only IT admins of %(enterprise)s can do this.") % enterprise
         + " "
         + _describe_it_admins(membership.enterprise)
-    )
-
-
-def _was_it_admin(membership: Membership) -> bool:
-    """Whether the audit log knows of a change of role: there are two, and now the person is a member."""
-    return (
-        AuditEntry.objects.for_subject(membership.enterprise.external_id)
-        .filter(action=Action.ROLE_CHANGED, target=describe_person(membership.user))
-        .exists()
     )
 
 

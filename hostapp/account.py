@@ -24,7 +24,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         choices=lambda: [
             ("", _("The time zone of your browser")),
-            *((name, name.replace("_", " ")) for name in list_time_zones()),
+            *((name, name) for name in list_time_zones()),
         ],
     )
 

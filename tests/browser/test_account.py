@@ -38,11 +38,13 @@ def test_account_menu_opens_and_closes_and_leads_to_the_settings(ada: User, url:
     check_page(page, "account")
 
 
-def test_footer_names_the_time_zone_of_the_browser(ada: User, url: str, new_context: Any) -> None:
-    page = new_context(timezone_id="Asia/Tokyo").new_page()
+def test_footer_names_the_time_zone_of_the_browser(ada: User, url: str, browser: Any) -> None:
+    context = browser.new_context(timezone_id="Asia/Tokyo")
+    page = context.new_page()
     sign_in(page, url, ada)
 
     expect(page.get_by_role("contentinfo")).to_contain_text("Times in Asia/Tokyo")
+    context.close()
 
 
 def test_action_of_an_ended_session_is_offered_again(ada: User, url: str, page: Page) -> None:
