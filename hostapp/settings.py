@@ -199,7 +199,6 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
@@ -217,8 +216,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "hostapp.sessions.SessionUseMiddleware",
+    "hostapp.time_zones.TimeZoneMiddleware",
     "hostapp.sign_in.KnownBrowserMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "hostapp.ended_sessions.EndedSessionMiddleware",
     "hostapp.bad_requests.BadRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "hostapp.middleware.LockTimeoutMiddleware",
@@ -238,6 +240,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "hostapp.context_processors.product",
+                "hostapp.context_processors.account",
                 "enterprises.context_processors.interface",
             ],
         },
@@ -251,17 +254,13 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 AUTH_USER_MODEL = "hostapp.User"
 AUTHENTICATION_BACKENDS = ["hostapp.sign_in.RateLimitedBackend"]
+SESSION_ENGINE = "hostapp.sessions"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 CSRF_FAILURE_VIEW = "hostapp.views.csrf_failure"
 
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-]
+AUTH_PASSWORD_VALIDATORS = [{"NAME": "hostapp.passwords.PasswordValidator"}]
 
 EMAIL_CONFIG = env.parsed(
     "EMAIL_URL",

@@ -5,13 +5,12 @@ from datetime import timedelta
 from urllib.parse import unquote
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from audit.models import AuditEntry
 from enterprises.models import Enterprise
-from hostapp.models import User
+from hostapp.models import Session, User
 from portal.models import PortalSession
 from sandbox.client import Sandbox
 from tests.browser.app import App, check_page, create_organization, sign_in
@@ -96,7 +95,7 @@ def test_old_sign_in_reauthenticates_and_continues_to_the_portal(ready: Page) ->
 
     password.fill("not it")
     ready.get_by_role("button", name="Continue").click()
-    expect(ready.get_by_text("That is not your password")).to_be_visible()
+    expect(ready.get_by_text("Password is incorrect.")).to_be_visible()
     check_page(ready, "password-wrong")
 
     ready.get_by_label("Password of ada@acme.example").fill("correct horse battery")

@@ -68,10 +68,10 @@ def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, dan: User, s
 # Name → user, URL name, path, text by which the page is recognized.
 PAGES: dict[str, tuple[str, str, str, str]] = {
     "home-of-several": ("eve", "home", "/", "You are an IT admin."),
-    "home-of-none": ("dan", "home", "/", "You belong to no enterprise yet."),
+    "home-of-none": ("dan", "home", "/", "You’re not a member of an enterprise yet."),
     "home-of-staff": ("sam", "home", "/", "Administration"),
     "sign-in": ("", "login", "/account/login/", "Forgotten your password?"),
-    "sign-in-as-another": ("ada", "login", "/admin/", "who may not see that page"),
+    "sign-in-as-another": ("ada", "login", "/admin/", "which doesn’t have access"),
     "password-change": ("ada", "password_change", "/account/password_change/", "Change your password"),
     "password-changed": ("ada", "password_change_done", "/account/password_change/done/", "Password changed"),
     "password-reset": ("", "password_reset", "/account/password_reset/", "Send the link"),
@@ -92,7 +92,7 @@ PAGES: dict[str, tuple[str, str, str, str]] = {
     "staff-list": ("sam", "staff:customers", "/staff/enterprises/", "Provision an enterprise"),
     "staff-new": ("sam", "staff:provision", "/staff/provision-enterprise/", "Safe to repeat"),
     "staff-enterprise": ("sam", "staff:customer", "/staff/enterprises/acme-inc/", "Failed 3 times"),
-    "not-found": ("ada", "", "/no-such-page/", "There is nothing here"),
+    "not-found": ("ada", "", "/no-such-page/", "Page not found"),
     "failed": ("ada", "", "/broken/", "Something went wrong on our side"),
 }  # fmt: skip
 
@@ -175,13 +175,11 @@ def test_invitation_for_an_inactive_user_says_so(token: str, url: str, page: Pag
 
 def test_wrong_password_shows_an_error(ada: User, url: str, page: Page) -> None:
     page.goto(f"{url}/account/login/")
-    page.get_by_label("E-mail address").fill("ada@acme.example")
+    page.get_by_label("Email").fill("ada@acme.example")
     page.get_by_label("Password").fill("not it")
     page.get_by_role("button", name="Sign in").click()
 
-    expect(page.get_by_role("main")).to_contain_text(
-        "After several wrong tries, wait a quarter of an hour, or reset your password."
-    )
+    expect(page.get_by_role("main")).to_contain_text("Email or password is incorrect.")
     check_page(page, "sign-in-wrong")
 
 
@@ -192,20 +190,20 @@ def test_password_reset_link_opens_the_form_and_shows_errors(ada: User, url: str
     check_page(page, "password-reset-confirm")
 
     page.get_by_label("New password", exact=True).fill("123")
-    page.get_by_label("New password confirmation").fill("124")
+    page.get_by_label("Confirm new password").fill("124")
     page.get_by_role("button", name="Set password").click()
-    expect(page.get_by_role("main")).to_contain_text("didn’t match")
+    expect(page.get_by_role("main")).to_contain_text("don’t match")
     check_page(page, "password-reset-confirm-error")
 
 
 def test_form_without_its_csrf_cookie_is_explained(ada: User, url: str, page: Page) -> None:
     page.goto(f"{url}/account/login/")
     page.context.clear_cookies()
-    page.get_by_label("E-mail address").fill("ada@acme.example")
+    page.get_by_label("Email").fill("ada@acme.example")
     page.get_by_label("Password").fill("correct horse battery")
     page.get_by_role("button", name="Sign in").click()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("This page was open too long")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your session has expired")
     check_page(page, "open-too-long")
 
 

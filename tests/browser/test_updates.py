@@ -3,11 +3,10 @@
 import re
 
 import pytest
-from django.contrib.sessions.models import Session
 from playwright.sync_api import Browser, Page, expect
 
 from enterprises.models import Enterprise
-from hostapp.models import User
+from hostapp.models import Session, User
 from mirror.models import Connection, Organization
 from sandbox.client import Sandbox
 from tests.browser.app import App, create_organization, sign_in
