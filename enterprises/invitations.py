@@ -220,10 +220,10 @@ def _build_invitation_mail(invitation: Invitation, link: str) -> Mail:
         by_inviter = _("%(inviter)s invited you to %(enterprise)s as a member.")
         passive = _("You're invited to %(enterprise)s as a member.")
         explanation = _("Members can view the status of single sign-on.")
-    subject = _("%(inviter)s invited you") if inviter else _("You're invited")
     facts = [(_("Invited by"), invitation.invited_by_name)] if inviter else []
     return Mail(
-        subject=build_subject(subject % names, invitation.enterprise.name),
+        # The inviter's name is what they typed: it is no part of what strangers see first.
+        subject=build_subject(_("You're invited"), invitation.enterprise.name),
         heading=(by_inviter if inviter else passive) % names,
         paragraphs=[explanation, _("If you weren't expecting this, you can ignore this email.")],
         facts=[
