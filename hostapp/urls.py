@@ -1,5 +1,6 @@
 """All URLs of the application."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.views import LoginView
 from django.urls import include, path
@@ -36,5 +37,8 @@ urlpatterns = [
     ),
     path("admin/", admin.site.urls),
 ]
+
+if settings.DEV_MAILBOX:
+    urlpatterns.append(path("dev/mailbox/", include("devtools.mailbox.urls")))
 
 handler500 = "hostapp.errors.show_error"
