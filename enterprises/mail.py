@@ -17,6 +17,7 @@ from django.db.models import OuterRef, Subquery
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateformat import format as format_date_parts
 from django.utils.translation import gettext as _
 
 from audit.actor import COMMAND_LINE, Actor
@@ -87,8 +88,8 @@ def describe_actor(actor: Actor) -> str:
 
 
 def format_time(at: datetime) -> str:
-    """In UTC: a mail cannot find out the reader's time zone."""
-    return f"{at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+    """In UTC: a mail cannot find out the reader's time zone. The month is translated."""
+    return f"{format_date_parts(at.astimezone(UTC), 'j F Y, H:i')} UTC"
 
 
 def render_text(mail: Mail) -> str:
