@@ -56,35 +56,35 @@ class _Words:
 _WORDS = {
     AccessChange.PROMOTED: _Words(
         gettext_noop("%(person)s is now an IT admin"),
-        gettext_noop("%(actor)s made %(person)s an IT admin of %(enterprise)s."),
-        gettext_noop("%(person)s is now an IT admin of %(enterprise)s."),
+        gettext_noop("%(actor)s made %(person)s an IT admin of %(enterprise)s"),
+        gettext_noop("%(person)s is now an IT admin of %(enterprise)s"),
         gettext_noop("IT admins can manage single sign-on, directory sync and members, and view activity."),
         gettext_noop("You're now an IT admin"),
-        gettext_noop("You're now an IT admin of %(enterprise)s."),
+        gettext_noop("You're now an IT admin of %(enterprise)s"),
     ),
     AccessChange.DEMOTED: _Words(
         gettext_noop("%(person)s is no longer an IT admin"),
-        gettext_noop("%(actor)s changed the role of %(person)s in %(enterprise)s from IT admin to member."),
-        gettext_noop("%(person)s is no longer an IT admin of %(enterprise)s."),
+        gettext_noop("%(actor)s changed the role of %(person)s in %(enterprise)s from IT admin to member"),
+        gettext_noop("%(person)s is no longer an IT admin of %(enterprise)s"),
         gettext_noop("Portal links and setup links that they opened or sent stop working."),
         gettext_noop("You're no longer an IT admin"),
-        gettext_noop("You're no longer an IT admin of %(enterprise)s."),
+        gettext_noop("You're no longer an IT admin of %(enterprise)s"),
     ),
     AccessChange.REMOVED: _Words(
         gettext_noop("%(person)s was removed"),
-        gettext_noop("%(actor)s removed %(person)s from %(enterprise)s."),
-        gettext_noop("%(person)s left %(enterprise)s."),
+        gettext_noop("%(actor)s removed %(person)s from %(enterprise)s"),
+        gettext_noop("%(person)s left %(enterprise)s"),
         gettext_noop("They no longer have access. You can invite them again at any time."),
         gettext_noop("You no longer have access"),
-        gettext_noop("You no longer have access to %(enterprise)s."),
+        gettext_noop("You no longer have access to %(enterprise)s"),
     ),
     AccessChange.ENDED: _Words(
         gettext_noop("%(person)s no longer has access"),
-        gettext_noop("%(actor)s ended the access of %(person)s to %(enterprise)s."),
-        gettext_noop("%(person)s no longer has access to %(enterprise)s."),
+        gettext_noop("%(actor)s ended the access of %(person)s to %(enterprise)s"),
+        gettext_noop("%(person)s no longer has access to %(enterprise)s"),
         gettext_noop("Portal links and setup links that they opened or sent stop working."),
         gettext_noop("You no longer have access"),
-        gettext_noop("You no longer have access to %(enterprise)s."),
+        gettext_noop("You no longer have access to %(enterprise)s"),
     ),
 }
 
@@ -135,7 +135,7 @@ def enqueue_joined_mails(
         mail = build_it_admin_mail(
             enterprise,
             subject=_("%(person)s joined as an IT admin") % names,
-            heading=_("%(person)s accepted an invitation and is now an IT admin of %(enterprise)s.") % names,
+            heading=_("%(person)s accepted an invitation and is now an IT admin of %(enterprise)s") % names,
             paragraphs=[_(_WORDS[AccessChange.PROMOTED].explanation), _explain_what_to_do()],
             facts=build_facts(actor, now),
             button=_("Review members"),
@@ -146,7 +146,7 @@ def enqueue_joined_mails(
         mail = build_it_admin_mail(
             enterprise,
             subject=_("%(person)s joined") % names,
-            heading=_("%(person)s accepted your invitation to %(enterprise)s.") % names,
+            heading=_("%(person)s accepted your invitation to %(enterprise)s") % names,
             facts=build_facts(actor, now),
             button=_("View members"),
             url=_build_members_url(enterprise),
@@ -193,7 +193,7 @@ def _build_person_mail(
     if contacts and change != AccessChange.PROMOTED:
         described = [_describe(Person(one.pk, one.get_username(), one.get_full_name())) for one in contacts]
         facts.append((_("Who to ask"), ", ".join(described)))
-    reason = _("Your access to %(enterprise)s on %(product)s changed.")
+    reason = _("Your access to %(enterprise)s on %(product)s changed")
     return Mail(
         subject=build_subject(_(words.subject_to_person), enterprise.name),
         heading=_(words.heading_to_person) % names,

@@ -213,12 +213,12 @@ def _build_invitation_mail(invitation: Invitation, link: str) -> Mail:
         "inviter": str(inviter.get_full_name()) if inviter else "",
     }
     if invitation.role == Role.IT_ADMIN:
-        by_inviter = _("%(inviter)s invited you to %(enterprise)s as an IT admin.")
-        passive = _("You're invited to %(enterprise)s as an IT admin.")
+        by_inviter = _("%(inviter)s invited you to %(enterprise)s as an IT admin")
+        passive = _("You're invited to %(enterprise)s as an IT admin")
         explanation = _("IT admins manage single sign-on, directory sync and members.")
     else:
-        by_inviter = _("%(inviter)s invited you to %(enterprise)s as a member.")
-        passive = _("You're invited to %(enterprise)s as a member.")
+        by_inviter = _("%(inviter)s invited you to %(enterprise)s as a member")
+        passive = _("You're invited to %(enterprise)s as a member")
         explanation = _("Members can view the status of single sign-on.")
     facts = [(_("Invited by"), invitation.invited_by_name)] if inviter else []
     return Mail(

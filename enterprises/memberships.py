@@ -98,7 +98,7 @@ def send_password_link(enterprise: Enterprise, task: Task, now: datetime) -> Non
     names = {"enterprise": enterprise.name, "product": conf.product_name()}
     mail = Mail(
         subject=build_subject(_("You're now an IT admin"), enterprise.name),
-        heading=_("You're now an IT admin of %(enterprise)s on %(product)s.") % names,
+        heading=_("You're now an IT admin of %(enterprise)s") % names,
         paragraphs=[
             _("Set a password to sign in. The link works once and for three days."),
             _("If you weren't expecting this, you can ignore this email."),
@@ -106,7 +106,7 @@ def send_password_link(enterprise: Enterprise, task: Task, now: datetime) -> Non
         facts=[(_("Email"), user.get_username())],
         button=_("Set password"),
         url=f"{conf.site_url()}{path}",
-        reason=_("%(product)s gave you access to %(enterprise)s.") % names,
+        reason=_("You were given access to %(enterprise)s on %(product)s.") % names,
     )
     send_mail(user.get_username(), mail)
 

@@ -126,15 +126,15 @@ def _describe_connection(state: str, enterprise: Enterprise, provider: str) -> t
     names = {"enterprise": enterprise.name, "provider": provider or _("single sign-on")}
     if state == "active":
         subject = _("Single sign-on is active")
-        heading = _("Single sign-on of %(enterprise)s is active.")
+        heading = _("Single sign-on of %(enterprise)s is active")
         explanation = _("People can now sign in with %(provider)s.")
     elif state == "deleted":
         subject = _("Single sign-on was removed")
-        heading = _("Single sign-on of %(enterprise)s was removed.")
+        heading = _("Single sign-on of %(enterprise)s was removed")
         explanation = _("Nobody can sign in with %(provider)s. To use it again, set up a new connection.")
     else:
         subject = _("Single sign-on was turned off")
-        heading = _("Single sign-on of %(enterprise)s was turned off.")
+        heading = _("Single sign-on of %(enterprise)s was turned off")
         explanation = _("Nobody can sign in with %(provider)s until it's turned on again.")
     return subject, heading % names, explanation % names
 
@@ -144,19 +144,19 @@ def _describe_directory(state: str, enterprise: Enterprise) -> tuple[str, str, s
     names = {"enterprise": enterprise.name}
     if state == "active":
         subject = _("Directory sync is active")
-        heading = _("Directory sync of %(enterprise)s is active.")
+        heading = _("Directory sync of %(enterprise)s is active")
         explanation = _("People and groups in your directory are now synced.")
     elif state == "deleted":
         subject = _("Directory sync was removed")
-        heading = _("Directory sync of %(enterprise)s was removed.")
+        heading = _("Directory sync of %(enterprise)s was removed")
         explanation = _("Changes in your directory stop arriving. To use it again, connect a new directory.")
     elif state == "inactive":
         subject = _("Directory sync was turned off")
-        heading = _("Directory sync of %(enterprise)s was turned off.")
+        heading = _("Directory sync of %(enterprise)s was turned off")
         explanation = _("People and groups are kept; changes stop arriving.")
     else:
         subject = _("Directory sync needs attention")
-        heading = _("Directory sync of %(enterprise)s needs attention: its credentials were rejected.")
+        heading = _("Directory sync of %(enterprise)s needs attention: its credentials were rejected")
         explanation = _("People and groups are kept; changes stop arriving until you enter new credentials.")
     return subject, heading % names, explanation
 
@@ -215,20 +215,20 @@ def _build_certificate_mail(
     names = {"enterprise": enterprise.name, "days": days}
     if expires_at is None:
         subject = _("Certificate must be renewed")
-        heading = _("The single sign-on certificate of %(enterprise)s must be renewed.")
+        heading = _("The single sign-on certificate of %(enterprise)s must be renewed")
     elif expires_at <= now:
         subject = _("Certificate has expired")
-        heading = _("The single sign-on certificate of %(enterprise)s has expired.")
+        heading = _("The single sign-on certificate of %(enterprise)s has expired")
     elif days == 1:
         subject = _("Certificate expires within a day")
-        heading = _("The single sign-on certificate of %(enterprise)s expires within a day.")
+        heading = _("The single sign-on certificate of %(enterprise)s expires within a day")
     else:
         subject = ngettext(
             "Certificate expires in %(days)s day", "Certificate expires in %(days)s days", days
         )
         heading = ngettext(
-            "The single sign-on certificate of %(enterprise)s expires in %(days)s day.",
-            "The single sign-on certificate of %(enterprise)s expires in %(days)s days.",
+            "The single sign-on certificate of %(enterprise)s expires in %(days)s day",
+            "The single sign-on certificate of %(enterprise)s expires in %(days)s days",
             days,
         )
     has_expired = expires_at is not None and expires_at <= now

@@ -162,11 +162,11 @@ def _build_mail(link: SetupLink, actor: Actor, now: datetime, *, is_sent: bool) 
     names = {"email": link.email, "enterprise": link.enterprise.name}
     if is_sent:
         subject = _("Setup link sent to %(email)s")
-        heading = _("A setup link of %(enterprise)s was sent to %(email)s.")
+        heading = _("A setup link of %(enterprise)s was sent to %(email)s")
         paragraphs = []
     else:
         subject = _("Setup link may have been sent to %(email)s")
-        heading = _("A setup link of %(enterprise)s may have been sent to %(email)s.")
+        heading = _("A setup link of %(enterprise)s may have been sent to %(email)s")
         paragraphs = [_("WorkOS didn't answer, so we don't know whether the link was sent.")]
     path = reverse("portal:setup_links", args=[link.enterprise.slug])
     return build_it_admin_mail(
