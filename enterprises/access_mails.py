@@ -193,7 +193,7 @@ def _build_person_mail(
     if contacts and change != AccessChange.PROMOTED:
         described = [_describe(Person(one.pk, one.get_username(), one.get_full_name())) for one in contacts]
         facts.append((_("Who to ask"), ", ".join(described)))
-    reason = _("Your access to %(enterprise)s on %(product)s changed")
+    reason = _("Your access to %(enterprise)s on %(product)s changed.")
     return Mail(
         subject=build_subject(_(words.subject_to_person), enterprise.name),
         heading=_(words.heading_to_person) % names,

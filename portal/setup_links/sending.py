@@ -175,7 +175,7 @@ def _build_mail(link: SetupLink, actor: Actor, now: datetime, *, is_sent: bool) 
         heading=heading % names,
         paragraphs=[
             *paragraphs,
-            _("Anyone who has the link can set up what's listed here. If this is a mistake, revoke it."),
+            _("Anyone with the link can set up what's listed below. If this is a mistake, revoke it."),
         ],
         facts=[
             *build_facts(actor, now),

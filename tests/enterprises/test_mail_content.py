@@ -139,7 +139,7 @@ def assert_complete(message: EmailMultiAlternatives) -> None:
     # The button, and the same address as text.
     assert html.count('class="button"') == 1
     assert html.count(f'href="{url}"') >= 1
-    assert f"<br>{url}</p>" in html
+    assert f">{url}</span></p>" in html
     # No image, script, form or style from elsewhere: nothing tells anyone that the mail was opened.
     assert not re.search(r"<(img|script|link|form|iframe)|url\(|src=|background=", html)
     assert "prefers-color-scheme: dark" in html

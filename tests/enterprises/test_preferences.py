@@ -49,7 +49,7 @@ def test_early_certificate_reminders_go_to_those_who_want_them(two_it_admins: No
     require_renewal(days)
 
     assert recipients() == ["ada@acme.example"]
-    assert "It's about security" not in mail.outbox[0].body
+    assert "This email is about security" not in mail.outbox[0].body
     assert f"Manage your notifications: http://localhost:8000{PATH}" in mail.outbox[0].body
 
 
