@@ -58,6 +58,15 @@ def support_email() -> str:
     return str(getattr(settings, "SUPPORT_EMAIL", settings.DEFAULT_FROM_EMAIL))
 
 
+def product_name() -> str:
+    return str(getattr(settings, "PRODUCT_NAME", "") or site_url().partition("://")[2])
+
+
+def product_accent() -> str:
+    """The colour of the button in mails, such as #2b50c8."""
+    return str(getattr(settings, "PRODUCT_ACCENT", "#2b50c8"))
+
+
 def provisioned_hook() -> Callable[[Any], Any] | None:
     """The project's function that the worker calls with each Enterprise once it is provisioned."""
     path = getattr(settings, "ENTERPRISE_PROVISIONED_HOOK", "")

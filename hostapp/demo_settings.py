@@ -64,3 +64,4 @@ from hostapp.settings import *  # noqa: E402, F403
 # Error pages as in production; static files without collectstatic, as in development.
 DEBUG = False
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
+DEV_MAILBOX = str(_FOLDER / "mailbox")

@@ -265,9 +265,14 @@ AUTH_PASSWORD_VALIDATORS = [{"NAME": "hostapp.passwords.PasswordValidator"}]
 EMAIL_CONFIG = env.parsed(
     "EMAIL_URL",
     formats.parse_email_url,
-    default=formats.parse_email_url("consolemail://"),
+    default={"EMAIL_BACKEND": "devtools.mailbox.backend.EmailBackend"},
     required=not DEBUG,
 )
+# The folder of the mails that development keeps instead of sending them, and shows at /dev/mailbox/. Blank in
+# production, which has no such page: anyone could read the links in the mails.
+DEV_MAILBOX = ""
+if DEBUG and EMAIL_CONFIG["EMAIL_BACKEND"].startswith("devtools."):
+    DEV_MAILBOX = str(BASE_DIR / ".mailbox")
 vars().update(EMAIL_CONFIG)
 # Seconds that the mail server may take for one answer. A task's lease is five minutes.
 EMAIL_TIMEOUT = env.number("EMAIL_TIMEOUT", default=10.0, least=0.1, most=60)

@@ -38,6 +38,9 @@ TASKS: dict[str, TaskHandler] = {
     TaskKind.SEND_NOTIFICATION: TaskHandler(
         gettext_noop("Mail a notification to one person"), enterprise_task(notifications.send_notification)
     ),
+    TaskKind.SEND_TO_ADDRESS: TaskHandler(
+        "Mail a person about their access", enterprise_task(notifications.send_to_address)
+    ),
     TaskKind.REMIND_OF_CERTIFICATE: TaskHandler(
         gettext_noop("Send a certificate reminder"), enterprise_task(notifications.remind_of_certificate)
     ),

@@ -1,5 +1,6 @@
 """All URLs of the application."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -38,6 +39,9 @@ urlpatterns = [
     ),
     path("admin/", admin.site.urls),
 ]
+
+if settings.DEV_MAILBOX:
+    urlpatterns.append(path("dev/mailbox/", include("devtools.mailbox.urls")))
 
 handler403 = "hostapp.errors.show_forbidden"
 handler500 = "hostapp.errors.show_error"

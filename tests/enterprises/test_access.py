@@ -66,6 +66,7 @@ MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
     "enterprises:remove_member": ("post", ACME | {"number": 1}, IT_ADMINS_DO),
     "enterprises:activity": ("get", ACME, IT_ADMINS),
     "enterprises:activity_export": ("get", ACME, IT_ADMINS),
+    "enterprises:notification_preferences": ("get", {}, SIGNED_IN),
     "enterprises:join": ("get", {}, (404,) * 6),
     "enterprises:invitation": ("get", {"token": "no-token"}, (302,) * 6),
     "staff:customers": ("get", {}, STAFF),

@@ -18,6 +18,7 @@ from audit.log import append_audit_entries, append_audit_entry, audit_entries_fo
 from enterprises import invitations, memberships
 from enterprises.memberships import LastITAdmin
 from enterprises.models import Enterprise, Invitation, Membership, Role
+from enterprises.tasks import TaskKind
 from hostapp.models import User
 from outbox.models import Task
 from outbox.runner import run_due_tasks
@@ -296,7 +297,8 @@ def test_portal_links_of_a_former_it_admin_are_revoked(
     end_it_admin_role(change, ada, ben, sam)
 
     # Revoked now, and again later for a link that was being minted. A 404 counts as success.
-    assert run_due_tasks(now=timezone.now()) == {"completed": 1}
+    run_due_tasks(now=timezone.now())
+    assert revocations.call_count == 1
     assert Task.objects.get().due_at > now + timedelta(seconds=8)
     assert run_due_tasks(now=now + timedelta(minutes=1)) == {"completed": 1}
     assert revocations.call_count == 2
@@ -325,7 +327,7 @@ def test_removal_of_a_plain_member_enqueues_no_link_revocation(
     signed_in(ada).post(f"{MEMBERS}{Membership.objects.get(user=ben).pk}/remove/")
 
     assert not Membership.objects.filter(user=ben).exists()
-    assert not Task.objects.exists()
+    assert not Task.objects.exclude(kind__in=[TaskKind.NOTIFY, TaskKind.SEND_TO_ADDRESS]).exists()
 
 
 def test_audit_log_is_filtered_and_exported_with_formulas_escaped(acme: Enterprise, ada: User) -> None:

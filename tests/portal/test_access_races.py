@@ -117,7 +117,8 @@ def test_final_revocation_counts_from_the_first_and_not_from_the_request(
     membership = Membership.objects.get(user=second_it_admin)
     memberships.change_role(membership, Role.MEMBER, COMMAND_LINE, requested_at)
 
-    assert run_due_tasks(now=timezone.now()) == {"completed": 1}
+    run_due_tasks(now=timezone.now())
+    assert revoke.call_count == 1
 
     final = Task.objects.get(kind=REVOKE_PORTAL_LINKS)
     assert final.due_at > timezone.now() + timedelta(seconds=8)

@@ -132,7 +132,7 @@ def test_connection_removal_by_organization_deletion_is_notified_and_audited_onc
     observe_connection("deleted", now, "event_9")
     run_due_tasks(now=timezone.now())
 
-    assert [mail.subject for mail in mailoutbox] == ["Single Sign-On of Acme Inc. was removed"]
+    assert [mail.subject for mail in mailoutbox] == ["Single sign-on was removed · Acme Inc."]
     assert AuditEntry.objects.filter(action="connection_removed").count() == 1
     assert f"Okta SAML Removed {now:%-d %B}" in page_text(ada)
 
@@ -171,7 +171,7 @@ def test_certificates_of_one_connection_are_kept_separately(
     apply_waiting(now=timezone.now())
     run_due_tasks(now=timezone.now())
 
-    assert "The certificate of Acme Inc. expires in 9 days" in [mail.subject for mail in mailoutbox]
+    assert "Certificate expires in 9 days · Acme Inc." in [mail.subject for mail in mailoutbox]
     assert Certificate.objects.count() == 2
 
 

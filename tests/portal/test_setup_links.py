@@ -184,8 +184,10 @@ def test_possibly_sent_setup_link_is_mailed_to_it_admins_and_audited(
     run_due_tasks(now=timezone.now())
 
     assert SetupLink.objects.get().state == "requested"
-    assert [mail.subject for mail in mailoutbox] == ["A setup link of Acme Inc. may have been sent"]
-    assert "we do not know whether it was mailed" in mailoutbox[0].body
+    assert [mail.subject for mail in mailoutbox] == [
+        "Setup link may have been sent to ines@provider.example · Acme Inc."
+    ]
+    assert "we don't know whether the link was sent" in mailoutbox[0].body
     assert AuditEntry.objects.get(action="setup_link_sent").outcome.startswith("Not certain: ")
 
 
