@@ -6,9 +6,13 @@ from typing import ClassVar
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext
 
 from audit.actions import Action
+
+_SYSTEM = {"System", "this application"}
+_SUPPORT = {"Support (command line)", "staff (command line)"}
 
 
 class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
@@ -38,6 +42,13 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
             entries = entries.filter(at__date__lte=until)
         return entries
 
+    def fold_sessions(self) -> "AuditEntryQuerySet":
+        """Only the newest entry of each portal session: `entries_by_session` finds the others."""
+        newer = AuditEntry.objects.filter(subject=OuterRef("subject"), session=OuterRef("session")).filter(
+            Q(at__gt=OuterRef("at")) | Q(at=OuterRef("at"), id__gt=OuterRef("id"))
+        )
+        return self.filter(Q(session="") | ~Exists(newer))
+
     def read_in_pages(self, page_size: int = 2000) -> Iterator["AuditEntry"]:
         """Every entry, newest first, in many short queries: no cursor stays open, so none can be lost."""
         entries = self.order_by("-at", "-id")
@@ -64,6 +75,8 @@ class AuditEntry(models.Model):
     target = models.CharField(max_length=420, blank=True)
     outcome = models.TextField(blank=True)
     client_ip = models.GenericIPAddressField("IP address", null=True)
+    # The portal session to which it belongs: its opening, return and end are shown as one.
+    session = models.CharField(max_length=36, blank=True, default="", db_default="")
 
     objects: ClassVar = AuditEntryQuerySet.as_manager()
 
@@ -72,12 +85,21 @@ class AuditEntry(models.Model):
         indexes = [
             # Serves for_subject, the activity page and its export: newest first.
             models.Index(fields=["subject", "-at", "-id"], name="audit_entry_newest"),
+            # Serves fold_sessions and entries_by_session.
+            models.Index(fields=["session", "at"], condition=~Q(session=""), name="audit_entry_session"),
         ]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} · {self.actor} · {self.action}"
 
     @property
+    def actor_label(self) -> str:
+        """The actor; entries of older versions name this application and its staff in other words."""
+        if self.actor in _SYSTEM:
+            return gettext("System")
+        return gettext("Support (command line)") if self.actor in _SUPPORT else self.actor
+
+    @property
     def action_label(self) -> str:
         known = self.action in Action
-        return Action(self.action).label if known else self.action.replace("_", " ").capitalize()
+        return str(Action(self.action).label) if known else self.action.replace("_", " ").capitalize()

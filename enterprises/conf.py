@@ -80,12 +80,12 @@ def sign_in_max_age() -> int:
 
 
 def rate_limit_per_person() -> int:
-    """How often one person may open the Admin Portal, or send a setup link, in ten minutes."""
-    return int(getattr(settings, "PORTAL_LIMIT_PERSON", 10))
+    """How many Portal Links, and how many setup links, WorkOS may give one person in ten minutes."""
+    return int(getattr(settings, "PORTAL_LIMIT_PERSON", 30))
 
 
 def rate_limit_per_enterprise() -> int:
-    return int(getattr(settings, "PORTAL_LIMIT_ENTERPRISE", 30))
+    return int(getattr(settings, "PORTAL_LIMIT_ENTERPRISE", 100))
 
 
 def invitations_per_person() -> int:

@@ -44,7 +44,10 @@ def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: dat
     email = normalize_email(email)
     member = Membership.objects.filter(enterprise=enterprise, user=find_user_by_email(email)).first()
     if member:
-        raise AlreadyMember(f"{email} already belongs to {enterprise.name}: {member.get_role_display()}.")
+        raise AlreadyMember(
+            _("%(email)s is already a member: %(role)s.")
+            % {"email": email, "role": member.get_role_display()}
+        )
     _check_rate_limits(enterprise, email, actor, now)
     invitation, is_new = Invitation.objects.update_or_create(
         enterprise=enterprise,

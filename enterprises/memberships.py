@@ -187,12 +187,19 @@ def _lock_membership(membership: Membership) -> Membership:
     return Membership.objects.select_related("enterprise", "user").get(pk=membership.pk)
 
 
-def _require_other_it_admin(membership: Membership) -> None:
+def is_last_it_admin(membership: Membership) -> bool:
+    """Whether the enterprise would have no active IT admin without this one."""
+    if not membership.is_it_admin:
+        return False
     others = Membership.objects.filter(
-        enterprise=membership.enterprise, role=Role.IT_ADMIN, user__is_active=True
+        enterprise_id=membership.enterprise_id, role=Role.IT_ADMIN, user__is_active=True
     ).exclude(pk=membership.pk)
-    if not others.exists():
+    return not others.exists()
+
+
+def _require_other_it_admin(membership: Membership) -> None:
+    if is_last_it_admin(membership):
         raise LastITAdmin(
-            f"{membership.user.get_username()} is the last IT admin of {membership.enterprise.name}. "
-            "Make another person an IT admin first."
+            _("%(name)s is the only IT admin. Make someone else an IT admin first.")
+            % {"name": membership.user.get_full_name()}
         )

@@ -65,7 +65,8 @@ def request_password_reset(email: str, client_ip: str | None, *, now: datetime) 
         )
         if minutes:
             raise RateLimited(
-                f"Too many passwords were reset from your network. Try again in {describe_minutes(minutes)}."
+                _("Too many password resets from your network. Try again in %(minutes)s.")
+                % {"minutes": describe_minutes(minutes)}
             )
     digest = hash_for_key(email)
     if not count_action(f"password reset of {digest}", limit=MAX_PER_ADDRESS, window=WINDOW, now=now):

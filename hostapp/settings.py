@@ -145,8 +145,8 @@ if DEBUG and _api.host in _LOOPBACK:
 # Seconds. An action that cannot be undone needs a sign-in that is newer than this, or the password again.
 SIGN_IN_MAX_AGE = env.integer("SIGN_IN_MAX_AGE", default=900, least=1, most=31_536_000)
 # How often the Admin Portal may be opened, or setup links sent, in ten minutes.
-PORTAL_LIMIT_PERSON = env.integer("PORTAL_LIMIT_PERSON", default=10, least=1, most=100_000)
-PORTAL_LIMIT_ENTERPRISE = env.integer("PORTAL_LIMIT_ENTERPRISE", default=30, least=1, most=100_000)
+PORTAL_LIMIT_PERSON = env.integer("PORTAL_LIMIT_PERSON", default=30, least=1, most=100_000)
+PORTAL_LIMIT_ENTERPRISE = env.integer("PORTAL_LIMIT_ENTERPRISE", default=100, least=1, most=100_000)
 # How many invitations may be sent in an hour.
 INVITATION_LIMIT_PERSON = env.integer("INVITATION_LIMIT_PERSON", default=20, least=1, most=100_000)
 INVITATION_LIMIT_ENTERPRISE = env.integer("INVITATION_LIMIT_ENTERPRISE", default=40, least=1, most=100_000)
@@ -199,7 +199,6 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
@@ -217,8 +216,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "hostapp.sessions.SessionUseMiddleware",
+    "hostapp.time_zones.TimeZoneMiddleware",
     "hostapp.sign_in.KnownBrowserMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "hostapp.ended_sessions.EndedSessionMiddleware",
     "hostapp.bad_requests.BadRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "hostapp.middleware.LockTimeoutMiddleware",
@@ -238,6 +240,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "hostapp.context_processors.product",
+                "hostapp.context_processors.account",
                 "enterprises.context_processors.interface",
             ],
         },
@@ -251,17 +254,13 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 AUTH_USER_MODEL = "hostapp.User"
 AUTHENTICATION_BACKENDS = ["hostapp.sign_in.RateLimitedBackend"]
+SESSION_ENGINE = "hostapp.sessions"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 CSRF_FAILURE_VIEW = "hostapp.views.csrf_failure"
 
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-]
+AUTH_PASSWORD_VALIDATORS = [{"NAME": "hostapp.passwords.PasswordValidator"}]
 
 EMAIL_CONFIG = env.parsed(
     "EMAIL_URL",

@@ -59,6 +59,9 @@ PAGES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "password reset sent": ("", "/account/password_reset/done/", None),
     "password reset, too late": ("", "/account/reset/MQ/no-token/", None),
     "password set": ("", "/account/reset/done/", None),
+    "account": ("ada", "/account/", None),
+    "account, invalid": ("ada", "/account/", {"name": ""}),
+    "sign out everywhere": ("ada", "/account/sign_out_everywhere/", None),
     "overview": ("ada", "/enterprises/acme-inc/", None),
     "overview, member": ("ben", "/enterprises/acme-inc/", None),
     "overview, not set up": ("cleo", "/enterprises/birch-ltd/", None),
@@ -83,6 +86,10 @@ PAGES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
 }  # fmt: skip
 # Pages whose words are not all marked yet, in templates or in Python.
 NOT_DONE = PAGES.keys() - {
+    "home of none", "sign-in", "sign-in, wrong", "sign-in, as another", "password change",
+    "password change, empty", "password changed", "password reset", "password reset, empty",
+    "password reset sent", "password reset, too late", "password set", "staff, forbidden", "not found",
+    "account", "account, invalid", "sign out everywhere",
     "home of staff", "staff list", "staff, provision", "staff, provision, empty", "admin, replay",
 }  # fmt: skip
 MAILS_ARE_DONE = True

@@ -156,15 +156,15 @@ _NEXT_STEPS = {
 
 
 class Role(models.TextChoices):
-    IT_ADMIN = "it_admin", "IT admin"
-    MEMBER = "member", "Member"
+    IT_ADMIN = "it_admin", gettext_lazy("IT admin")
+    MEMBER = "member", gettext_lazy("Member")
 
     @property
     def explanation(self) -> str:
         """One line for the person who chooses a role."""
         return {
-            "it_admin": "Sets up sign-in at WorkOS, invites and removes people, sees the activity.",
-            "member": "Sees how sign-in is set up, and changes nothing.",
+            "it_admin": gettext("Can manage single sign-on, directory sync and members, and view activity."),
+            "member": gettext("Can view the status of single sign-on."),
         }[self.value]
 
 

@@ -20,7 +20,7 @@ from enterprises.locks import limited_lock_waits, lock_enterprise
 from enterprises.mail import Mail, build_facts, format_time
 from enterprises.models import Enterprise
 from enterprises.notifications import build_it_admin_mail, enqueue_notification
-from enterprises.rate_limits import WINDOW, check_rate_limit
+from enterprises.rate_limits import TIME, WINDOW, check_rate_limit
 from portal.setup_links.listing import active_setup_links
 from portal.setup_links.models import SetupLink
 from portal.setup_links.models import SetupLinkState as State
@@ -75,13 +75,15 @@ def resend_setup_link(link: SetupLink, *, actor: Actor, now: datetime) -> bool:
 
 
 def _check_rate_limit(enterprise: Enterprise, actor: Actor, now: datetime) -> None:
+    # As for Portal Links, only those that WorkOS really sent count.
+    sent = SetupLink.objects.filter(enterprise=enterprise, requested_at__gt=now - WINDOW)
     check_rate_limit(
-        "sent a setup link",
         enterprise,
         actor.user_id,
-        SetupLink.objects.filter(enterprise=enterprise, requested_at__gt=now - WINDOW),
+        sent.exclude(state__in=(State.REQUESTED, State.FAILED)),
         at_field="requested_at",
         user_field="sent_by_id",
+        retry=_("You can send a setup link again at %(time)s.") % {"time": TIME},
         now=now,
     )
 
@@ -190,11 +192,11 @@ def _build_mail(link: SetupLink, actor: Actor, now: datetime, *, is_sent: bool) 
 
 def _explain_active_link(email: str) -> str:
     if not email:
-        return (
-            "A setup link that was not sent from here is still good, and WorkOS allows one at a time. "
-            "Our staff can revoke it in the WorkOS Dashboard. Nothing was sent."
+        return _(
+            "Another setup link is still valid, and WorkOS allows one at a time. It was not sent from here; "
+            "support can revoke it. Nothing was sent."
         )
-    return (
-        f"The setup link of {email} is still good, and WorkOS allows one at a time. Revoke it first. "
+    return _(
+        "The setup link of %(email)s is still valid, and WorkOS allows one at a time. Revoke it first. "
         "Nothing was sent."
-    )
+    ) % {"email": email}

@@ -96,7 +96,7 @@ def demo() -> Iterator[Demo]:
 
 def sign_in(page: Page, demo: Demo, email: str) -> None:
     page.goto(demo.url)
-    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(demo.password)
     page.get_by_role("button", name="Sign in").click()
 
@@ -138,7 +138,7 @@ def test_it_admin_sets_up_single_sign_on_and_sees_it_active(demo: Demo, page: Pa
 
 def test_it_admin_sets_up_directory_sync_by_keyboard_alone(demo: Demo, page: Page) -> None:
     page.goto(demo.url)
-    expect(page.get_by_label("E-mail address")).to_be_focused()
+    expect(page.get_by_label("Email")).to_be_focused()
     page.keyboard.type("cleo@birch.example")
     page.keyboard.press("Tab")
     page.keyboard.type(demo.password)

@@ -94,7 +94,7 @@ def test_one_network_may_ask_only_so_often(client_ip: str, frozen_time: Any, db:
     refused = request_reset("other@acme.example", client_ip.format(99))
 
     assert refused.status_code == 429
-    assert "Too many passwords were reset from your network. Try again in 60 minutes." in refused.text
+    assert "Too many password resets from your network. Try again in 60 minutes." in refused.text
     assert request_reset("other@acme.example", "198.51.100.1").status_code == 302
     frozen_time.shift(timedelta(minutes=60))
     assert request_reset("other@acme.example", client_ip.format(99)).status_code == 302
