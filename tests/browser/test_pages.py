@@ -33,7 +33,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 LONG = "a.colleague.with.a.long.name@acme.example"
 # URL names whose pages are checked in other tests.
-TESTED_ELSEWHERE = {"portal:overview", "portal:status", "portal:setup_links", "enterprises:activity_export"}
+TESTED_ELSEWHERE = {
+    "portal:overview", "portal:status", "portal:setup_links", "enterprises:activity_export",
+    "enterprises:notification_preferences",
+}  # fmt: skip
 
 
 @pytest.fixture
