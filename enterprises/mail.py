@@ -110,6 +110,8 @@ def _build_context(mail: Mail) -> dict[str, Any]:
         "facts": [(label, fold_line(value)) for label, value in mail.facts],
         "button": fold_line(mail.button),
         "url": mail.url,
+        # Those who copy it need the email address alone.
+        "shown_url": mail.url.removeprefix("mailto:"),
         "reason": fold_line(mail.reason),
         "is_optional": mail.is_optional,
         "preferences_url": f"{conf.site_url()}{path}",

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             name='NotificationOptOut',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('certificate_early', 'Certificate reminders 60 and 30 days ahead'), ('directory_active', 'Directory sync is active'), ('invitation_accepted', 'A member accepts your invitation')], max_length=32)),
+                ('kind', models.CharField(choices=[('certificate_early', 'A certificate expires in 60 or 30 days'), ('directory_active', 'Directory sync becomes active'), ('invitation_accepted', 'A member accepts your invitation')], max_length=32)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={

@@ -13,8 +13,8 @@ from mirror.models import is_one_of
 class NotificationKind(models.TextChoices):
     """The mails that a person can turn off. All others are about security, and always go."""
 
-    CERTIFICATE_EARLY = "certificate_early", _("Certificate reminders 60 and 30 days ahead")
-    DIRECTORY_ACTIVE = "directory_active", _("Directory sync is active")
+    CERTIFICATE_EARLY = "certificate_early", _("A certificate expires in 60 or 30 days")
+    DIRECTORY_ACTIVE = "directory_active", _("Directory sync becomes active")
     INVITATION_ACCEPTED = "invitation_accepted", _("A member accepts your invitation")
 
     @property
@@ -23,7 +23,7 @@ class NotificationKind(models.TextChoices):
         explanations = {
             "certificate_early": _("Reminders in the last 14 days are always sent."),
             "directory_active": _("Directory sync was set up, or works again."),
-            "invitation_accepted": _("All IT admins always hear of a new IT admin."),
+            "invitation_accepted": _("When an IT admin joins, all IT admins are emailed."),
         }
         return str(explanations[self.value])
 

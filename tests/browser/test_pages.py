@@ -35,6 +35,7 @@ LONG = "a.colleague.with.a.long.name@acme.example"
 # URL names whose pages are checked in other tests.
 TESTED_ELSEWHERE = {
     "portal:overview", "portal:status", "portal:setup_links", "enterprises:activity_export", "robots",
+    "enterprises:notification_preferences",
 }  # fmt: skip
 
 

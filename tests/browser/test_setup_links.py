@@ -49,7 +49,7 @@ def test_setup_link_is_mailed_by_workos_and_opens_the_portal(ready: Page, sandbo
     assert secret not in ready.content()
     assert secret not in app.log_file.read_text()
     wait_until(app.read_mails)
-    assert "setup link of Acme Inc. to ines@provider.example" in app.read_mails()[0]
+    assert "Subject: Setup link sent to ines@provider.example" in app.read_mails()[0]
     assert AuditEntry.objects.filter(action="setup_link_sent", target="ines@provider.example").exists()
 
     ready.goto(mail["link"])

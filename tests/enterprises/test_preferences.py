@@ -167,11 +167,11 @@ def test_preferences_in_a_browser(
     if has_javascript:
         check_page(page, "notifications")
 
-    page.get_by_label("Directory sync is active").uncheck()
+    page.get_by_label("Directory sync becomes active").uncheck()
     page.get_by_role("button", name="Save").click()
 
     assert page.get_by_role("status").inner_text() == "Notifications saved."
-    assert not page.get_by_label("Directory sync is active").is_checked()
+    assert not page.get_by_label("Directory sync becomes active").is_checked()
     assert page.get_by_label("A member accepts your invitation").is_checked()
     context.close()
 
