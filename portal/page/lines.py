@@ -40,12 +40,22 @@ class Line:
 
 
 def connection_line(
-    connection: Connection, certificate: Certificate | None, *, facts: Sequence[Fact], now: datetime
+    connection: Connection,
+    certificate: Certificate | None,
+    *,
+    is_sso_active: bool,
+    facts: Sequence[Fact],
+    now: datetime,
 ) -> Line:
-    """`certificate` is the one of this connection that must be renewed, if any."""
+    """`certificate` is the one of this connection that must be renewed, if any.
+
+    `is_sso_active`: this connection or another one is active.
+    """
     words = describe_state(connection)
     provider = get_provider(connection.connection_type)
     note = str(words.note) % {"provider": provider.brand or _("your identity provider")}
+    if connection.state == Connection.State.INACTIVE and not is_sso_active:
+        note = f"{wording.SSO_IS_OFF} {note}"
     if certificate and is_certificate_due(connection):
         expiry = describe_expiry(certificate.expires_at, now=now)
         if connection.state == Connection.State.INACTIVE:

@@ -311,7 +311,11 @@ class _Context:
             buttons.insert(1 if is_off else 0, LaunchButton(renewal, INTENT_WORDINGS[renewal].configure))
         own = [
             lines.connection_line(
-                row, due[row.connection_id], facts=self._connection_facts(row), now=self.now
+                row,
+                due[row.connection_id],
+                is_sso_active=Connection.State.ACTIVE in states,
+                facts=self._connection_facts(row),
+                now=self.now,
             )
             for row in connections
             if row.state not in STARTED_STATES
@@ -494,9 +498,11 @@ def _add_notice(
         last_action_at=last_action_at,
         now=context.now,
     )
+    active = [row for row in rows.connections if row.state == Connection.State.ACTIVE]
     own: dict[Intent, Sequence[Any]] = {
         Intent.DOMAIN_VERIFICATION: rows.domains,
-        Intent.SSO: [*rows.connections, *rows.certificates],
+        # While one is active, nobody says of another that single sign-on is off.
+        Intent.SSO: [*(active or rows.connections), *rows.certificates],
         Intent.DSYNC: rows.directories,
     }
     found = {intent: notice for intent, its_rows in own.items() if (notice := find(its_rows)) is not None}
@@ -561,7 +567,7 @@ def describe_sign_in(enterprise: Enterprise) -> str:
         return _("Your company signs in with %(provider)s.") % {"provider": _join(active)}
     if off := brands.get(Connection.State.INACTIVE):
         note = str(wording.STATE_WORDINGS[Connection][Connection.State.INACTIVE].note)
-        return note % {"provider": _join(off)}
+        return f"{wording.SSO_IS_OFF} {note % {'provider': _join(off)}}"
     if rows:
         return _("Your company is setting up single sign-on.")
     return _("Your company hasn’t set up single sign-on yet.")

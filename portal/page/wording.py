@@ -88,6 +88,7 @@ INTENT_WORDINGS: Mapping[Intent, IntentWording] = {
     ),
 }
 
+SSO_IS_OFF = _("Single sign-on is off.")
 TURN_ON: Text = _("Turn on again")
 UPDATE_CREDENTIALS: Text = _("Update credentials")
 
@@ -128,7 +129,7 @@ STATE_WORDINGS: Mapping[type[MirroredRow], Mapping[str, StateWording]] = {
         Connection.State.INACTIVE: StateWording(
             _("Turned off"),
             "bad",
-            _("Single sign-on is off. Nobody can sign in with %(provider)s until it’s turned on again."),
+            _("Nobody can sign in with %(provider)s until it’s turned on again."),
             _("Single sign-on was turned off at {time}."),
             _("Off since"),
         ),
