@@ -129,7 +129,7 @@ def unescape(html: str) -> str:
 
 def assert_complete(message: EmailMultiAlternatives) -> None:
     """The parts that every mail has."""
-    text, html = message.body, html_of(message)
+    text, html = str(message.body), html_of(message)
     assert re.fullmatch(r"[^\r\n]+ · (Acme Inc\.|Portal Host)", str(message.subject))
     assert "Portal Host" in text
     assert ">Portal Host</td>" in html
