@@ -451,3 +451,15 @@ def test_entries_of_a_portal_session_are_one_row_until_an_action_is_chosen(
     export = b"".join(client.get("/enterprises/acme-inc/history/export/")).decode()
     assert export.startswith("\ufeffDate (UTC),Action,")
     assert len(export.splitlines()) == 181
+
+
+def test_filter_and_pages_lead_to_the_list_also_after_an_error_in_the_form(
+    acme: Enterprise, ada: User
+) -> None:
+    users = User.objects.bulk_create(User(email=f"p{number:03}@acme.example") for number in range(60))
+    Membership.objects.bulk_create(Membership(user=user, enterprise=acme) for user in users)
+
+    page = signed_in(ada).post(f"{MEMBERS}invite/", {"email": "no address", "role": "member"}).text
+
+    assert f'method="get" action="{MEMBERS}"' in page
+    assert f'href="{MEMBERS}?page=2"' in page
