@@ -9,10 +9,21 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext
 
+from audit import conf
 from audit.actions import Action
 
 _SYSTEM = {"System", "this application"}
 _SUPPORT = {"Support (command line)", "staff (command line)"}
+
+
+def _describe_support() -> str:
+    return gettext("Support (%(product)s)") % {"product": conf.product_name()}
+
+
+def _actors_shown_as(text: str) -> set[str]:
+    """The stored names of the actors that are no people and are shown with this text."""
+    shown = ((gettext("System"), _SYSTEM), (_describe_support(), _SUPPORT))
+    return {name for label, names in shown if text.casefold() in label.casefold() for name in names}
 
 
 class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
@@ -35,7 +46,8 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
         if action:
             entries = entries.filter(action=action)
         if person:
-            entries = entries.filter(Q(actor__icontains=person) | Q(target__icontains=person))
+            is_named = Q(actor__icontains=person) | Q(target__icontains=person)
+            entries = entries.filter(is_named | Q(actor__in=_actors_shown_as(person)))
         if since:
             entries = entries.filter(at__date__gte=since)
         if until:
@@ -43,9 +55,14 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
         return entries
 
     def fold_sessions(self) -> "AuditEntryQuerySet":
-        """Only the newest entry of each portal session: `entries_by_session` finds the others."""
-        newer = AuditEntry.objects.filter(subject=OuterRef("subject"), session=OuterRef("session")).filter(
-            Q(at__gt=OuterRef("at")) | Q(at=OuterRef("at"), id__gt=OuterRef("id"))
+        """Of each portal session, only the newest of these entries: `entries_by_session` finds the others.
+
+        Newest among these: a session may have ended after the last day that a filter names.
+        """
+        newer = (
+            self.order_by()
+            .filter(subject=OuterRef("subject"), session=OuterRef("session"))
+            .filter(Q(at__gt=OuterRef("at")) | Q(at=OuterRef("at"), id__gt=OuterRef("id")))
         )
         return self.filter(Q(session="") | ~Exists(newer))
 
@@ -97,7 +114,7 @@ class AuditEntry(models.Model):
         """The actor; entries of older versions name this application and its staff in other words."""
         if self.actor in _SYSTEM:
             return gettext("System")
-        return gettext("Support (command line)") if self.actor in _SUPPORT else self.actor
+        return _describe_support() if self.actor in _SUPPORT else self.actor
 
     @property
     def action_label(self) -> str:

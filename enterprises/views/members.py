@@ -251,7 +251,7 @@ def _render_members(request: HttpRequest, membership: Membership, form: InviteFo
             "page": _paginate(request, "page", _find_members(enterprise, **found)),
             "invited": _paginate(request, "invited", _find_invitations(enterprise, **found)),
             "is_last_it_admin": memberships.is_last_it_admin(membership),
-            "revoked": request.session.pop(_REVOKED, None),
+            "revoked": _take_revoked(request),
             "roles": Role,
             "filter_form": filter_form,
             "filters": filters.urlencode(),
@@ -260,6 +260,14 @@ def _render_members(request: HttpRequest, membership: Membership, form: InviteFo
             "now": timezone.now(),
         },
     )
+
+
+def _take_revoked(request: HttpRequest) -> dict[str, str] | None:
+    """The invitation that was just revoked, for one page, which offers to send it again. Not for HEAD."""
+    if request.method == "HEAD":
+        return None
+    revoked: dict[str, str] | None = request.session.pop(_REVOKED, None)
+    return revoked
 
 
 def _paginate(request: HttpRequest, parameter: str, rows: QuerySet[Any]) -> Page[Any]:

@@ -45,5 +45,5 @@ def test_invited_colleague_joins_without_javascript(
         page.get_by_label(label, exact=True).fill("a very good battery")
     page.get_by_role("button", name="Join Acme Inc.").click()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Acme Inc.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
     expect(page.get_by_role("status").filter(has_text="now a member of Acme Inc.")).to_be_visible()

@@ -88,7 +88,12 @@ PAGES: dict[str, tuple[str, str, str, str]] = {
         "/enterprises/acme-inc/history/?person=zzz",
         "No activity matches",
     ),
-    "activity-forbidden": ("ben", "enterprises:activity", "/enterprises/acme-inc/history/", "Only IT admins"),
+    "activity-forbidden": (
+        "sam", "enterprises:activity", "/enterprises/birch-ltd/history/", "Only IT admins of Birch Ltd",
+    ),
+    "activity-access-lost": (
+        "ben", "enterprises:activity", "/enterprises/acme-inc/history/", "You’re no longer an IT admin",
+    ),
     "invitation-too-late": ("", "enterprises:join", "/invitations/no-token/", "no longer valid"),
     "staff-list": ("sam", "staff:customers", "/staff/enterprises/", "Provision an enterprise"),
     "staff-new": ("sam", "staff:provision", "/staff/provision-enterprise/", "Safe to repeat"),

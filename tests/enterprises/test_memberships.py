@@ -451,3 +451,38 @@ def test_entries_of_a_portal_session_are_one_row_until_an_action_is_chosen(
     export = b"".join(client.get("/enterprises/acme-inc/history/export/")).decode()
     assert export.startswith("\ufeffDate (UTC),Action,")
     assert len(export.splitlines()) == 181
+
+
+def test_filter_and_pages_lead_to_the_list_also_after_an_error_in_the_form(
+    acme: Enterprise, ada: User
+) -> None:
+    users = User.objects.bulk_create(User(email=f"p{number:03}@acme.example") for number in range(60))
+    Membership.objects.bulk_create(Membership(user=user, enterprise=acme) for user in users)
+
+    page = signed_in(ada).post(f"{MEMBERS}invite/", {"email": "no address", "role": "member"}).text
+
+    assert f'method="get" action="{MEMBERS}"' in page
+    assert f'href="{MEMBERS}?page=2"' in page
+
+
+@pytest.mark.parametrize("page", ["remove/", "role/"])
+def test_confirmation_says_that_sent_invitations_stop_working_as_they_do(
+    acme: Enterprise, ada: User, ben: User, page: str
+) -> None:
+    Membership.objects.filter(user=ben).update(role=Role.IT_ADMIN)
+    invite(ben)
+    path = f"{MEMBERS}{Membership.objects.get(user=ben).pk}/{page}"
+
+    assert "pending invitations will stop working" in signed_in(ada).get(path).text
+    signed_in(ada).post(path, {"role": "member"})
+    assert not Invitation.objects.exists()
+
+
+def test_offer_to_send_an_invitation_again_is_shown_by_get_once(acme: Enterprise, ada: User) -> None:
+    invite(ada)
+    client = signed_in(ada)
+    client.post(f"/enterprises/acme-inc/invitations/{Invitation.objects.get().pk}/revoke/")
+
+    client.head(MEMBERS)
+
+    assert ["was revoked" in client.get(MEMBERS).text for _ in range(2)] == [True, False]
