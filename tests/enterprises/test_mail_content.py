@@ -135,7 +135,7 @@ def assert_complete(message: EmailMultiAlternatives) -> None:
     assert ">Portal Host</td>" in html
     assert "Why you receive this" in text
     assert "Why you receive this" in html
-    (shown,) = re.findall(r"^(?:http\S+|support@\S+)$", text, re.MULTILINE)
+    (shown,) = re.findall(r"^(?:http\S+|support@\S+)$", str(text), re.MULTILINE)
     url = shown if shown.startswith("http") else f"mailto:{shown}"
     # The button, and the same address as text.
     assert html.count('class="button"') == 1
