@@ -122,6 +122,7 @@ def _build_context(
     return {
         "enterprise": enterprise,
         "is_it_admin": bool(membership and membership.is_it_admin),
+        "is_outsider": membership is None,
         "page": page,
         "form": form,
         "links": links,
