@@ -146,7 +146,8 @@ def launch_portal(request: HttpRequest, slug: str, intent: str) -> HttpResponse:
         return _show_failure(request, enterprise, LaunchFailure(intent, sentence % {"title": title}), now)
     if page := require_reauthentication(
         request,
-        purpose=f"open {title} in the Admin Portal for {enterprise}",
+        purpose=_("open %(title)s in the Admin Portal for %(enterprise)s")
+        % {"title": title, "enterprise": enterprise},
         back_url=enterprise.get_absolute_url(),
         now=now,
     ):

@@ -13,7 +13,8 @@ GUIDES_URL = "https://workos.com/docs/integrations"
 _TEN_MINUTES = _("about 10 min")
 
 
-@dataclass(frozen=True)
+# Compared by identity: comparing the texts would translate them.
+@dataclass(frozen=True, eq=False)
 class Provider:
     """`name` includes the protocol, `brand` does not: “Okta SAML”, “Okta”. A blank `guide` means none."""
 

@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 
 from enterprises.intents import Intent
 from enterprises.models import Enterprise
-from enterprises.reconcile import reconcile_requested_at
 from mirror.models import DELETED, Certificate, Connection, Directory, MirroredRow, OrganizationDomain
 from portal.models import PortalSession
 from portal.page import lines, providers, wording
@@ -177,11 +176,12 @@ def build_overview(
     if failure is None:
         sections = _add_notice(sections, context, last_action.at if last_action else None)
     is_placed = any(section.failure for section in sections)
+    check = _describe_check(enterprise, rows, last_action, now)
     return Overview(
         sections,
-        _describe_check(enterprise, rows, last_action, now),
+        check,
         None if is_placed else failure,
-        _find_polling_delay(enterprise, sections, now),
+        _find_polling_delay(sections, check, last_action, now),
         any(section.is_waiting for section in sections),
     )
 
@@ -238,11 +238,13 @@ def _expiry(certificate: Certificate) -> datetime:
 
 def _load_rows(enterprise: Enterprise, now: datetime) -> _Rows:
     organization = {"organization": enterprise.organization_id}
+    connections = _shown(Connection.objects.filter(**organization).order_by("-as_of"), now)
     return _Rows(
         _shown(OrganizationDomain.objects.filter(**organization).order_by("domain"), now),
-        _shown(Connection.objects.filter(**organization).order_by("-as_of"), now),
+        connections,
         _shown(Directory.objects.filter(**organization).order_by("-as_of"), now),
-        list(Certificate.objects.filter(**organization)),
+        # A certificate without its connection says nothing.
+        list(Certificate.objects.filter(**organization)) if connections else [],
     )
 
 
@@ -534,12 +536,12 @@ def _describe_check(
     return Check(_("Updates automatically."))
 
 
-def _find_polling_delay(enterprise: Enterprise, sections: Sequence[Section], now: datetime) -> int | None:
+def _find_polling_delay(
+    sections: Sequence[Section], check: Check, last_action: LastAction | None, now: datetime
+) -> int | None:
     waits = [at for section in sections for one in section.pending if (at := first_return_at(one))]
-    # A person asked for a reconcile, or has just returned.
-    requested_at = reconcile_requested_at(enterprise)
-    if requested_at and now - requested_at < WAIT_LIMIT:
-        waits.append(requested_at)
+    if check.is_running and last_action:
+        waits.append(last_action.at)
     delays = [polling_delay(max(waits), now=now)] if waits else []
     # Once more when the notice is over, to take it away.
     delays += [

@@ -18,7 +18,8 @@ _CONTINUE_SETUP = _("Continue setup")
 _TEN_MINUTES = _("about 10 min")
 
 
-@dataclass(frozen=True)
+# Compared by identity: comparing the texts would translate them.
+@dataclass(frozen=True, eq=False)
 class IntentWording:
     """An intent in words. `needs` and `duration` say what a person needs, whatever the provider."""
 
@@ -96,7 +97,7 @@ UPDATE_CREDENTIALS: Text = _("Update credentials")
 TIME = "{time}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StateWording:
     """A state in words. `tone` is `good`, `wait`, `bad` or `off`: a color beside the label, never instead.
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from audit.actor import WORKOS
+from audit.actor import APPLICATION, WORKOS
 from audit.models import AuditEntry
 from enterprises.consequences import record_consequences
 from enterprises.models import Enterprise
@@ -173,6 +173,34 @@ def test_certificates_of_one_connection_are_kept_separately(
 
     assert "Certificate expires in 9 days · Acme Inc." in [mail.subject for mail in mailoutbox]
     assert Certificate.objects.count() == 2
+
+
+def test_certificate_warning_and_renewal_are_in_the_audit_log(acme: Enterprise) -> None:
+    observe_connection("active", timezone.now() - 9 * DAY)
+    expires_at = timezone.now() + 13.5 * DAY
+    for event, end in (("renewal_required", expires_at), ("renewed", expires_at + 365 * DAY)):
+        deliver(
+            f"connection.saml_certificate_{event}", event_id=f"event_{event}",
+            certificate={"certificate_type": "ResponseSigning", "expiry_date": end.isoformat()},
+        )  # fmt: skip
+        apply_waiting(now=timezone.now())
+
+    warning = AuditEntry.objects.get(action="certificate_expires")
+    assert warning.outcome == f"in 14 days, on {expires_at:%-d %B %Y}"
+    assert warning.actor == APPLICATION.name
+    assert AuditEntry.objects.filter(action="certificate_renewed").count() == 1
+
+
+def test_one_of_two_connections_that_is_off_does_not_turn_single_sign_on_off(
+    acme: Enterprise, ada: User
+) -> None:
+    create_connection(acme, state="active", as_of=timezone.now() - DAY)
+    create_connection(acme, connection_id="conn_2", connection_type="AzureSAML", state="inactive")
+    shown = page_text(ada)
+
+    assert "Nobody can sign in with Entra ID until it’s turned on again." in shown
+    assert "Single sign-on is off" not in shown
+    assert "Single sign-on was turned off" not in shown
 
 
 def test_page_shows_the_certificate_that_expires_first(acme: Enterprise, ada: User) -> None:
