@@ -158,7 +158,7 @@ def test_request_that_waits_too_long_for_a_lock_is_answered_in_words(
 
     (response,) = answers
     assert (response.status_code, response["Retry-After"]) == (503, "5")
-    assert "Nothing was changed. Go back and try again." in response.text
+    assert "Nothing changed. Go back and try again." in response.text
     assert Membership.objects.count() == 2
     assert not Invitation.objects.exists()
     assert not SetupLink.objects.exists()

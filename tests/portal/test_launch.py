@@ -96,9 +96,11 @@ def test_launch_by_a_member_is_a_403(portal: responses.BaseResponse, ben: User) 
 
 
 def test_anonymous_launch_redirects_to_the_sign_in(portal: responses.BaseResponse, acme: Enterprise) -> None:
-    response = Client().post(PATH)
+    page = "/enterprises/acme-inc/"
+    response = Client().post(PATH, headers={"Referer": f"http://testserver{page}"})
 
-    assert (response.status_code, response["Location"]) == (302, f"/account/login/?next={PATH}")
+    # Back to the page and not to the launch: nothing is performed by itself after the sign-in.
+    assert (response.status_code, response["Location"]) == (302, f"/account/login/?next={page}")
     assert not portal.calls
 
 
