@@ -277,10 +277,14 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # The address that pages and mails give to IT admins for questions.
 SUPPORT_EMAIL = env.parsed("SUPPORT_EMAIL", formats.parse_email, default=f"support@{_site.host}")
 
+# docs/translating.md says how to add a language.
 LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en-gb", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+FORMAT_MODULE_PATH = "hostapp.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
-USE_I18N = True
 
 # --- Files -----------------------------------------------------------------------------------------------
 

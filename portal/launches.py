@@ -133,7 +133,7 @@ def _audit_rate_limited(enterprise: Enterprise, intent: Intent, actor: Actor, no
     )
     if not entries.exists():
         append_audit_entry(
-            enterprise, Action.PORTAL_OPENED, actor, now, target=intent.label, outcome=_RATE_LIMITED
+            enterprise, Action.PORTAL_OPENED, actor, now, target=str(intent.label), outcome=_RATE_LIMITED
         )
 
 

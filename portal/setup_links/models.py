@@ -65,7 +65,7 @@ class SetupLink(models.Model):
 
     @property
     def intent_labels(self) -> list[str]:
-        return [Intent(intent).label for intent in self.intents]
+        return [str(Intent(intent).label) for intent in self.intents]
 
     def is_active(self, *, now: datetime) -> bool:
         """Whether it may still open the Admin Portal."""
