@@ -40,7 +40,7 @@ def mark_finished(membership: Membership, nonce: uuid.UUID, actor: Actor, now: d
             Action.PORTAL_FINISHED,
             actor,
             now,
-            target=Intent(session.intent).label,
+            target=str(Intent(session.intent).label),
         )
 
 

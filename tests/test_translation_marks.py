@@ -18,7 +18,7 @@ NOT_DONE: set[str] = {
     "enterprises/join_sign_in.html", "enterprises/members.html", "enterprises/reauthenticate.html",
     "enterprises/remove_member.html", "enterprises/mail/certificate.txt", "enterprises/mail/change.txt",
     "enterprises/mail/invitation.txt", "enterprises/mail/set_password.txt", "hostapp/home.html",
-    "portal/line.html", "portal/overview.html", "portal/setup_links.html", "portal/status.html",
+    "portal/setup_links.html",
     "portal/mail/setup_link.txt", "registration/login.html", "registration/password_change_done.html",
     "registration/password_change_form.html", "registration/password_reset_complete.html",
     "registration/password_reset_confirm.html", "registration/password_reset_done.html",
