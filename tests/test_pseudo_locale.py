@@ -38,7 +38,8 @@ _DATA = re.compile(
     \S+@\S+ | https?://\S+ | \S*/\S*
     | \b\w+_\w+\b | \b[a-z0-9]+(?:-[a-z0-9]+)+\b | \w+\.(?:example|activated)\b
     | Acme\ Inc\. | Birch\ Ltd | (?:Ada|Ben|Cleo|Dan|Sam|Eve)(?:\ (?:Adeyemi|Brandt|Castro|Diaz|Staff|Engel))?
-    | not\ a\ domain | Portal\ Host | WorkOS | Okta\ SAML | UTC | English
+    | not\ a\ domain | Portal\ Host | WorkOS | UTC | English
+    | (?:Okta|Entra\ ID|Google|OneLogin|JumpCloud)\ (?:SAML|SCIM|Workspace) | \bSAML\b | \bSCIM\b
     """,
     re.VERBOSE,
 )
@@ -83,7 +84,8 @@ PAGES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
 }  # fmt: skip
 # Pages whose words are not all marked yet, in templates or in Python.
 NOT_DONE = PAGES.keys() - {
-    "home of staff", "staff list", "staff, provision", "staff, provision, empty", "admin, replay",
+    "home of staff", "overview", "overview, member", "overview, not set up", "staff list", "staff, provision",
+    "staff, provision, empty", "admin, replay",
 }  # fmt: skip
 MAILS_ARE_DONE = False
 
