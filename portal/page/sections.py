@@ -89,8 +89,8 @@ class Section:
 
     @property
     def is_shown(self) -> bool:
-        """Whether the plan includes it, or there is something to see of it anyway."""
-        return self.is_in_plan or self.is_set_up
+        """Whether the plan includes it, or it is set up anyway: a plan can be reduced."""
+        return self.is_in_plan or self.state.tone in {"good", "bad"}
 
     @property
     def has_several_objects(self) -> bool:
@@ -123,11 +123,15 @@ class Overview:
 
     @property
     def steps(self) -> list[Section]:
-        return [section for section in self.sections if section.is_shown and section.intent in STEPS]
+        return [section for section in self.sections if section.is_in_plan and section.intent in STEPS]
 
     @property
     def others(self) -> list[Section]:
-        return [section for section in self.sections if section.is_shown and section.intent not in STEPS]
+        return [section for section in self.sections if section.is_in_plan and section.intent not in STEPS]
+
+    @property
+    def no_longer_in_plan(self) -> list[Section]:
+        return [section for section in self.sections if section.is_shown and not section.is_in_plan]
 
     @property
     def not_in_plan(self) -> list[Section]:
@@ -508,6 +512,10 @@ def _add_notice(
         Intent.DSYNC: rows.directories,
     }
     found = {intent: notice for intent, its_rows in own.items() if (notice := find(its_rows)) is not None}
+    for section in sections:
+        # No good news in a card that needs attention.
+        if section.state.tone == "bad" and section.intent in found and found[section.intent].tone == "good":
+            del found[section.intent]
     newest = max(found, key=lambda intent: found[intent].shown_at, default=None)
     return [
         replace(section, notice=found[section.intent]) if section.intent == newest else section

@@ -19,6 +19,8 @@ def test_icon_of_the_pages_is_served(client: Client) -> None:
     response = client.get("/favicon.ico", follow=True)
 
     assert (response.status_code, response["Content-Type"]) == (200, "image/svg+xml")
+    # It is streamed from the open file.
+    response.close()
 
 
 def test_crawlers_are_kept_out_of_every_page(client: Client) -> None:

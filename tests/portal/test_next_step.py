@@ -216,3 +216,25 @@ def test_what_the_plan_does_not_include_is_no_step(
     assert "Single sign-on" not in steps
     assert next_step(html) == "Configure directory sync"
     assert "Contact sales" in html
+
+
+def test_what_left_the_plan_stays_visible_without_a_button(
+    acme: Enterprise, open_page: Callable[..., str]
+) -> None:
+    Enterprise.objects.update(intents=["dsync"])
+    html = open_page("active", domain="pending")
+    steps, former = html.split("No longer in your plan")
+
+    assert "Single sign-on</h2>" not in steps
+    assert "Single sign-on</h3>" in former
+    assert "open-sso" not in html
+    assert "Your plan doesn’t include this." in former
+
+
+def test_good_news_is_not_shown_where_something_needs_attention(
+    acme: Enterprise, open_page: Callable[..., str]
+) -> None:
+    create_connection(acme)
+    create_certificate(acme, expires_at=timezone.now() + timedelta(days=9))
+
+    assert "Single sign-on is active." not in open_page()
