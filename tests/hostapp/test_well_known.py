@@ -15,6 +15,7 @@ def test_favicon_is_the_logo_of_the_settings(client: Client, settings: Any) -> N
     assert client.get("/favicon.ico")["Location"] == "/static/acme/mark.svg"
 
 
+@pytest.mark.django_db
 def test_icon_of_the_pages_is_served(client: Client) -> None:
     response = client.get("/favicon.ico", follow=True)
 
