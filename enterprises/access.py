@@ -39,7 +39,7 @@ def memberships_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Membershi
 
 
 def get_membership(user: AbstractBaseUser | AnonymousUser, slug: str) -> Membership:
-    """The membership of `user` in the enterprise. Former members get 403 and are told so, strangers 404."""
+    """The membership of `user` in the enterprise. Former members get 403 and the reason, others 404."""
     membership = memberships_of(user).filter(enterprise__slug=slug).first()
     if membership is None:
         _raise_if_former_member(user, slug)

@@ -1,6 +1,6 @@
 """A pseudo-language: every string that is marked for translation comes out as ⟦string⟧.
 
-What a page shows outside of ⟦ and ⟧ is either data or a string that somebody forgot to mark.
+What a page shows outside of ⟦ and ⟧ is data or a string that is not marked.
 """
 
 import re

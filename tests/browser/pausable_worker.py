@@ -1,7 +1,7 @@
 """`manage.py worker`, which runs only while a test lets it: `python -m tests.browser.pausable_worker`.
 
 It skips its steps unless another connection holds RUN_LOCK. So it also stops when that connection is lost. It
-holds STEP_LOCK during a step: whoever gets that lock knows that no step is running. It never waits for
+holds STEP_LOCK during a step, so a test that gets this lock knows that no step is running. It never waits for
 a lock, so SIGTERM ends it at any time.
 """
 

@@ -1,4 +1,4 @@
-"""Changes of roles and access are mailed to all IT admins and to the person, once, whoever made them."""
+"""Changes of roles and access are mailed to all IT admins and to the person, once each."""
 
 from collections.abc import Callable
 from datetime import timedelta
