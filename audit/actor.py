@@ -29,8 +29,8 @@ class Actor:
 
 
 WORKOS = Actor("WorkOS")
-APPLICATION = Actor("this application")
-COMMAND_LINE = Actor("staff (command line)")
+APPLICATION = Actor("System")
+COMMAND_LINE = Actor("Support (command line)")
 
 
 def describe_person(user: AbstractBaseUser) -> str:

@@ -17,6 +17,11 @@ def trusted_proxies() -> Sequence[Proxy]:
     return list(getattr(settings, "TRUSTED_PROXIES", []))
 
 
+def product_name() -> str:
+    """The name of the SaaS, for what its staff did."""
+    return str(getattr(settings, "PRODUCT_NAME", "SaaS"))
+
+
 @checks.register
 def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
     networks = [proxy for proxy in trusted_proxies() if proxy != UNIX_SOCKET]

@@ -30,8 +30,12 @@ def build_audit_entry(
     *,
     target: AbstractBaseUser | str = "",
     outcome: str = "",
+    session: str = "",
 ) -> AuditEntry:
-    """An unsaved entry. A person as `target` is copied as name and address."""
+    """An unsaved entry. A person as `target` is copied as name and address.
+
+    `session` is the same for all entries of one portal session, up to 36 characters.
+    """
     return AuditEntry(
         at=now,
         subject=subject.external_id,
@@ -41,6 +45,7 @@ def build_audit_entry(
         target=target if isinstance(target, str) else describe_person(target),
         outcome=outcome,
         client_ip=actor.client_ip,
+        session=session,
     )
 
 
@@ -52,8 +57,11 @@ def append_audit_entry(
     *,
     target: AbstractBaseUser | str = "",
     outcome: str = "",
+    session: str = "",
 ) -> None:
-    build_audit_entry(subject, action, actor, now, target=target, outcome=outcome).save(force_insert=True)
+    build_audit_entry(subject, action, actor, now, target=target, outcome=outcome, session=session).save(
+        force_insert=True
+    )
 
 
 def append_audit_entries(entries: Iterable[AuditEntry]) -> None:
@@ -64,3 +72,13 @@ def audit_entries_for(subject: Subject) -> AuditEntryQuerySet:
     """Newest first."""
     entries: AuditEntryQuerySet = AuditEntry.objects.for_subject(subject.external_id)
     return entries
+
+
+def entries_by_session(subject: Subject, sessions: Iterable[str]) -> dict[str, list[AuditEntry]]:
+    """The entries of these portal sessions, oldest first."""
+    found: dict[str, list[AuditEntry]] = {}
+    for entry in AuditEntry.objects.filter(
+        subject=subject.external_id, session__in=set(sessions) - {""}
+    ).order_by("at", "id"):
+        found.setdefault(entry.session, []).append(entry)
+    return found

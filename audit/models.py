@@ -6,9 +6,24 @@ from typing import ClassVar
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext
 
+from audit import conf
 from audit.actions import Action
+
+_SYSTEM = {"System", "this application"}
+_SUPPORT = {"Support (command line)", "staff (command line)"}
+
+
+def _describe_support() -> str:
+    return gettext("Support (%(product)s)") % {"product": conf.product_name()}
+
+
+def _actors_shown_as(text: str) -> set[str]:
+    """The stored names of the actors that are no people and are shown with this text."""
+    shown = ((gettext("System"), _SYSTEM), (_describe_support(), _SUPPORT))
+    return {name for label, names in shown if text.casefold() in label.casefold() for name in names}
 
 
 class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
@@ -31,12 +46,25 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
         if action:
             entries = entries.filter(action=action)
         if person:
-            entries = entries.filter(Q(actor__icontains=person) | Q(target__icontains=person))
+            is_named = Q(actor__icontains=person) | Q(target__icontains=person)
+            entries = entries.filter(is_named | Q(actor__in=_actors_shown_as(person)))
         if since:
             entries = entries.filter(at__date__gte=since)
         if until:
             entries = entries.filter(at__date__lte=until)
         return entries
+
+    def fold_sessions(self) -> "AuditEntryQuerySet":
+        """Of each portal session, only the newest of these entries: `entries_by_session` finds the others.
+
+        Newest among these: a session may have ended after the last day that a filter names.
+        """
+        newer = (
+            self.order_by()
+            .filter(subject=OuterRef("subject"), session=OuterRef("session"))
+            .filter(Q(at__gt=OuterRef("at")) | Q(at=OuterRef("at"), id__gt=OuterRef("id")))
+        )
+        return self.filter(Q(session="") | ~Exists(newer))
 
     def read_in_pages(self, page_size: int = 2000) -> Iterator["AuditEntry"]:
         """Every entry, newest first, in many short queries: no cursor stays open, so none can be lost."""
@@ -64,6 +92,8 @@ class AuditEntry(models.Model):
     target = models.CharField(max_length=420, blank=True)
     outcome = models.TextField(blank=True)
     client_ip = models.GenericIPAddressField("IP address", null=True)
+    # The portal session to which it belongs: its opening, return and end are shown as one.
+    session = models.CharField(max_length=36, blank=True, default="", db_default="")
 
     objects: ClassVar = AuditEntryQuerySet.as_manager()
 
@@ -72,12 +102,21 @@ class AuditEntry(models.Model):
         indexes = [
             # Serves for_subject, the activity page and its export: newest first.
             models.Index(fields=["subject", "-at", "-id"], name="audit_entry_newest"),
+            # Serves fold_sessions and entries_by_session.
+            models.Index(fields=["session", "at"], condition=~Q(session=""), name="audit_entry_session"),
         ]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M} · {self.actor} · {self.action}"
 
     @property
+    def actor_label(self) -> str:
+        """The actor; entries of older versions name this application and its staff in other words."""
+        if self.actor in _SYSTEM:
+            return gettext("System")
+        return _describe_support() if self.actor in _SUPPORT else self.actor
+
+    @property
     def action_label(self) -> str:
         known = self.action in Action
-        return Action(self.action).label if known else self.action.replace("_", " ").capitalize()
+        return str(Action(self.action).label) if known else self.action.replace("_", " ").capitalize()

@@ -6,13 +6,25 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 
+from audit.actions import Action
+from audit.models import AuditEntry
 from enterprises.email_addresses import normalize_email
 from enterprises.intents import INCLUDED_WITH, Intent
 from enterprises.locks import lock_enterprise
 from enterprises.models import Enterprise, Membership, Role
+
+
+class AccessLost(PermissionDenied):
+    """The person had the access that they need here, and lost it. `heading` says so in one sentence."""
+
+    def __init__(self, heading: str, advice: str) -> None:
+        super().__init__(advice)
+        self.heading = heading
 
 
 def memberships_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Membership]:
@@ -27,22 +39,64 @@ def memberships_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Membershi
 
 
 def get_membership(user: AbstractBaseUser | AnonymousUser, slug: str) -> Membership:
-    """The membership of `user` in the enterprise, or 404."""
-    return get_object_or_404(memberships_of(user), enterprise__slug=slug)
+    """The membership of `user` in the enterprise. Former members get 403 and the reason, others 404."""
+    membership = memberships_of(user).filter(enterprise__slug=slug).first()
+    if membership is None:
+        _raise_if_former_member(user, slug)
+        raise Http404
+    return membership
+
+
+def _raise_if_former_member(user: AbstractBaseUser | AnonymousUser, slug: str) -> None:
+    """They know the enterprise already, so this reveals nothing."""
+    enterprise = Enterprise.objects.filter(slug=slug, deprovisioned_at=None).first()
+    if enterprise is None or user.pk is None:
+        return
+    if not _has_audit_entry(enterprise, user, Action.MEMBER_REMOVED, Action.ACCESS_ENDED):
+        return
+    names = {"enterprise": enterprise.name}
+    raise AccessLost(
+        _("You no longer have access to %(enterprise)s") % names,
+        _("To get access again, ask an IT admin of %(enterprise)s to invite you.") % names,
+    )
+
+
+def _has_audit_entry(
+    enterprise: Enterprise, user: AbstractBaseUser | AnonymousUser, *actions: Action
+) -> bool:
+    """Whether one of these was done to the person. By the address: they may have changed their name."""
+    email = user.get_username()
+    return (
+        AuditEntry.objects.for_subject(enterprise.external_id)
+        .filter(Q(target=email) | Q(target__endswith=f"<{email}>"), action__in=actions)
+        .exists()
+    )
 
 
 def get_membership_for_it_admin(user: AbstractBaseUser | AnonymousUser, slug: str) -> Membership:
-    """The membership of an IT admin. Members get 403, others 404."""
+    """The membership of an IT admin. Members and former members get 403, others 404."""
     membership = get_membership(user, slug)
-    if not membership.is_it_admin:
-        names = ", ".join(
-            f"{person.get_full_name()} ({person.get_username()})"
-            for person in it_admins_of(membership.enterprise)
+    if membership.is_it_admin:
+        return membership
+    enterprise = {"enterprise": membership.enterprise.name}
+    # There are two roles: a member whose role was changed has been an IT admin.
+    if _has_audit_entry(membership.enterprise, user, Action.ROLE_CHANGED):
+        raise AccessLost(
+            _("You’re no longer an IT admin of %(enterprise)s") % enterprise,
+            _describe_it_admins(membership.enterprise),
         )
-        raise PermissionDenied(
-            f"Only IT admins of {membership.enterprise.name} may do this: {names or 'there is none yet'}."
-        )
-    return membership
+    raise PermissionDenied(
+        _("Only IT admins of %(enterprise)s can do this.") % enterprise
+        + " "
+        + _describe_it_admins(membership.enterprise)
+    )
+
+
+def _describe_it_admins(enterprise: Enterprise) -> str:
+    names = ", ".join(
+        f"{person.get_full_name()} ({person.get_username()})" for person in it_admins_of(enterprise)
+    )
+    return _("Ask %(people)s.") % {"people": names} if names else _("There is no IT admin yet.")
 
 
 def find_user_by_email(email: str) -> Any:
@@ -77,7 +131,7 @@ def lock_membership_for_it_admin(membership: Membership) -> Membership:
 def require_staff(user: AbstractBaseUser | AnonymousUser) -> None:
     """403 for everyone but the staff of this SaaS."""
     if not getattr(user, "is_staff", False):
-        raise PermissionDenied("Only our staff may do this.")
+        raise PermissionDenied(_("This page is for staff only."))
 
 
 def it_admins_of(enterprise: Enterprise) -> list[Any]:
@@ -96,15 +150,6 @@ def it_admins_of(enterprise: Enterprise) -> list[Any]:
 def can_use_intent(enterprise: Enterprise, intent: Intent) -> bool:
     """Whether the plan of the enterprise includes it."""
     return INCLUDED_WITH.get(intent, intent) in enterprise.intents
-
-
-def explain_missing_intent(enterprise: Enterprise, intent: Intent) -> str:
-    """Why the enterprise cannot use it, for its IT admins; blank if it can."""
-    if can_use_intent(enterprise, intent):
-        return ""
-    needed = INCLUDED_WITH.get(intent, intent)
-    included_with = "" if needed == intent else f", which includes {intent.label}"
-    return f"{enterprise.name}’s plan does not include {needed.label}{included_with}. Ask us to add it."
 
 
 def get_enterprise_for_setup(user: AbstractBaseUser | AnonymousUser, slug: str) -> Enterprise:

@@ -14,6 +14,7 @@ from django.db.models import F, OuterRef, Q, Subquery
 from audit.actions import Action
 from audit.actor import APPLICATION, Actor
 from audit.log import append_audit_entry
+from enterprises.access_mails import AccessChange, Person, enqueue_access_mails
 from enterprises.models import AccessGrant, Membership, Role
 from enterprises.signals import access_ended
 
@@ -57,6 +58,13 @@ def announce_unattributed_access_ended(
         now,
         target=username,
         outcome=f"was {membership.get_role_display()}",
+    )
+    enqueue_access_mails(
+        membership.enterprise,
+        Person(membership.user_id, username, username),
+        AccessChange.DEMOTED if remaining_role else AccessChange.ENDED,
+        APPLICATION,
+        now,
     )
     return True
 

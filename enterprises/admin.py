@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 import gateway
 from audit.actor import Actor
@@ -22,11 +24,11 @@ from outbox.queue import NewTask
 
 
 class StateFilter(admin.SimpleListFilter):
-    title = "state"
+    title = gettext_lazy("state")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(state.value, state.label) for state in ProvisioningState]
+        return [(state.value, str(state.label)) for state in ProvisioningState]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Enterprise]) -> QuerySet[Enterprise]:
         if not (state := self.value()):
@@ -74,24 +76,26 @@ class EnterpriseAdmin(admin.ModelAdmin):
         no_buttons = {"show_save": False, "show_save_and_continue": False}
         return super().change_view(request, object_id, form_url, {**no_buttons, **(extra_context or {})})
 
-    @admin.display(description="state")
+    @admin.display(description=gettext_lazy("state"))
     def state(self, enterprise: Enterprise) -> str:
         return str(enterprise.provisioning.label)
 
-    @admin.display(description="failing outbox tasks", ordering="failing")
+    @admin.display(description=gettext_lazy("failing outbox tasks"), ordering="failing")
     def failing_tasks(self, enterprise: Any) -> str:
         return str(enterprise.failing or "")
 
-    @admin.display(description="change it")
+    @admin.display(description=gettext_lazy("change it"))
     def staff_page(self, enterprise: Enterprise) -> str:
         name = conf.staff_page_url_name()
         if not name:
             return "–"
         return format_html(
-            '<a href="{}">Name, domains, plan and deprovisioning</a>', reverse(name, args=[enterprise.slug])
+            '<a href="{}">{}</a>',
+            reverse(name, args=[enterprise.slug]),
+            _("Name, domains, plan and deprovisioning"),
         )
 
-    @admin.display(description="people")
+    @admin.display(description=gettext_lazy("people"))
     def people(self, enterprise: Enterprise) -> str:
         """Changed on the members page and by `invite_it_admin`, with the rules that apply there."""
         members = Membership.objects.filter(enterprise=enterprise).select_related("user")
@@ -99,9 +103,9 @@ class EnterpriseAdmin(admin.ModelAdmin):
             (member.user.get_username(), member.get_role_display())
             for member in members.order_by("role", "user__email")
         ]
-        return format_html_join(mark_safe("<br>"), "{}: {}", lines) or "Nobody yet"
+        return format_html_join(mark_safe("<br>"), "{}: {}", lines) or _("Nobody yet")
 
-    @admin.action(description="Provision again", permissions=["change"])
+    @admin.action(description=gettext_lazy("Provision again"), permissions=["change"])
     def provision_again(self, request: HttpRequest, queryset: QuerySet[Enterprise]) -> None:
         for enterprise in queryset:
             try:
@@ -109,9 +113,13 @@ class EnterpriseAdmin(admin.ModelAdmin):
             except gateway.GatewayError as error:
                 self.message_user(request, f"{enterprise.name}: {error}", messages.ERROR)
             else:
-                self.message_user(request, f"{enterprise.name} is provisioned.", messages.SUCCESS)
+                self.message_user(
+                    request,
+                    _("%(enterprise)s is provisioned.") % {"enterprise": enterprise.name},
+                    messages.SUCCESS,
+                )
 
-    @admin.action(description="Reconcile with WorkOS (in the worker)", permissions=["change"])
+    @admin.action(description=gettext_lazy("Reconcile with WorkOS (in the worker)"), permissions=["change"])
     def reconcile(self, request: HttpRequest, queryset: QuerySet[Enterprise]) -> None:
         provisioned = queryset.filter(organization__isnull=False, organization__deleted_at=None)
         for enterprise in provisioned:
@@ -128,11 +136,13 @@ class EnterpriseAdmin(admin.ModelAdmin):
             )
         if not provisioned:
             self.message_user(
-                request, "None of them has an organization at WorkOS. Nothing was done.", messages.ERROR
+                request, _("None of them has an organization at WorkOS. Nothing was done."), messages.ERROR
             )
             return
         self.message_user(
-            request, f"{len(provisioned)} will be compared with WorkOS shortly.", messages.SUCCESS
+            request,
+            _("%(count)d will be compared with WorkOS shortly.") % {"count": len(provisioned)},
+            messages.SUCCESS,
         )
 
     def has_add_permission(self, request: HttpRequest) -> bool:

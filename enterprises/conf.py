@@ -58,6 +58,15 @@ def support_email() -> str:
     return str(getattr(settings, "SUPPORT_EMAIL", settings.DEFAULT_FROM_EMAIL))
 
 
+def product_name() -> str:
+    return str(getattr(settings, "PRODUCT_NAME", "") or site_url().partition("://")[2])
+
+
+def product_accent() -> str:
+    """The colour of the button in mails, such as #2b50c8."""
+    return str(getattr(settings, "PRODUCT_ACCENT", "#2b50c8"))
+
+
 def provisioned_hook() -> Callable[[Any], Any] | None:
     """The project's function that the worker calls with each Enterprise once it is provisioned."""
     path = getattr(settings, "ENTERPRISE_PROVISIONED_HOOK", "")
@@ -71,12 +80,12 @@ def sign_in_max_age() -> int:
 
 
 def rate_limit_per_person() -> int:
-    """How often one person may open the Admin Portal, or send a setup link, in ten minutes."""
-    return int(getattr(settings, "PORTAL_LIMIT_PERSON", 10))
+    """How many Portal Links, and how many setup links, WorkOS may give one person in ten minutes."""
+    return int(getattr(settings, "PORTAL_LIMIT_PERSON", 30))
 
 
 def rate_limit_per_enterprise() -> int:
-    return int(getattr(settings, "PORTAL_LIMIT_ENTERPRISE", 30))
+    return int(getattr(settings, "PORTAL_LIMIT_ENTERPRISE", 100))
 
 
 def invitations_per_person() -> int:

@@ -1,14 +1,22 @@
 """Turn changes in the mirror into audit entries, notifications and tasks."""
 
+import math
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from audit.actions import Action
-from audit.actor import Actor
+from audit.actor import APPLICATION, Actor
 from audit.log import append_audit_entries, build_audit_entry
+from audit.models import AuditEntry
 from enterprises import notifications
 from enterprises.models import Enterprise
-from mirror.models import ConnectionState, DirectoryState, OrganizationDomainState
+from mirror.models import (
+    Certificate,
+    CertificateState,
+    ConnectionState,
+    DirectoryState,
+    OrganizationDomainState,
+)
 from mirror.registry import MIRRORED
 from mirror.upsert import Change
 from outbox import queue
@@ -20,6 +28,7 @@ _ACTIONS: dict[tuple[str, str], Action] = {
     ("directory", DirectoryState.ACTIVE): Action.DIRECTORY_ACTIVATED,
     ("directory", DirectoryState.INACTIVE): Action.DIRECTORY_DEACTIVATED,
     ("directory", DirectoryState.DELETED): Action.DIRECTORY_REMOVED,
+    ("certificate", CertificateState.RENEWED): Action.CERTIFICATE_RENEWED,
     ("organization_domain", OrganizationDomainState.VERIFIED): Action.DOMAIN_VERIFIED,
     ("organization_domain", OrganizationDomainState.FAILED): Action.DOMAIN_VERIFICATION_FAILED,
 }
@@ -28,7 +37,8 @@ _ACTIONS: dict[tuple[str, str], Action] = {
 def record_consequences(changes: Sequence[Change], actor: Actor, now: datetime) -> None:
     """Save the audit entries and tasks that follow from `changes`, in the transaction that made them.
 
-    Audit entries and state notifications follow a change of state, and nothing else.
+    Audit entries and state notifications follow a change of state, and nothing else; but each warning of a
+    certificate has an entry.
     """
     if not changes:
         return
@@ -49,5 +59,24 @@ def record_consequences(changes: Sequence[Change], actor: Actor, now: datetime) 
         if action and change.is_change_of_state:
             target = MIRRORED[change.kind].describe(change.row)
             entries.append(build_audit_entry(enterprise, action, actor, change.row.as_of, target=target))
+        if isinstance(change.row, Certificate) and change.row.state == CertificateState.RENEWAL_REQUIRED:
+            entries.append(_build_certificate_warning(enterprise, change.row, now))
     append_audit_entries(entries)
     queue.enqueue_all(tasks)
+
+
+def _build_certificate_warning(enterprise: Enterprise, certificate: Certificate, now: datetime) -> AuditEntry:
+    """`Certificate expires` · `in 14 days, on 9 December 2026`"""
+    expires_at = certificate.expires_at
+    outcome = "date unknown"
+    if expires_at:
+        days = max(0, math.ceil((expires_at - now) / timedelta(days=1)))
+        outcome = f"in {days} {'day' if days == 1 else 'days'}, on {expires_at:%-d %B %Y}"
+    return build_audit_entry(
+        enterprise,
+        Action.CERTIFICATE_EXPIRES,
+        APPLICATION,
+        now,
+        target=certificate.connection_id,
+        outcome=outcome,
+    )

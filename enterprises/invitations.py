@@ -8,16 +8,17 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
-from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
 from enterprises import conf
 from enterprises.access import find_user_by_email
+from enterprises.access_mails import Person, enqueue_joined_mails
 from enterprises.email_addresses import normalize_email
-from enterprises.mail import fold_line, send_mail
+from enterprises.mail import Mail, build_subject, fold_line, format_time, send_mail
 from enterprises.models import Enterprise, Invitation, Membership, Role
 from enterprises.rate_limits import RateLimited, count_action, describe_minutes, hash_for_key
 from enterprises.tasks import TaskKind
@@ -43,7 +44,10 @@ def invite(enterprise: Enterprise, email: str, role: str, actor: Actor, now: dat
     email = normalize_email(email)
     member = Membership.objects.filter(enterprise=enterprise, user=find_user_by_email(email)).first()
     if member:
-        raise AlreadyMember(f"{email} already belongs to {enterprise.name}: {member.get_role_display()}.")
+        raise AlreadyMember(
+            _("%(email)s is already a member: %(role)s.")
+            % {"email": email, "role": member.get_role_display()}
+        )
     _check_rate_limits(enterprise, email, actor, now)
     invitation, is_new = Invitation.objects.update_or_create(
         enterprise=enterprise,
@@ -140,7 +144,8 @@ def accept_invitation(
     membership, is_new = Membership.objects.get_or_create(
         enterprise=invitation.enterprise, user=user, defaults={"role": invitation.role}
     )
-    if not is_new and invitation.role == Role.IT_ADMIN:
+    is_promoted = not is_new and invitation.role == Role.IT_ADMIN and not membership.is_it_admin
+    if is_promoted:
         membership.role = Role.IT_ADMIN
         membership.save(update_fields=["role"])
     append_audit_entry(
@@ -151,6 +156,16 @@ def accept_invitation(
         target=user,
         outcome=membership.get_role_display(),
     )
+    if is_new or is_promoted:
+        name = str(getattr(user, "name", "")) or user.get_username()
+        enqueue_joined_mails(
+            invitation.enterprise,
+            Person(user.pk, user.get_username(), name),
+            as_it_admin=membership.is_it_admin,
+            inviter_id=invitation.invited_by_id,
+            actor=actor,
+            now=now,
+        )
     return membership
 
 
@@ -180,7 +195,9 @@ def accept_invitation_as_new_user(
 
 def send_invitation(enterprise: Enterprise, task: Task, now: datetime) -> None:
     """Mail the link. Run again after a crash, it mails another link, which replaces the first."""
-    invitation = Invitation.objects.filter(pk=int(task.key)).select_related("enterprise").first()
+    invitation = (
+        Invitation.objects.filter(pk=int(task.key)).select_related("enterprise", "invited_by").first()
+    )
     if invitation is None or invitation.expires_at <= now:
         # Accepted or revoked in the meantime, or the mail server was unreachable for a month.
         return
@@ -188,10 +205,38 @@ def send_invitation(enterprise: Enterprise, task: Task, now: datetime) -> None:
     # Stored before it is mailed, so that a link that arrives always works.
     Invitation.objects.filter(pk=invitation.pk).update(token_hash=_hash_token(token))
     link = f"{conf.site_url()}{reverse('enterprises:invitation', args=[token])}"
-    send_mail(
-        invitation.email,
-        f"You are invited to {invitation.enterprise.name}",
-        render_to_string("enterprises/mail/invitation.txt", {"invitation": invitation, "link": link}),
+    send_mail(invitation.email, _build_invitation_mail(invitation, link))
+
+
+def _build_invitation_mail(invitation: Invitation, link: str) -> Mail:
+    inviter = invitation.invited_by
+    names = {
+        "enterprise": invitation.enterprise.name,
+        "product": conf.product_name(),
+        "inviter": str(inviter.get_full_name()) if inviter else "",
+    }
+    if invitation.role == Role.IT_ADMIN:
+        by_inviter = _("%(inviter)s invited you to %(enterprise)s as an IT admin")
+        passive = _("You're invited to %(enterprise)s as an IT admin")
+        explanation = _("IT admins manage single sign-on, directory sync and members.")
+    else:
+        by_inviter = _("%(inviter)s invited you to %(enterprise)s as a member")
+        passive = _("You're invited to %(enterprise)s as a member")
+        explanation = _("Members can view the status of single sign-on.")
+    facts = [(_("Invited by"), invitation.invited_by_name)] if inviter else []
+    return Mail(
+        # The inviter's name is what they typed: it is no part of what strangers see first.
+        subject=build_subject(_("You're invited"), invitation.enterprise.name),
+        heading=(by_inviter if inviter else passive) % names,
+        paragraphs=[explanation, _("If you weren't expecting this, you can ignore this email.")],
+        facts=[
+            *facts,
+            (_("When"), format_time(invitation.invited_at)),
+            (_("Valid until"), format_time(invitation.expires_at)),
+        ],
+        button=_("Accept invitation"),
+        url=link,
+        reason=_("You were invited to %(enterprise)s on %(product)s. The link works once.") % names,
     )
 
 

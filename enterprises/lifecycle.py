@@ -59,7 +59,7 @@ def change_plan(enterprise: Enterprise, intents: Sequence[str], actor: Actor, no
         return
     current.intents = enterprise.intents = after
     current.save(update_fields=["intents"])
-    outcome = ", ".join(Intent(intent).label for intent in after) or "nothing"
+    outcome = ", ".join(str(Intent(intent).label) for intent in after) or "nothing"
     append_audit_entry(current, Action.PLAN_CHANGED, actor, now, outcome=outcome)
 
 

@@ -7,10 +7,10 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.tokens import default_token_generator
 from django.db import transaction
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext as _
 
 from audit.actions import Action
 from audit.actor import Actor
@@ -18,9 +18,10 @@ from audit.log import append_audit_entry
 from enterprises import conf
 from enterprises.access import find_user_by_email, lock_user
 from enterprises.access_grants import announce_access_ended, record_grant
+from enterprises.access_mails import AccessChange, Person, enqueue_access_mails
 from enterprises.email_addresses import normalize_email
 from enterprises.locks import lock_enterprise
-from enterprises.mail import send_mail
+from enterprises.mail import Mail, build_subject, send_mail
 from enterprises.models import Enterprise, Membership, Role
 from enterprises.tasks import TaskKind
 from outbox import queue
@@ -56,6 +57,15 @@ def add_it_admin(enterprise: Enterprise, email: str, actor: Actor, now: datetime
             target=user,
             outcome=f"→ {membership.get_role_display()}",
         )
+        enqueue_access_mails(
+            enterprise,
+            _describe_person(user),
+            AccessChange.PROMOTED,
+            actor,
+            now,
+            # Without a password they get the link to set one.
+            is_person_told=user.has_usable_password(),
+        )
     if not user.has_usable_password():
         queue.enqueue(
             TaskKind.SEND_PASSWORD_LINK,
@@ -85,12 +95,20 @@ def send_password_link(enterprise: Enterprise, task: Task, now: datetime) -> Non
         "password_reset_confirm",
         args=[urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)],
     )
-    context = {"enterprise": enterprise, "link": f"{conf.site_url()}{path}"}
-    send_mail(
-        user.get_username(),
-        f"You are an IT admin of {enterprise.name}",
-        render_to_string("enterprises/mail/set_password.txt", context),
+    names = {"enterprise": enterprise.name, "product": conf.product_name()}
+    mail = Mail(
+        subject=build_subject(_("You're now an IT admin"), enterprise.name),
+        heading=_("You're now an IT admin of %(enterprise)s") % names,
+        paragraphs=[
+            _("Set a password to sign in. The link works once and for three days."),
+            _("If you weren't expecting this, you can ignore this email."),
+        ],
+        facts=[(_("Email"), user.get_username())],
+        button=_("Set password"),
+        url=f"{conf.site_url()}{path}",
+        reason=_("You were given access to %(enterprise)s on %(product)s.") % names,
     )
+    send_mail(user.get_username(), mail)
 
 
 @transaction.atomic
@@ -117,6 +135,8 @@ def change_role(membership: Membership, role: str, actor: Actor, now: datetime) 
         target=current.user,
         outcome=f"{before} → {current.get_role_display()}",
     )
+    change = AccessChange.PROMOTED if current.is_it_admin else AccessChange.DEMOTED
+    enqueue_access_mails(current.enterprise, _describe_person(current.user), change, actor, now)
 
 
 @transaction.atomic
@@ -136,7 +156,9 @@ def remove_member(membership: Membership, actor: Actor, now: datetime) -> None:
         target=current.user,
         outcome=f"was {current.get_role_display()}",
     )
+    person = _describe_person(current.user)
     current.delete()
+    enqueue_access_mails(current.enterprise, person, AccessChange.REMOVED, actor, now)
 
 
 @transaction.atomic
@@ -149,8 +171,14 @@ def deactivate_user(user: AbstractBaseUser, actor: Actor, now: datetime) -> None
             membership, remaining_role="", username=user.get_username(), actor=actor, now=now
         )
         append_audit_entry(membership.enterprise, Action.USER_DEACTIVATED, actor, now, target=user)
+        enqueue_access_mails(membership.enterprise, _describe_person(user), AccessChange.ENDED, actor, now)
     user.is_active = False
     user.save(update_fields=["is_active"])
+
+
+def _describe_person(user: AbstractBaseUser) -> Person:
+    name = str(getattr(user, "name", "")) or user.get_username()
+    return Person(user.pk, user.get_username(), name)
 
 
 def _lock_membership(membership: Membership) -> Membership:
@@ -159,12 +187,19 @@ def _lock_membership(membership: Membership) -> Membership:
     return Membership.objects.select_related("enterprise", "user").get(pk=membership.pk)
 
 
-def _require_other_it_admin(membership: Membership) -> None:
+def is_last_it_admin(membership: Membership) -> bool:
+    """Whether the enterprise would have no active IT admin without this one."""
+    if not membership.is_it_admin:
+        return False
     others = Membership.objects.filter(
-        enterprise=membership.enterprise, role=Role.IT_ADMIN, user__is_active=True
+        enterprise_id=membership.enterprise_id, role=Role.IT_ADMIN, user__is_active=True
     ).exclude(pk=membership.pk)
-    if not others.exists():
+    return not others.exists()
+
+
+def _require_other_it_admin(membership: Membership) -> None:
+    if is_last_it_admin(membership):
         raise LastITAdmin(
-            f"{membership.user.get_username()} is the last IT admin of {membership.enterprise.name}. "
-            "Make another person an IT admin first."
+            _("%(name)s is the only IT admin. Make someone else an IT admin first.")
+            % {"name": membership.user.get_full_name()}
         )

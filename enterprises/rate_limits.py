@@ -7,6 +7,10 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.template.loader import render_to_string
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from enterprises import conf
 from enterprises.models import Enterprise, RateLimitCount
@@ -16,12 +20,28 @@ WINDOW = timedelta(minutes=10)
 _KEPT = timedelta(days=1)
 
 
+# Stands for the time in the sentence of a RateLimited.
+TIME = "{time}"
+
+
 class RateLimited(Exception):
-    """The message says which limit was reached and when to try again."""
+    """The sentence says when to try again. If it contains TIME, `retry_at` is that time."""
+
+    def __init__(self, sentence: str, retry_at: datetime | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.retry_at = retry_at
+
+    def __str__(self) -> str:
+        return self.sentence.replace(TIME, f"{self.retry_at:%H:%M} UTC" if self.retry_at else "")
+
+    def render(self) -> SafeString:
+        """The sentence as HTML, with the time in the reader's time zone."""
+        time = render_to_string("time.html", {"at": self.retry_at, "style": "time"})
+        return mark_safe(escape(self.sentence).replace(TIME, time.strip()))  # noqa: S308
 
 
 def check_rate_limit(
-    action: str,
     enterprise: Enterprise,
     user_id: int | None,
     recent: QuerySet[Any],
@@ -29,16 +49,22 @@ def check_rate_limit(
     at_field: str,
     user_field: str,
     count_field: str = "",
+    retry: str,
     now: datetime,
 ) -> None:
     """Raise RateLimited if one more is too many.
 
-    `action` completes “You have …”. `recent` are the rows of the enterprise within WINDOW; the fields say
-    when an action was, whose it was, and how many actions a row stands for (one by default).
+    `recent` are the rows of the enterprise within WINDOW; the fields say when an action was, whose it was,
+    and how many actions a row stands for (one by default). `retry` is a sentence that says what is possible
+    again at TIME.
     """
-    for subject, rows, limit in (
-        ("You have", recent.filter(**{user_field: user_id}), conf.rate_limit_per_person()),
-        (f"The IT admins of {enterprise} have", recent, conf.rate_limit_per_enterprise()),
+    for refusal, rows, limit in (
+        (_("Too many attempts."), recent.filter(**{user_field: user_id}), conf.rate_limit_per_person()),
+        (
+            _("Too many attempts by the IT admins of %(enterprise)s.") % {"enterprise": enterprise},
+            recent,
+            conf.rate_limit_per_enterprise(),
+        ),
     ):
         # A row is at least one action, so no more rows than the limit are needed.
         fields = [at_field, count_field] if count_field else [at_field]
@@ -47,10 +73,12 @@ def check_rate_limit(
         # The next one is possible when this action has left the window.
         last = next((row[0] for row, total in zip(newest, totals, strict=True) if total >= limit), None)
         if last:
-            raise RateLimited(
-                f"{subject} {action} {limit} times in ten minutes. Nothing was changed. "
-                f"Try again in {describe_minutes(minutes_until(last + WINDOW, now))}."
-            )
+            raise RateLimited(f"{refusal} {retry}", _round_up(last + WINDOW))
+
+
+def _round_up(at: datetime) -> datetime:
+    """The next whole minute: pages show no seconds, and nobody should come back too early."""
+    return at + (datetime.min.replace(tzinfo=at.tzinfo) - at) % timedelta(minutes=1)
 
 
 def count_action(key: str, *, limit: int, window: timedelta, now: datetime) -> int:

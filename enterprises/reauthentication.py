@@ -10,11 +10,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 
 from enterprises import conf
 
 _SESSION_KEY = "reauthenticated_at"
 _PASSWORD_FIELD = "current_password"  # noqa: S105
+
+
+class TooManyAttempts(Exception):
+    """Raised by the project's authentication backend. The message says when to try again."""
 
 
 # Django's session stores who signed in, but not when.
@@ -30,7 +35,7 @@ def require_reauthentication(
     """The page that asks for the password; None if the sign-in is recent or the password was right.
 
     The page repeats the fields of the submitted form and posts them to the same URL, so nobody has to press a
-    button twice. `purpose` completes the sentence “To …, enter your password again.”
+    button twice. `purpose` completes the sentence “To …, enter your password.”
     """
     if is_recent(request, now=now):
         return None
@@ -66,11 +71,14 @@ def _check_password(request: HttpRequest, *, now: datetime) -> str | None:
     if _PASSWORD_FIELD not in request.POST:
         return ""
     # Through the authentication backend, so that guesses are rate limited like those at the sign-in.
-    known = authenticate(
-        request, username=request.user.get_username(), password=request.POST[_PASSWORD_FIELD]
-    )
+    try:
+        known = authenticate(
+            request, username=request.user.get_username(), password=request.POST[_PASSWORD_FIELD]
+        )
+    except TooManyAttempts as refusal:
+        return str(refusal)
     if known is None or known.pk != request.user.pk:
-        return "That is not your password. After several wrong tries, wait a quarter of an hour."
+        return _("Password is incorrect.")
     # Anyone else who holds the old session cookie is signed out.
     request.session.cycle_key()
     _mark_reauthenticated(request, now=now)

@@ -29,12 +29,6 @@ def enqueue_reconcile_after_return(enterprise: Enterprise, *, now: datetime) -> 
     queue.enqueue(TaskKind.RECONCILE, enterprise.external_id, key="recheck", due_at=now + RECHECK_DELAY)
 
 
-def reconcile_requested_at(enterprise: Enterprise) -> datetime | None:
-    """When the reconcile that is still waiting was requested, if there is one."""
-    waiting = Task.objects.filter(kind=TaskKind.RECONCILE, subject=enterprise.external_id, key="")
-    return waiting.values_list("enqueued_at", flat=True).first()
-
-
 def run_reconcile(enterprise: Enterprise, task: Task, now: datetime) -> None:
     reconcile_enterprise(enterprise, now=now)
 

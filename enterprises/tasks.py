@@ -17,6 +17,7 @@ class TaskKind(enum.StrEnum):
     NOTIFY_STATE = "notify_state"
     NOTIFY = "notify"
     SEND_NOTIFICATION = "send_notification"
+    SEND_TO_ADDRESS = "send_to_address"
     REMIND_OF_CERTIFICATE = "remind_of_certificate"
     RUN_PROVISIONED_HOOK = "run_provisioned_hook"
     PUSH_NAME = "push_name"

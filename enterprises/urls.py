@@ -1,6 +1,6 @@
 from django.urls import path
 
-from enterprises.views import activity, invitations, members
+from enterprises.views import activity, invitations, members, preferences
 
 app_name = "enterprises"
 
@@ -21,6 +21,7 @@ urlpatterns = [
     path("enterprises/<slug:slug>/members/<int:number>/remove/", members.remove_member, name="remove_member"),
     path("enterprises/<slug:slug>/history/", activity.list_activity, name="activity"),
     path("enterprises/<slug:slug>/history/export/", activity.export_activity, name="activity_export"),
+    path("account/notifications/", preferences.edit_preferences, name="notification_preferences"),
     path("invitations/accept/", invitations.accept_invitation, name="join"),
     path("invitations/<str:token>/", invitations.open_invitation, name="invitation"),
 ]

@@ -1,12 +1,20 @@
 """Our side of the WorkOS API, and the only importer of the WorkOS SDK: plain functions, our types in and out.
 
 A call ends in one of two errors, because there are two things to do: `Refused` (tell the person why) and
-`Unavailable` (try again). No SDK exception leaves this package, and none of its messages reach a person: they
-may contain what was sent.
+`Unavailable` (try again). Their subclasses only lead to other words. No SDK exception leaves this package,
+and none of its messages reach a person: they may contain what was sent.
 """
 
 from gateway.admin_portal import generate_portal_link, revoke_portal_links
-from gateway.client import GatewayError, Refused, Unavailable, get_client, get_environment
+from gateway.client import (
+    Busy,
+    GatewayError,
+    Refused,
+    Unavailable,
+    UntrustedLink,
+    get_client,
+    get_environment,
+)
 from gateway.it_contacts import find_or_create_it_contact, invite_it_contact, revoke_it_contact
 from gateway.listing import is_missing, list_connections, list_directories
 from gateway.organizations import (
@@ -22,10 +30,12 @@ from gateway.organizations import (
 )
 
 __all__ = [
+    "Busy",
     "GatewayError",
     "Organization",
     "Refused",
     "Unavailable",
+    "UntrustedLink",
     "add_domain",
     "create_organization",
     "delete_organization",

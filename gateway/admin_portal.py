@@ -15,7 +15,7 @@ def generate_portal_link(
 ) -> str:
     """A Portal Link: a bearer secret that lives five minutes. Redirect to it at once and keep no copy.
 
-    Raises Refused when WorkOS returns a URL whose scheme or host is not allowed.
+    Raises UntrustedLink when WorkOS returns a URL whose scheme or host is not allowed.
     """
     with client.call("generate_portal_link"):
         answer = client.get_client().admin_portal.generate_link(
@@ -57,6 +57,6 @@ def _check_link(link: object) -> str:
         )
     else:
         logger.error("WorkOS returned no usable Portal Link (type %s).", type(link).__name__)
-    raise client.Refused(
+    raise client.UntrustedLink(
         "WorkOS answered with an address that we do not trust, so we did not send you there."
     )

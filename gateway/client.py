@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 class GatewayError(Exception):
-    """A call that failed. The message may be shown to a person.
+    """A call that failed. The message is for our staff and the log: customers get other words.
 
     `status` and `code` are WorkOS's, `request_id` finds the request there, and `retry_after` is the number
     of seconds that WorkOS asks us to wait.
@@ -41,8 +41,19 @@ class Refused(GatewayError):
     """WorkOS refused, or sent a response that we must not act on. Repeating the call does not help."""
 
 
+class UntrustedLink(Refused):
+    """WorkOS sent a link that is none, or that leads to a host which is not allowed."""
+
+
 class Unavailable(GatewayError):
-    """WorkOS did not answer, or its answer cannot be read. Repeating the call may help."""
+    """WorkOS did not answer, or its answer cannot be read. Repeating the call may help.
+
+    `status` is None if no answer came.
+    """
+
+
+class Busy(Unavailable):
+    """Too many calls: WorkOS says so, or as many of ours are waiting for it as we allow."""
 
 
 @cache
@@ -90,7 +101,7 @@ def call(operation: str, *, expected_status: int | None = None) -> Iterator[None
     """
     if not _call_slots.acquire(blocking=False):
         logger.warning("%s: not sent, %s calls are waiting for WorkOS", operation, _MAX_CONCURRENT_CALLS)
-        raise Unavailable("WorkOS is slow, and many requests are waiting for it.")
+        raise Busy("WorkOS is slow, and many requests are waiting for it.")
     try:
         with _translate_errors(operation, expected_status):
             yield
@@ -124,7 +135,7 @@ def _translate_errors(operation: str, expected_status: int | None) -> Iterator[N
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         # The SDK builds its models from any response, and raises on fields that it does not expect.
         logger.warning("%s: the SDK cannot read the answer (%s)", operation, type(error).__name__)
-        raise Unavailable("WorkOS gave an answer that we cannot read.") from None
+        raise Unavailable("WorkOS gave an answer that we cannot read.", status=200) from None
 
 
 _ERRORS_BY_STATUS: dict[int, tuple[type[GatewayError], str]] = {
@@ -132,7 +143,7 @@ _ERRORS_BY_STATUS: dict[int, tuple[type[GatewayError], str]] = {
     403: (Refused, "Our API key may not do this at WorkOS."),
     404: (Refused, "WorkOS does not know this organization."),
     409: (Refused, "One of the domains belongs to another organization at WorkOS."),
-    429: (Unavailable, "WorkOS asks us to slow down."),
+    429: (Busy, "WorkOS asks us to slow down."),
 }
 
 

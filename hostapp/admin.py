@@ -10,6 +10,8 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit.actor import Actor
 from enterprises.locks import limited_lock_waits
@@ -34,8 +36,11 @@ class UserAdmin(DjangoUserAdmin):
     filter_horizontal = ()
     fieldsets = [
         (None, {"fields": ["email", "name", "password"]}),
-        ("Rights", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
-        ("Times", {"fields": ["date_joined", "last_login"]}),
+        (
+            gettext_lazy("Rights"),
+            {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]},
+        ),
+        (gettext_lazy("Times"), {"fields": ["date_joined", "last_login"]}),
     ]
     add_fieldsets = [(None, {"fields": ["email", "name", "usable_password", "password1", "password2"]})]
 
@@ -61,7 +66,10 @@ class UserAdmin(DjangoUserAdmin):
         person = self.get_object(request, unquote(object_id))
         if request.method == "POST" and person and self.has_change_permission(request, person):
             page = require_reauthentication(
-                request, purpose=f"change {person}", back_url=request.path, now=timezone.now()
+                request,
+                purpose=_("change %(person)s") % {"person": person},
+                back_url=request.path,
+                now=timezone.now(),
             )
             if page:
                 return page
@@ -73,7 +81,7 @@ class UserAdmin(DjangoUserAdmin):
         if person := self.get_object(request, unquote(id)):
             page = require_reauthentication_first(
                 request,
-                purpose=f"set a password of {person}",
+                purpose=_("set a password of %(person)s") % {"person": person},
                 back_url=reverse("admin:hostapp_user_change", args=[person.pk]),
                 now=timezone.now(),
             )
@@ -119,7 +127,7 @@ class GroupAdmin(DjangoGroupAdmin):
     ) -> HttpResponse:
         if request.method == "POST" and _is_superuser(request):
             page = require_reauthentication(
-                request, purpose="change the rights of a group", back_url=request.path, now=timezone.now()
+                request, purpose=_("change the rights of a group"), back_url=request.path, now=timezone.now()
             )
             if page:
                 return page

@@ -4,6 +4,10 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils import timezone
+
+from enterprises.access import memberships_of
+from hostapp.time_zones import find_time_zone
 
 
 def product(request: HttpRequest | None = None) -> dict[str, Any]:
@@ -19,4 +23,16 @@ def product(request: HttpRequest | None = None) -> dict[str, Any]:
             "status_url": settings.STATUS_URL,
             "privacy_url": settings.PRIVACY_URL,
         }
+    }
+
+
+def account(request: HttpRequest) -> dict[str, Any]:
+    """What the account menu and the footer show of the person who is signed in.
+
+    `account_memberships` asks the database only where a page shows the menu.
+    """
+    return {
+        "account_memberships": memberships_of(request.user) if hasattr(request, "user") else [],
+        "account_time_zone": find_time_zone(request) if hasattr(request, "user") else None,
+        "page_time_zone": timezone.get_current_timezone_name(),
     }

@@ -50,6 +50,9 @@ os.environ.update(
     SECRET_KEY=_read_or_create_secret("secret_key"),
     SITE_URL=f"http://localhost:{DEMO_PORT}",
     EMBEDDED_POSTGRES=str(_FOLDER / "postgres" / "data"),
+    # Visitors of the demo try everything in a few minutes.
+    PORTAL_LIMIT_PERSON="1000",
+    PORTAL_LIMIT_ENTERPRISE="1000",
     WORKOS_API_KEY="sk_test_demo",
     WORKOS_CLIENT_ID="client_demo",
     WORKOS_BASE_URL=f"http://localhost:{DEMO_SANDBOX_PORT}",
@@ -61,3 +64,4 @@ from hostapp.settings import *  # noqa: E402, F403
 # Error pages as in production; static files without collectstatic, as in development.
 DEBUG = False
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
+DEV_MAILBOX = str(_FOLDER / "mailbox")

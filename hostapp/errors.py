@@ -1,12 +1,15 @@
-"""The page for errors that no view handles: 503 while the database cannot be used, else 500."""
+"""The pages for errors that no view handles: 403, 503 while the database cannot be used, else 500."""
 
 import sys
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError
+from django.shortcuts import render
 from django.template import loader
+from django.utils.translation import gettext as _
 
+from enterprises.access import AccessLost
 from hostapp.context_processors import product
 
 _RETRY_SECONDS = 10
@@ -14,6 +17,12 @@ _RETRY_SECONDS = 10
 _NOT_MIGRATED = {"42P01", "42703"}
 # A database that became read-only in a failover.
 _READ_ONLY = "25006"
+
+
+def show_forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """The project's `handler403`. The exception's message says what to do."""
+    heading = exception.heading if isinstance(exception, AccessLost) else _("You don’t have permission")
+    return render(request, "403.html", {"heading": heading, "exception": str(exception)}, status=403)
 
 
 def show_error(request: HttpRequest) -> HttpResponse:

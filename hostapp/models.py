@@ -1,12 +1,17 @@
 """The people who sign in."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from audit.fields import OneLineCharField
 from enterprises.email_addresses import normalize_email
@@ -43,13 +48,17 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    email = NormalizedEmailField("e-mail address", unique=True)
-    name = OneLineCharField(max_length=150, blank=True)
+    email = NormalizedEmailField(_("email"), unique=True)
+    name = OneLineCharField(_("name"), max_length=150, blank=True)
+    # A name of the IANA database, such as Europe/Berlin. Blank: the time zone of the browser.
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
     is_active = models.BooleanField(
-        "active", default=True, help_text="Clear this instead of deleting the person: they cannot sign in."
+        _("active"),
+        default=True,
+        help_text=_("Clear this instead of deleting the person: they cannot sign in."),
     )
     is_staff = models.BooleanField(
-        "staff", default=False, help_text="Runs this SaaS: provisions enterprises."
+        _("staff"), default=False, help_text=_("Runs this SaaS: provisions enterprises.")
     )
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -86,6 +95,30 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def _add_generation(self, session_hash: str) -> str:
         return f"{session_hash}:{self.session_generation}"
+
+
+class Session(AbstractBaseSession):
+    """A browser's session: Django's columns, and whose it is. `hostapp.sessions` fills it."""
+
+    # None: nobody is signed in. A session can hold the token of an invitation.
+    user = models.ForeignKey(User, on_delete=models.CASCADE, null=True, db_index=False)
+    signed_in_at = models.DateTimeField(null=True)
+    # A few minutes old: see sessions.LAST_USED_INTERVAL.
+    last_used_at = models.DateTimeField(default=timezone.now)
+    # Of the last use.
+    client_ip = models.GenericIPAddressField("IP address", null=True)
+    user_agent = models.CharField(max_length=400, blank=True)
+
+    class Meta(AbstractBaseSession.Meta):  # type: ignore[name-defined,misc]
+        indexes = [
+            # Serves sessions.list_sessions and the cascade of a deleted user.
+            models.Index(fields=["user"], name="session_by_user"),
+        ]
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionBase]:
+        store: type[SessionBase] = import_module(settings.SESSION_ENGINE).SessionStore
+        return store
 
 
 class SignInAttempt(models.Model):

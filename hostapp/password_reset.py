@@ -14,15 +14,16 @@ from django.contrib.auth.views import PasswordResetView
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext as _
 
 from audit.actor import get_client_ip
 from enterprises import conf
 from enterprises.email_addresses import normalize_email
-from enterprises.mail import send_mail
+from enterprises.mail import Mail, build_subject, format_time, send_mail
 from enterprises.rate_limits import RateLimited, count_action, describe_minutes, hash_for_key
 from hostapp.sign_in import find_network
 from outbox import queue
@@ -64,11 +65,17 @@ def request_password_reset(email: str, client_ip: str | None, *, now: datetime) 
         )
         if minutes:
             raise RateLimited(
-                f"Too many passwords were reset from your network. Try again in {describe_minutes(minutes)}."
+                _("Too many password resets from your network. Try again in %(minutes)s.")
+                % {"minutes": describe_minutes(minutes)}
             )
     digest = hash_for_key(email)
     if not count_action(f"password reset of {digest}", limit=MAX_PER_ADDRESS, window=WINDOW, now=now):
-        queue.enqueue(SEND_PASSWORD_RESET, queue.NO_SUBJECT, key=digest, arguments={"email": email})
+        queue.enqueue(
+            SEND_PASSWORD_RESET,
+            queue.NO_SUBJECT,
+            key=digest,
+            arguments={"email": email, "client_ip": client_ip, "requested_at": now.isoformat()},
+        )
 
 
 def send_password_reset(task: Task, now: datetime) -> None:
@@ -76,15 +83,25 @@ def send_password_reset(task: Task, now: datetime) -> None:
     user: Any = get_user_model().objects.filter(email=task.arguments["email"], is_active=True).first()
     if user is None or not user.has_usable_password():
         return
-    context = {
-        "user": user,
-        # Django would take the host from the request.
-        "site_url": conf.site_url(),
-        "uid": urlsafe_base64_encode(force_bytes(user.pk)),
-        "token": default_token_generator.make_token(user),
-    }
-    send_mail(
-        user.get_username(),
-        render_to_string("registration/password_reset_subject.txt", context),
-        render_to_string("registration/password_reset_email.html", context),
+    path = reverse(
+        "password_reset_confirm",
+        args=[urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)],
     )
+    names = {"product": conf.product_name(), "email": user.get_username()}
+    facts = [(_("When"), format_time(datetime.fromisoformat(task.arguments["requested_at"])))]
+    if client_ip := task.arguments["client_ip"]:
+        facts.append((_("IP address"), client_ip))
+    mail = Mail(
+        subject=build_subject(_("Reset your password"), conf.product_name()),
+        heading=_("Reset your password"),
+        paragraphs=[
+            _("Someone asked to reset the password of %(email)s on %(product)s.") % names,
+            _("The link works once and for three days. If it wasn't you, you can ignore this email."),
+        ],
+        facts=facts,
+        button=_("Set a new password"),
+        # Django would take the host from the request.
+        url=f"{conf.site_url()}{path}",
+        reason=_("Someone entered your email address on the page “Reset password” of %(product)s.") % names,
+    )
+    send_mail(user.get_username(), mail)

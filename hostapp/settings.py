@@ -123,8 +123,8 @@ if DEBUG and _api.host in _LOOPBACK:
 # Seconds. An action that cannot be undone needs a sign-in that is newer than this, or the password again.
 SIGN_IN_MAX_AGE = env.integer("SIGN_IN_MAX_AGE", default=900, least=1, most=31_536_000)
 # How often the Admin Portal may be opened, or setup links sent, in ten minutes.
-PORTAL_LIMIT_PERSON = env.integer("PORTAL_LIMIT_PERSON", default=10, least=1, most=100_000)
-PORTAL_LIMIT_ENTERPRISE = env.integer("PORTAL_LIMIT_ENTERPRISE", default=30, least=1, most=100_000)
+PORTAL_LIMIT_PERSON = env.integer("PORTAL_LIMIT_PERSON", default=30, least=1, most=100_000)
+PORTAL_LIMIT_ENTERPRISE = env.integer("PORTAL_LIMIT_ENTERPRISE", default=100, least=1, most=100_000)
 # How many invitations may be sent in an hour.
 INVITATION_LIMIT_PERSON = env.integer("INVITATION_LIMIT_PERSON", default=20, least=1, most=100_000)
 INVITATION_LIMIT_ENTERPRISE = env.integer("INVITATION_LIMIT_ENTERPRISE", default=40, least=1, most=100_000)
@@ -177,7 +177,6 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
@@ -195,8 +194,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "hostapp.sessions.SessionUseMiddleware",
+    "hostapp.time_zones.TimeZoneMiddleware",
     "hostapp.sign_in.KnownBrowserMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "hostapp.ended_sessions.EndedSessionMiddleware",
     "hostapp.bad_requests.BadRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "hostapp.middleware.LockTimeoutMiddleware",
@@ -216,6 +218,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "hostapp.context_processors.product",
+                "hostapp.context_processors.account",
                 "enterprises.context_processors.interface",
             ],
         },
@@ -229,24 +232,25 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 AUTH_USER_MODEL = "hostapp.User"
 AUTHENTICATION_BACKENDS = ["hostapp.sign_in.RateLimitedBackend"]
+SESSION_ENGINE = "hostapp.sessions"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "login"
 CSRF_FAILURE_VIEW = "hostapp.views.csrf_failure"
 
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-]
+AUTH_PASSWORD_VALIDATORS = [{"NAME": "hostapp.passwords.PasswordValidator"}]
 
 EMAIL_CONFIG = env.parsed(
     "EMAIL_URL",
     formats.parse_email_url,
-    default=formats.parse_email_url("consolemail://"),
+    default={"EMAIL_BACKEND": "devtools.mailbox.backend.EmailBackend"},
     required=not DEBUG,
 )
+# The folder of the mails that development keeps instead of sending them, and shows at /dev/mailbox/. Blank in
+# production, which has no such page: anyone could read the links in the mails.
+DEV_MAILBOX = ""
+if DEBUG and EMAIL_CONFIG["EMAIL_BACKEND"].startswith("devtools."):
+    DEV_MAILBOX = str(BASE_DIR / ".mailbox")
 vars().update(EMAIL_CONFIG)
 # Seconds that the mail server may take for one answer. A task's lease is five minutes.
 EMAIL_TIMEOUT = env.number("EMAIL_TIMEOUT", default=10.0, least=0.1, most=60)
@@ -255,10 +259,14 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # The address that pages and mails give to IT admins for questions.
 SUPPORT_EMAIL = env.parsed("SUPPORT_EMAIL", formats.parse_email, default=f"support@{_site.host}")
 
+# docs/translating.md says how to add a language.
 LANGUAGE_CODE = "en-gb"
+LANGUAGES = [("en-gb", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+FORMAT_MODULE_PATH = "hostapp.formats"
 TIME_ZONE = "UTC"
 USE_TZ = True
-USE_I18N = True
 
 # --- Files -----------------------------------------------------------------------------------------------
 

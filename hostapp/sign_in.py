@@ -8,6 +8,7 @@ known browsers, nor of an unknown address, which says nothing about who shares i
 
 import hashlib
 import ipaddress
+import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,14 +19,17 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.signals import user_logged_in
 from django.core import signing
+from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import get_random_string
+from django.utils.translation import gettext_lazy, ngettext
 
 from audit.actor import get_client_ip
 from enterprises.email_addresses import normalize_email
+from enterprises.reauthentication import TooManyAttempts
 from hostapp.models import SignInAttempt, User
 
 WINDOW = timedelta(minutes=15)
@@ -43,7 +47,10 @@ _BROWSER = "browser "
 
 
 class RateLimitedBackend(ModelBackend):
-    """Authenticates at the sign-in page and at reauthentication."""
+    """Authenticates at the sign-in page and at reauthentication. Raises TooManyAttempts.
+
+    It does so for unknown addresses as for known ones.
+    """
 
     def authenticate(
         self, request: HttpRequest | None, username: Any = None, password: str | None = None, **kwargs: Any
@@ -52,30 +59,30 @@ class RateLimitedBackend(ModelBackend):
             return None
         email = normalize_email(str(username))[:254]
         source = find_source(request, email) if request else ""
-        if not _admit_attempt(email, source, now=timezone.now()):
-            return None
+        now = timezone.now()
+        _admit_attempt(email, source, now=now)
         user = super().authenticate(request, username=username, password=password, **kwargs)
-        if user is not None:
+        if user is None:
+            # The last wrong attempt already says that there is no other one.
+            _require_attempts_left(email, source, now=now)
+        else:
             SignInAttempt.objects.filter(email=email, source=source).delete()
         return user
 
 
-def _admit_attempt(email: str, source: str, *, now: datetime) -> bool:
-    """Whether the password may be tried. Writes an attempt if so, and nothing if not.
+def _admit_attempt(email: str, source: str, *, now: datetime) -> None:
+    """Write an attempt if the password may be tried; else write nothing and raise TooManyAttempts.
 
     The attempt is written before the password is tried, so that concurrent attempts count each other.
     """
     # Without the lock first, so that a rate-limited attempt costs only two short reads.
-    if is_rate_limited(email, source, now=now):
-        return False
+    _require_attempts_left(email, source, now=now)
     with transaction.atomic():
         with connection.cursor() as cursor:
             # Of two attempts at once, the second one counts the first.
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_LOCK_CLASS, _lock_key(email, source)])
-        if is_rate_limited(email, source, now=now):
-            return False
+        _require_attempts_left(email, source, now=now)
         SignInAttempt.objects.create(email=email, source=source, at=now)
-    return True
 
 
 def _lock_key(email: str, source: str) -> int:
@@ -83,14 +90,34 @@ def _lock_key(email: str, source: str) -> int:
     return int.from_bytes(digest[:4], signed=True)
 
 
-def is_rate_limited(email: str, source: str, *, now: datetime) -> bool:
-    """Whether there were too many attempts for one more."""
-    recent = SignInAttempt.objects.filter(source=source, at__gt=now - WINDOW)
+def _require_attempts_left(email: str, source: str, *, now: datetime) -> None:
+    limited_until = find_end_of_limit(email, source, now=now)
+    if limited_until is None:
+        return
+    minutes = math.ceil((limited_until - now) / timedelta(minutes=1))
+    raise TooManyAttempts(
+        ngettext(
+            "Too many attempts. Try again in %(minutes)d minute.",
+            "Too many attempts. Try again in %(minutes)d minutes.",
+            minutes,
+        )
+        % {"minutes": minutes}
+    )
+
+
+def find_end_of_limit(email: str, source: str, *, now: datetime) -> datetime | None:
+    """When the next attempt is possible; None if it is possible now."""
+    recent = SignInAttempt.objects.filter(source=source, at__gt=now - WINDOW).order_by("-at")
     limits = [(recent.filter(email=email), MAX_ATTEMPTS_PER_ACCOUNT)]
     if _is_network(source):
         limits.append((recent, MAX_ATTEMPTS_PER_NETWORK))
-    # Stops counting at the limit.
-    return any(len(attempts.values_list("pk")[:limit]) >= limit for attempts, limit in limits)
+    ends = []
+    for attempts, limit in limits:
+        # Stops counting at the limit.
+        newest = list(attempts.values_list("at", flat=True)[:limit])
+        if len(newest) == limit:
+            ends.append(newest[-1] + WINDOW)
+    return max(ends, default=None)
 
 
 def find_source(request: HttpRequest, email: str) -> str:
@@ -179,10 +206,25 @@ def _read_cookie(request: HttpRequest) -> tuple[str, list[int]]:
     return browser, user_ids
 
 
+def find_last_user_id(request: HttpRequest) -> int | None:
+    """The id of the person who signed in last with this browser; None if unknown."""
+    return next(iter(_read_cookie(request)[1]), None)
+
+
 class SignInForm(AuthenticationForm):
     # The same message for every reason, so that it does not help a guesser.
     error_messages = {
         **AuthenticationForm.error_messages,
-        "invalid_login": "This address and password do not belong together. "
-        "After several wrong tries, wait a quarter of an hour, or reset your password.",
+        "invalid_login": gettext_lazy("Email or password is incorrect."),
     }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = gettext_lazy("Email")
+        self.fields["username"].widget.attrs["inputmode"] = "email"
+
+    def clean(self) -> dict[str, Any]:
+        try:
+            return super().clean()
+        except TooManyAttempts as refusal:
+            raise ValidationError(str(refusal)) from refusal

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from django.utils.translation import gettext_noop
+
 from enterprises import (
     access_grants,
     hooks,
@@ -23,40 +25,51 @@ from portal.setup_links import revoking
 from webhooks import inbox, pruning
 
 TASKS: dict[str, TaskHandler] = {
-    TaskKind.PROVISION: TaskHandler("Provision", enterprise_task(provisioning.run_provisioning)),
-    TaskKind.RECONCILE: TaskHandler("Reconcile with WorkOS", enterprise_task(reconcile.run_reconcile)),
-    TaskKind.NOTIFY_STATE: TaskHandler(
-        "Send a state notification", enterprise_task(notifications.notify_of_state)
+    TaskKind.PROVISION: TaskHandler(
+        gettext_noop("Provision"), enterprise_task(provisioning.run_provisioning)
     ),
-    TaskKind.NOTIFY: TaskHandler("Send a notification", enterprise_task(notifications.notify)),
+    TaskKind.RECONCILE: TaskHandler(
+        gettext_noop("Reconcile with WorkOS"), enterprise_task(reconcile.run_reconcile)
+    ),
+    TaskKind.NOTIFY_STATE: TaskHandler(
+        gettext_noop("Send a state notification"), enterprise_task(notifications.notify_of_state)
+    ),
+    TaskKind.NOTIFY: TaskHandler(gettext_noop("Send a notification"), enterprise_task(notifications.notify)),
     TaskKind.SEND_NOTIFICATION: TaskHandler(
-        "Mail a notification to one person", enterprise_task(notifications.send_notification)
+        gettext_noop("Mail a notification to one person"), enterprise_task(notifications.send_notification)
+    ),
+    TaskKind.SEND_TO_ADDRESS: TaskHandler(
+        "Mail a person about their access", enterprise_task(notifications.send_to_address)
     ),
     TaskKind.REMIND_OF_CERTIFICATE: TaskHandler(
-        "Send a certificate reminder", enterprise_task(notifications.remind_of_certificate)
+        gettext_noop("Send a certificate reminder"), enterprise_task(notifications.remind_of_certificate)
     ),
     TaskKind.RUN_PROVISIONED_HOOK: TaskHandler(
-        "Run the hook after provisioning", enterprise_task(hooks.run_provisioned_hook)
+        gettext_noop("Run the hook after provisioning"), enterprise_task(hooks.run_provisioned_hook)
     ),
-    TaskKind.PUSH_NAME: TaskHandler("Send the name to WorkOS", enterprise_task(lifecycle.push_name)),
+    TaskKind.PUSH_NAME: TaskHandler(
+        gettext_noop("Send the name to WorkOS"), enterprise_task(lifecycle.push_name)
+    ),
     TaskKind.PUSH_DOMAIN: TaskHandler(
-        "Add or remove a domain at WorkOS", enterprise_task(lifecycle.push_domain)
+        gettext_noop("Add or remove a domain at WorkOS"), enterprise_task(lifecycle.push_domain)
     ),
     TaskKind.DELETE_ORGANIZATION: TaskHandler(
-        "Delete the organization", enterprise_task(lifecycle.delete_organization)
+        gettext_noop("Delete the organization"), enterprise_task(lifecycle.delete_organization)
     ),
-    TaskKind.SEND_INVITATION: TaskHandler("Send an invitation", enterprise_task(invitations.send_invitation)),
+    TaskKind.SEND_INVITATION: TaskHandler(
+        gettext_noop("Send an invitation"), enterprise_task(invitations.send_invitation)
+    ),
     TaskKind.SEND_PASSWORD_LINK: TaskHandler(
-        "Send the link to set a password", enterprise_task(memberships.send_password_link)
+        gettext_noop("Send the link to set a password"), enterprise_task(memberships.send_password_link)
     ),
     password_reset.SEND_PASSWORD_RESET: TaskHandler(
-        "Send the link to reset a password", password_reset.send_password_reset
+        gettext_noop("Send the link to reset a password"), password_reset.send_password_reset
     ),
     portal_tasks.REVOKE_PORTAL_LINKS: TaskHandler(
-        "Revoke Portal Links", enterprise_task(link_revocation.run_portal_link_revocation)
+        gettext_noop("Revoke Portal Links"), enterprise_task(link_revocation.run_portal_link_revocation)
     ),
     portal_tasks.REVOKE_SETUP_LINK: TaskHandler(
-        "Revoke a setup link", enterprise_task(revoking.run_setup_link_revocation)
+        gettext_noop("Revoke a setup link"), enterprise_task(revoking.run_setup_link_revocation)
     ),
 }
 

@@ -1,17 +1,25 @@
-"""The home page, and the page on which a person sets a password."""
+"""The home page, sign-in, and the pages on which a person sets a password."""
 
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import PasswordResetConfirmView, redirect_to_login
+from django.contrib.auth.views import (
+    LoginView,
+    PasswordChangeView,
+    PasswordResetConfirmView,
+    redirect_to_login,
+)
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.translation import gettext as _
 
 from enterprises import access
-from hostapp.sign_in import know_browser
+from hostapp.ended_sessions import continue_after_sign_in, find_page_of_form
+from hostapp.passwords import ChangePasswordForm, SetPasswordForm
+from hostapp.sign_in import SignInForm, know_browser
 from hostapp.url_tokens import TOKEN_PLACEHOLDER
 
 
@@ -39,11 +47,32 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
         ):
             next_url = ""
         if request.user.is_authenticated:
-            messages.info(request, f"You are already signed in as {request.user.get_username()}.")
+            messages.info(
+                request, _("You’re already signed in as %(email)s.") % {"email": request.user.get_username()}
+            )
             return redirect(next_url or "home")
-        messages.error(request, "That sign-in form was out of date. Try again.")
+        messages.error(request, _("That sign-in form was out of date. Try again."))
         return redirect_to_login(next_url) if next_url else redirect("login")
-    return render(request, "403_csrf.html", status=403)
+    return _explain_csrf_failure(request)
+
+
+def _explain_csrf_failure(request: HttpRequest) -> HttpResponse:
+    page = find_page_of_form(request)
+    if request.user.is_authenticated:
+        context = {
+            "heading": _("This page is out of date"),
+            "explanation": _("Nothing changed. Reload the page and try again."),
+            "way_on": (page, _("Reload the page")),
+        }
+    else:
+        context = {
+            "heading": _("Your session has expired"),
+            "explanation": _(
+                "Nothing changed. If this happens again after you sign in, allow cookies for this site."
+            ),
+            "way_on": (f"{reverse('login')}?{urlencode({'next': page})}", _("Sign in again")),
+        }
+    return render(request, "403_csrf.html", context, status=403)
 
 
 def _is_outdated_token(reason: str) -> bool:
@@ -51,10 +80,24 @@ def _is_outdated_token(reason: str) -> bool:
     return reason.startswith("CSRF token from POST") and reason.endswith("incorrect.")
 
 
+class SignInView(LoginView):
+    authentication_form = SignInForm
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = super().form_valid(form)
+        continue_after_sign_in(self.request, form.get_user(), response)
+        return response
+
+
+class ChangePasswordView(PasswordChangeView):
+    form_class = ChangePasswordForm
+
+
 class SetPasswordView(PasswordResetConfirmView):
     """Moves the token from the URL to the session, and removes an invalid token from the URL, too."""
 
     reset_url_token = TOKEN_PLACEHOLDER
+    form_class = SetPasswordForm
 
     def form_valid(self, form: Any) -> HttpResponse:
         # The mail proves who they are: strangers' attempts cannot keep them from signing in now.

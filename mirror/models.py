@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from audit.fields import OneLineCharField, OneLineTextField
 
@@ -68,13 +69,13 @@ class MirroredRow(models.Model):
 
 
 class ConnectionState(models.TextChoices):
-    REQUIRES_TYPE = "requires_type", "Started"
-    DRAFT = "draft", "Started"
-    VALIDATING = "validating", "Validating"
-    ACTIVE = "active", "Active"
-    INACTIVE = "inactive", "Deactivated"
-    DELETING = "deleting", "Being removed"
-    DELETED = DELETED, "Removed"
+    REQUIRES_TYPE = "requires_type", gettext_lazy("Started")
+    DRAFT = "draft", gettext_lazy("Started")
+    VALIDATING = "validating", gettext_lazy("Validating")
+    ACTIVE = "active", gettext_lazy("Active")
+    INACTIVE = "inactive", gettext_lazy("Deactivated")
+    DELETING = "deleting", gettext_lazy("Being removed")
+    DELETED = DELETED, gettext_lazy("Removed")
 
 
 class Connection(MirroredRow):
@@ -99,8 +100,8 @@ class Connection(MirroredRow):
 
 
 class CertificateState(models.TextChoices):
-    RENEWAL_REQUIRED = "renewal_required", "Renewal required"
-    RENEWED = "renewed", "Renewed"
+    RENEWAL_REQUIRED = "renewal_required", gettext_lazy("Renewal required")
+    RENEWED = "renewed", gettext_lazy("Renewed")
 
 
 class Certificate(MirroredRow):
@@ -136,13 +137,13 @@ class Certificate(MirroredRow):
 
 
 class DirectoryState(models.TextChoices):
-    VALIDATING = "validating", "Validating"
+    VALIDATING = "validating", gettext_lazy("Validating")
     # The API says linked and unlinked where events say active and inactive.
-    ACTIVE = "active", "Active"
-    INACTIVE = "inactive", "Deactivated"
-    INVALID_CREDENTIALS = "invalid_credentials", "Credentials refused"
-    DELETING = "deleting", "Being removed"
-    DELETED = DELETED, "Removed"
+    ACTIVE = "active", gettext_lazy("Active")
+    INACTIVE = "inactive", gettext_lazy("Deactivated")
+    INVALID_CREDENTIALS = "invalid_credentials", gettext_lazy("Credentials refused")
+    DELETING = "deleting", gettext_lazy("Being removed")
+    DELETED = DELETED, gettext_lazy("Removed")
 
 
 class Directory(MirroredRow):
@@ -168,10 +169,10 @@ class Directory(MirroredRow):
 
 
 class OrganizationDomainState(models.TextChoices):
-    PENDING = "pending", "Not verified yet"
-    VERIFIED = "verified", "Verified"
-    FAILED = "failed", "Verification failed"
-    DELETED = DELETED, "Removed"
+    PENDING = "pending", gettext_lazy("Not verified yet")
+    VERIFIED = "verified", gettext_lazy("Verified")
+    FAILED = "failed", gettext_lazy("Verification failed")
+    DELETED = DELETED, gettext_lazy("Removed")
 
 
 class OrganizationDomain(MirroredRow):

@@ -4,6 +4,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_lazy, ngettext
 
 from outbox.models import Task, WorkerHeartbeat
 
@@ -30,11 +31,14 @@ class TaskAdmin(_ReadOnlyAdmin):
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("outbox.change_task")
 
-    @admin.action(description="Retry now", permissions=["retry"])
+    @admin.action(description=gettext_lazy("Retry now"), permissions=["retry"])
     def retry_now(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
         count = queryset.update(due_at=timezone.now())
         self.message_user(
-            request, f"{count} {'task' if count == 1 else 'tasks'} will run now.", messages.SUCCESS
+            request,
+            ngettext("%(count)d task will run now.", "%(count)d tasks will run now.", count)
+            % {"count": count},
+            messages.SUCCESS,
         )
 
 
@@ -43,6 +47,6 @@ class WorkerHeartbeatAdmin(_ReadOnlyAdmin):
     list_display = ["host", "pid", "is_alive", "started_at", "last_seen_at"]
     ordering = ["-last_seen_at"]
 
-    @admin.display(description="alive", boolean=True)
+    @admin.display(description=gettext_lazy("alive"), boolean=True)
     def is_alive(self, heartbeat: WorkerHeartbeat) -> bool:
         return heartbeat.is_alive(now=timezone.now())

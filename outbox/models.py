@@ -4,6 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import models
+from django.utils.translation import gettext
 
 from outbox import conf
 
@@ -44,7 +45,7 @@ class Task(models.Model):
     @property
     def label(self) -> str:
         handler = conf.task_handlers().get(self.kind)
-        return handler.label if handler else self.kind
+        return gettext(handler.label) if handler else self.kind
 
 
 # A worker without a heartbeat for this long counts as dead.

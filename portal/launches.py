@@ -4,7 +4,9 @@ import uuid
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import F
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 import gateway
 from audit.actions import Action
@@ -16,7 +18,7 @@ from enterprises.environment import require_organization_id
 from enterprises.intents import Intent
 from enterprises.locks import limited_lock_waits
 from enterprises.models import Enterprise, Membership
-from enterprises.rate_limits import WINDOW, RateLimited, check_rate_limit
+from enterprises.rate_limits import TIME, WINDOW, RateLimited, check_rate_limit
 from gateway.conf import timeout as gateway_timeout
 from portal.models import PortalSession
 from portal.models import PortalSessionOutcome as Outcome
@@ -55,26 +57,25 @@ def _begin_session(
     same session and replaces the first, which the browser has dropped.
     """
     with limited_lock_waits():
-        # Without the lock two launches at once would both pass the rate limit, and a person could lose the
-        # right while this waits: their links would have been revoked before this one is minted.
+        # Without the lock a button pressed twice would be two sessions, and a person could lose the right
+        # while this waits: their links would have been revoked before this one is minted.
         current = lock_membership_for_it_admin(membership)
         enterprise, user = current.enterprise, current.user
         existing = PortalSession.objects.filter(
             nonce=nonce, enterprise=enterprise, user=user, intent=intent, launched_at__gt=now - WINDOW
         ).first()
+        # Only links that WorkOS gave count: otherwise trying again in an outage would lock a person out.
         check_rate_limit(
-            "asked for the Admin Portal",
             enterprise,
             user.pk,
-            PortalSession.objects.filter(enterprise=enterprise, launched_at__gt=now - WINDOW),
+            PortalSession.objects.filter(enterprise=enterprise, launched_at__gt=now - WINDOW, links__gt=0),
             at_field="launched_at",
             user_field="user_id",
-            count_field="presses",
+            count_field="links",
+            retry=_("You can open the Admin Portal again at %(time)s.") % {"time": TIME},
             now=now,
         )
         if existing and existing.returned_at is None and existing.finished_at is None:
-            existing.presses += 1
-            existing.save(update_fields=["presses"])
             return existing
         is_taken = PortalSession.objects.filter(nonce=nonce).exists()
         return PortalSession.objects.create(
@@ -105,9 +106,13 @@ def _return_url(name: str, session: PortalSession) -> str:
 
 def _end_launch(session: PortalSession, outcome: Outcome, actor: Actor, now: datetime) -> None:
     reference = "" if outcome == Outcome.OPENED else f" ({session.reference})"
+    session_row = PortalSession.objects.filter(pk=session.pk)
     with transaction.atomic():
-        session.outcome = outcome
-        session.save(update_fields=["outcome"])
+        if outcome == Outcome.OPENED:
+            session_row.update(outcome=outcome, links=F("links") + 1)
+        else:
+            # With a link from the first press, the session is open, whatever becomes of the second press.
+            session_row.filter(links=0).update(outcome=outcome)
         append_audit_entry(
             session.enterprise,
             Action.PORTAL_OPENED,
@@ -115,6 +120,7 @@ def _end_launch(session: PortalSession, outcome: Outcome, actor: Actor, now: dat
             now,
             target=session.get_intent_display(),
             outcome=f"{outcome.label}{reference}",
+            session=str(session.nonce),
         )
 
 
@@ -128,7 +134,7 @@ def _audit_rate_limited(enterprise: Enterprise, intent: Intent, actor: Actor, no
     )
     if not entries.exists():
         append_audit_entry(
-            enterprise, Action.PORTAL_OPENED, actor, now, target=intent.label, outcome=_RATE_LIMITED
+            enterprise, Action.PORTAL_OPENED, actor, now, target=str(intent.label), outcome=_RATE_LIMITED
         )
 
 

@@ -38,7 +38,9 @@ class PortalSession(models.Model):
     reference = models.CharField(max_length=8, blank=True)
     client_ip = models.GenericIPAddressField("IP address", null=True)
     launched_at = models.DateTimeField()
-    presses = models.PositiveSmallIntegerField(default=1, help_text="How often its button was pressed.")
+    links = models.PositiveSmallIntegerField(
+        default=0, help_text="How many Portal Links WorkOS gave: a button pressed twice gives two."
+    )
     returned_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True, help_text="WorkOS sent them to the success address.")
 

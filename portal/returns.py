@@ -11,21 +11,20 @@ from django.db import transaction
 from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
-from enterprises.intents import Intent
 from enterprises.models import Membership
 from enterprises.reconcile import enqueue_reconcile_after_return
 from portal.models import PortalSession
-from portal.page.wording import INTENT_WORDINGS
 
 
 @transaction.atomic
-def mark_returned(membership: Membership, nonce: uuid.UUID, now: datetime) -> None:
+def mark_returned(membership: Membership, nonce: uuid.UUID, actor: Actor, now: datetime) -> None:
     """Save that the person left the Admin Portal by its link back to us, and enqueue a reconcile."""
     session = _lock_session(membership, nonce, returned_at=None)
     if session:
         session.returned_at = now
         session.save(update_fields=["returned_at"])
         enqueue_reconcile_after_return(membership.enterprise, now=now)
+        _append_entry(session, Action.PORTAL_RETURNED, actor, now)
 
 
 @transaction.atomic
@@ -36,18 +35,24 @@ def mark_finished(membership: Membership, nonce: uuid.UUID, actor: Actor, now: d
         session.finished_at = now
         session.save(update_fields=["finished_at"])
         enqueue_reconcile_after_return(membership.enterprise, now=now)
-        append_audit_entry(
-            membership.enterprise,
-            Action.PORTAL_FINISHED,
-            actor,
-            now,
-            target=INTENT_WORDINGS[Intent(session.intent)].title,
-        )
+        _append_entry(session, Action.PORTAL_FINISHED, actor, now)
+
+
+def _append_entry(session: PortalSession, action: Action, actor: Actor, now: datetime) -> None:
+    append_audit_entry(
+        session.enterprise,
+        action,
+        actor,
+        now,
+        target=session.get_intent_display(),
+        session=str(session.nonce),
+    )
 
 
 def _lock_session(membership: Membership, nonce: uuid.UUID, **unset: None) -> PortalSession | None:
     return (
-        PortalSession.objects.select_for_update()
+        PortalSession.objects.select_for_update(of=("self",))
+        .select_related("enterprise")
         .filter(enterprise=membership.enterprise, user=membership.user, nonce=nonce, **unset)
         .first()
     )

@@ -3,7 +3,7 @@
 import logging
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from csp.decorators import csp_update
@@ -12,14 +12,14 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 import gateway
 from audit.actor import Actor
-from enterprises import conf
 from enterprises.access import (
-    explain_missing_intent,
+    can_use_intent,
     get_membership,
     get_membership_for_it_admin,
     it_admins_of,
@@ -32,13 +32,13 @@ from enterprises.reauthentication import require_reauthentication
 from enterprises.reconcile import enqueue_reconcile
 from gateway.conf import link_origins
 from portal import launches, returns
-from portal.page.sections import build_sections
-from portal.page.wording import INTENT_WORDINGS
+from portal.failures import build_sales_link, build_support_link, explain_failure
+from portal.page.last_action import LastAction, LaunchFailure, load_last_action, save_last_action
+from portal.page.providers import GUIDES_URL
+from portal.page.sections import MIN_CHECK_INTERVAL, build_overview, describe_sign_in
+from portal.page.wording import INTENT_WORDINGS, OPENING, STILL_WAITING
 
 logger = logging.getLogger(__name__)
-
-# A request sooner than this after a reconcile enqueues nothing.
-_MIN_CHECK_INTERVAL = timedelta(seconds=10)
 
 # A browser applies `form-action` to the redirect after the POST, and Chromium to every redirect after that
 # one. We cannot know all of their hosts, and a button does nothing if the list misses one.
@@ -53,31 +53,54 @@ _allow_forms_to_workos: Callable[[Any], Any] = csp_update(
 @_allow_forms_to_workos
 def show_overview(request: HttpRequest, slug: str) -> HttpResponse:
     membership = get_membership(request.user, slug)
-    return render(request, "portal/overview.html", _build_context(membership, timezone.now()))
+    if not membership.is_it_admin:
+        return render(request, "portal/member.html", _build_member_context(membership))
+    return render(request, "portal/overview.html", _build_context(request, membership, timezone.now()))
 
 
 @login_required
 @require_safe
 @never_cache
 def show_status(request: HttpRequest, slug: str) -> HttpResponse:
-    """The part of the page that polls. `updates` is the hash of the updates that the page shows."""
-    membership = get_membership(request.user, slug)
-    page = _build_context(membership, timezone.now())
-    page["has_new_updates"] = request.GET.get("updates") != page["sections"].updates_hash
+    """The part of the page that polls. `updates` is the hash of what was announced last."""
+    membership = get_membership_for_it_admin(request.user, slug)
+    page = _build_context(request, membership, timezone.now())
+    page["has_new_updates"] = request.GET.get("updates") != page["overview"].updates_hash
     return render(request, "portal/status.html", page)
 
 
-def _build_context(membership: Membership, now: datetime) -> dict[str, Any]:
+def _build_context(request: HttpRequest, membership: Membership, now: datetime) -> dict[str, Any]:
     enterprise = membership.enterprise
-    reasons = {
-        intent.value: reason for intent in Intent if (reason := explain_missing_intent(enterprise, intent))
-    }
+    last_action = load_last_action(request.session, enterprise)
+    overview = build_overview(
+        enterprise,
+        plan=[intent for intent in Intent if can_use_intent(enterprise, intent)],
+        viewer_id=membership.user_id,
+        last_action=last_action,
+        now=now,
+    )
+    failure = last_action.failure if last_action else None
     return {
         "enterprise": enterprise,
-        "membership": membership,
-        "sections": build_sections(enterprise, reasons=reasons, viewer_id=membership.user_id, now=now),
-        "can_launch": membership.is_it_admin and enterprise.provisioning == Enterprise.Provisioning.READY,
+        "is_it_admin": membership.is_it_admin,
+        "overview": overview,
+        "can_launch": enterprise.provisioning == Enterprise.Provisioning.READY,
+        "support_link": build_support_link(enterprise, reference=failure.reference if failure else ""),
+        "sales_link": build_sales_link(enterprise),
+        "guides_url": GUIDES_URL,
+        "opening": OPENING,
+        "still_waiting": STILL_WAITING,
+    }
+
+
+def _build_member_context(membership: Membership) -> dict[str, Any]:
+    enterprise = membership.enterprise
+    return {
+        "enterprise": enterprise,
+        "is_it_admin": False,
+        "sentence": describe_sign_in(enterprise),
         "it_admins": it_admins_of(enterprise),
+        "support_link": build_support_link(enterprise),
     }
 
 
@@ -88,13 +111,19 @@ def check_now(request: HttpRequest, slug: str) -> HttpResponse:
     """Have the worker reconcile the enterprise, because a page never waits for WorkOS."""
     enterprise = get_membership_for_it_admin(request.user, slug).enterprise
     if enterprise.provisioning != Enterprise.Provisioning.READY:
-        messages.error(request, f"{enterprise} is not set up at WorkOS, so there is nothing to check.")
+        messages.error(
+            request,
+            _("%(enterprise)s isn’t connected to WorkOS, so there is nothing to check.")
+            % {"enterprise": enterprise},
+        )
         return redirect(enterprise)
-    reconciled_at = enterprise.reconciled_at
-    if reconciled_at is None or timezone.now() - reconciled_at > _MIN_CHECK_INTERVAL:
+    reconciled_at, now = enterprise.reconciled_at, timezone.now()
+    if reconciled_at is None or now - reconciled_at > MIN_CHECK_INTERVAL:
         with limited_lock_waits():
             enqueue_reconcile(enterprise)
-    messages.info(request, "We are asking WorkOS. This page shows the answer when it is there.")
+    save_last_action(
+        request.session, enterprise, LastAction(now, is_check=True, previous_check=reconciled_at)
+    )
     return redirect(enterprise)
 
 
@@ -111,35 +140,50 @@ def launch_portal(request: HttpRequest, slug: str, intent: str) -> HttpResponse:
 
     membership = get_membership_for_it_admin(request.user, slug)
     enterprise, chosen, now = membership.enterprise, Intent(intent), timezone.now()
-    if reason := explain_missing_intent(enterprise, chosen):
-        messages.error(request, reason)
-        return redirect(enterprise)
+    title = INTENT_WORDINGS[chosen].title
+    if not can_use_intent(enterprise, chosen):
+        sentence = _("Your plan doesn’t include this: %(title)s. Contact sales to upgrade.")
+        return _show_failure(request, enterprise, LaunchFailure(intent, sentence % {"title": title}), now)
     if page := require_reauthentication(
         request,
-        purpose=f"open {INTENT_WORDINGS[chosen].title} in the Admin Portal for {enterprise}",
+        purpose=_("open %(title)s in the Admin Portal for %(enterprise)s")
+        % {"title": title, "enterprise": enterprise},
         back_url=enterprise.get_absolute_url(),
         now=now,
     ):
         return page
+    if enterprise.provisioning != Enterprise.Provisioning.READY:
+        sentence = _("%(enterprise)s isn’t connected to WorkOS yet. Nothing changed.")
+        failure = LaunchFailure(intent, sentence % {"enterprise": enterprise})
+        return _show_failure(request, enterprise, failure, now)
     reference = uuid.uuid4().hex[:8]
     actor = Actor.from_request(request)
     try:
         link = launches.launch(membership, chosen, actor, now, nonce=_nonce(request), reference=reference)
     except RateLimited as refusal:
-        messages.error(request, str(refusal))
-        return redirect(enterprise)
+        failure = LaunchFailure(intent, refusal.sentence, retry_at=refusal.retry_at)
+        return _show_failure(request, enterprise, failure, now)
     except gateway.GatewayError as error:
         logger.warning(
             "Portal launch %s failed: enterprise=%s intent=%s %s status=%s request_id=%s",
             reference, slug, chosen.value, type(error).__name__, error.status or "-", error.request_id or "-",
         )  # fmt: skip
-        messages.error(request, _explain_failure(error, reference))
-        return redirect(enterprise)
-
+        return _show_failure(
+            request, enterprise, LaunchFailure(intent, explain_failure(error), reference), timezone.now()
+        )
+    save_last_action(request.session, enterprise, LastAction(now))
     # A bearer secret that lives five minutes: hand it over and keep no copy.
     response = HttpResponseRedirect(link, status=303)
     response["Referrer-Policy"] = "no-referrer"
     return response
+
+
+def _show_failure(
+    request: HttpRequest, enterprise: Enterprise, failure: LaunchFailure, now: datetime
+) -> HttpResponse:
+    """Lead back to the page, to the place of the failure in its card, which takes the focus."""
+    save_last_action(request.session, enterprise, LastAction(now, failure=failure))
+    return redirect(f"{enterprise.get_absolute_url()}#failure")
 
 
 def _nonce(request: HttpRequest) -> uuid.UUID:
@@ -149,21 +193,13 @@ def _nonce(request: HttpRequest) -> uuid.UUID:
         return uuid.uuid4()
 
 
-def _explain_failure(error: gateway.GatewayError, reference: str) -> str:
-    if isinstance(error, gateway.Unavailable):
-        next_step = "Try again in a moment."
-    else:
-        next_step = f"Write to {conf.support_email()} and quote the reference."
-    return f"{error} Nothing was changed. {next_step} Reference: {reference}"
-
-
 @login_required
 @require_safe
 @never_cache
 def record_return(request: HttpRequest, slug: str, nonce: uuid.UUID) -> HttpResponse:
     membership = get_membership(request.user, slug)
     if request.method == "GET":
-        returns.mark_returned(membership, nonce, timezone.now())
+        returns.mark_returned(membership, nonce, Actor.from_request(request), timezone.now())
     return redirect(membership.enterprise)
 
 

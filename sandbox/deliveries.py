@@ -181,8 +181,12 @@ class Dispatcher:
             self._finish_and_flush(replace(delivery, state="failed"))
             return
         faults = self.faults.take_sending_faults(event.event)
-        body, headers = self._build_request(event, endpoint, faults, first=delivery.attempts[:1])
+        signed_at = self.store.clock.now_ms()
+        if delivery.attempts and not self.store.switches.resign_retries:
+            signed_at = delivery.attempts[0]["t"]
+        body, headers = self._build_request(event, endpoint, faults, signed_at=signed_at)
         attempt = await self._post_request(delivery.url, body, headers)
+        attempt["t"] = signed_at
         attempt["request"] = {"headers": headers, "body": body.decode(errors="replace")}
         delivered = attempt["status"] is not None and 200 <= attempt["status"] < 300
 
@@ -206,14 +210,12 @@ class Dispatcher:
         endpoint: WebhookEndpoint,
         faults: list[Fault],
         *,
-        first: tuple[dict[str, Any], ...],
+        signed_at: int,
     ) -> tuple[bytes, dict[str, str]]:
-        """The body and the headers to send. `first` holds the first attempt, if this is a retry."""
+        """The body and the headers to send, signed at this time in milliseconds."""
         body = encode_event(event, with_context=self.store.switches.envelope_context)
         active = {fault.kind: fault for fault in faults}
-        t = self.store.clock.now_ms()
-        if first and not self.store.switches.resign_retries:
-            t = first[0]["t"]
+        t = signed_at
         if "old_timestamp" in active:
             t -= round(active["old_timestamp"].values["seconds"] * 1000)
         if "seconds" in active:
@@ -242,7 +244,6 @@ class Dispatcher:
         started = time.perf_counter()
         attempt: dict[str, Any] = {
             "at": self.store.clock.now(),
-            "t": self.store.clock.now_ms(),
             "status": None,
             "answer": "",
             "error": None,

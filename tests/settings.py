@@ -22,6 +22,7 @@ DEBUG = False
 # Count refusals immediately, in the test's own transaction.
 WORKOS_WEBHOOK_REFUSALS_INTERVAL = 0.0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+DEV_MAILBOX = ""
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 # Serve static files from the apps: the tests do not run collectstatic.
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True

@@ -123,9 +123,9 @@ def names_in_string(text: str, package: str) -> list[str]:
 def names_in_template(text: str, package: str) -> list[str]:
     """The same for a template, which also must not extend or link to what belongs to the project."""
     found = names_in_string(text, package)
-    found += [
-        name for name in re.findall(r"{% extends [\"']([^\"']+)", text) if not name.startswith("admin/")
-    ]
+    # names_in_string has found the templates of packages out of reach.
+    known = ("admin/", *(f"{other}/" for other in APPLICATION))
+    found += [name for name in re.findall(r"{% extends [\"']([^\"']+)", text) if not name.startswith(known)]
     url_names = re.findall(r"{% url [\"']([^\"']+)", text)
     return found + [name for name in url_names if ":" not in name and name not in AUTH_URL_NAMES]
 

@@ -6,6 +6,8 @@ from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit.admin import ReadOnlyAdmin
 from webhooks import conf
@@ -28,7 +30,7 @@ class LargeTableAdmin(ReadOnlyAdmin):
 class EventNameFilter(admin.SimpleListFilter):
     """Filters by the names that have handlers: reading all names from the table would scan it."""
 
-    title = "event"
+    title = gettext_lazy("event")
     parameter_name = "event"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -60,23 +62,24 @@ class WebhookEventAdmin(LargeTableAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return super().changelist_view(
-            request, {"title": "Webhook events (search for a complete event id)", **(extra_context or {})}
+            request, {"title": _("Webhook events (search for a complete event id)"), **(extra_context or {})}
         )
 
-    @admin.display(description="Reason")
+    @admin.display(description=gettext_lazy("Reason"))
     def short_reason(self, event: WebhookEvent) -> str:
         return event.reason[:120]
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("webhooks.change_webhookevent")
 
-    @admin.action(description="Replay (shows first what would change)", permissions=["replay"])
+    @admin.action(description=gettext_lazy("Replay (shows first what would change)"), permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: models.QuerySet[WebhookEvent]) -> HttpResponse | None:
         events = queryset.order_by()
         if events.count() > _MAX_REPLAYED:
             self.message_user(
                 request,
-                f"More than {_MAX_REPLAYED} at once: use `manage.py replay_events`. Nothing was changed.",
+                _("More than %(number)d at once: use `manage.py replay_events`. Nothing was changed.")
+                % {"number": _MAX_REPLAYED},
                 messages.ERROR,
             )
             return None
@@ -84,11 +87,11 @@ class WebhookEventAdmin(LargeTableAdmin):
         if "confirmed" in request.POST:
             report = replay_events(events, now=now)
             counts = "; ".join(f"{count} {transition}" for transition, count in report.count_transitions())
-            self.message_user(request, f"Replayed: {counts}.")
+            self.message_user(request, _("Replayed: %(counts)s.") % {"counts": counts})
             return None
         context = {
             **self.admin_site.each_context(request),
-            "title": "Replay",
+            "title": _("Replay"),
             "report": preview_replay(events, now=now),
             "selected": request.POST.getlist("_selected_action"),
             "select_across": request.POST.get("select_across", "0"),
@@ -119,26 +122,26 @@ class RefusalSampleAdmin(LargeTableAdmin):
         for problem in inspection.attention:
             messages.warning(request, problem)
         return super().changelist_view(
-            request, {"title": "Why deliveries were refused", **(extra_context or {})}
+            request, {"title": _("Why deliveries were refused"), **(extra_context or {})}
         )
 
-    @admin.display(description="Reason")
+    @admin.display(description=gettext_lazy("Reason"))
     def label(self, sample: RefusalSample) -> str:
         return sample.get_reason_display()
 
-    @admin.display(description="Newest")
+    @admin.display(description=gettext_lazy("Newest"))
     def newest(self, sample: RefusalSample) -> str:
         return describe_sample(sample)
 
-    @admin.display(description="Last hour")
+    @admin.display(description=gettext_lazy("Last hour"))
     def last_hour(self, sample: RefusalSample) -> int:
         return _count_refusals(sample, timedelta(hours=1))
 
-    @admin.display(description="Three days")
+    @admin.display(description=gettext_lazy("Three days"))
     def last_three_days(self, sample: RefusalSample) -> int:
         return _count_refusals(sample, timedelta(days=3))
 
-    @admin.display(description="What to do")
+    @admin.display(description=gettext_lazy("What to do"))
     def next_step(self, sample: RefusalSample) -> str:
         return Reason(sample.reason).next_step
 
@@ -160,9 +163,9 @@ class RefusalCountAdmin(LargeTableAdmin):
 class SecretAdmin(LargeTableAdmin):
     list_display = ["name", "last_used_at", "advice"]
 
-    @admin.display(description="What to do")
+    @admin.display(description=gettext_lazy("What to do"))
     def advice(self, secret: Secret) -> str:
         if secret.name not in conf.secret_names():
-            return "Removed from the settings"
+            return _("Removed from the settings")
         uses = describe_secrets(conf.secret_names(), timezone.now())
         return next(use.advice for use in uses if use.name == secret.name)

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy
 
 from mirror.models import is_one_of
 from webhooks.receive.reasons import Reason
@@ -18,11 +19,11 @@ _REASON_CHOICES = [(reason.value, reason.label) for reason in Reason]
 
 
 class WebhookEventStatus(models.TextChoices):
-    WAITING = "waiting", "Waiting"
-    APPLIED = "applied", "Applied"
-    STALE = "stale", "Stale: older than what we have"
-    IGNORED = "ignored", "Ignored"
-    FAILED = "failed", "Failed"
+    WAITING = "waiting", gettext_lazy("Waiting")
+    APPLIED = "applied", gettext_lazy("Applied")
+    STALE = "stale", gettext_lazy("Stale: older than what we have")
+    IGNORED = "ignored", gettext_lazy("Ignored")
+    FAILED = "failed", gettext_lazy("Failed")
 
 
 class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):

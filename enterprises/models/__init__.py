@@ -10,7 +10,7 @@ from enterprises.models.customers import (
     parse_external_id,
 )
 from enterprises.models.mail import RateLimitCount, UndeliverableAddress
-from enterprises.models.notification import Notification
+from enterprises.models.notification import Notification, NotificationKind, NotificationOptOut
 
 __all__ = [
     "AccessGrant",
@@ -18,6 +18,8 @@ __all__ = [
     "Invitation",
     "Membership",
     "Notification",
+    "NotificationKind",
+    "NotificationOptOut",
     "ProvisioningState",
     "RateLimitCount",
     "Role",

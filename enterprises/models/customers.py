@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.urls import reverse
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
 from audit.fields import OneLineCharField
 from enterprises import conf
@@ -18,17 +19,17 @@ from mirror.models import Organization, is_one_of
 
 
 class ProvisioningState(models.TextChoices):
-    NOT_PROVISIONED = "not_provisioned", "Not provisioned"
-    PROVISIONING = "provisioning", "Provisioning"
-    READY = "ready", "Ready"
-    NEEDS_ATTENTION = "needs_attention", "Needs attention"
-    REMOVED = "removed", "Removed at WorkOS"
-    DEPROVISIONED = "deprovisioned", "Deprovisioned"
+    NOT_PROVISIONED = "not_provisioned", gettext_lazy("Not provisioned")
+    PROVISIONING = "provisioning", gettext_lazy("Provisioning")
+    READY = "ready", gettext_lazy("Ready")
+    NEEDS_ATTENTION = "needs_attention", gettext_lazy("Needs attention")
+    REMOVED = "removed", gettext_lazy("Removed at WorkOS")
+    DEPROVISIONED = "deprovisioned", gettext_lazy("Deprovisioned")
 
 
 class Environment(models.TextChoices):
-    TEST = "test", "Staging (sk_test_…)"
-    LIVE = "live", "Production (sk_live_…)"
+    TEST = "test", gettext_lazy("Staging (sk_test_…)")
+    LIVE = "live", gettext_lazy("Production (sk_live_…)")
 
 
 def parse_external_id(text: str) -> uuid.UUID | None:
@@ -126,7 +127,7 @@ class Enterprise(models.Model):
     @property
     def next_step(self) -> str:
         """What staff can do now, in words."""
-        return _NEXT_STEPS[self.provisioning]
+        return gettext(_NEXT_STEPS[self.provisioning])
 
 
 # The first one that holds. `EnterpriseQuerySet.in_state` is the same rule in SQL.
@@ -139,25 +140,31 @@ _STATES: dict[ProvisioningState, Callable[[Enterprise], bool]] = {
 }
 
 _NEXT_STEPS = {
-    ProvisioningState.NOT_PROVISIONED: "Provision it. If it is not to be linked, the worker does so.",
-    ProvisioningState.PROVISIONING: "None: the worker retries until WorkOS has answered.",
-    ProvisioningState.READY: "None.",
-    ProvisioningState.NEEDS_ATTENTION: "Fix the reason and provision it again; the worker retries, too.",
-    ProvisioningState.REMOVED: "Its organization was deleted at WorkOS. Deprovision it and enroll it again.",
-    ProvisioningState.DEPROVISIONED: "None. Its audit log is kept.",
+    ProvisioningState.NOT_PROVISIONED: gettext_noop(
+        "Provision it. If it is not to be linked, the worker does so."
+    ),
+    ProvisioningState.PROVISIONING: gettext_noop("None: the worker retries until WorkOS has answered."),
+    ProvisioningState.READY: gettext_noop("None."),
+    ProvisioningState.NEEDS_ATTENTION: gettext_noop(
+        "Fix the reason and provision it again; the worker retries, too."
+    ),
+    ProvisioningState.REMOVED: gettext_noop(
+        "Its organization was deleted at WorkOS. Deprovision it and enroll it again."
+    ),
+    ProvisioningState.DEPROVISIONED: gettext_noop("None. Its audit log is kept."),
 }
 
 
 class Role(models.TextChoices):
-    IT_ADMIN = "it_admin", "IT admin"
-    MEMBER = "member", "Member"
+    IT_ADMIN = "it_admin", gettext_lazy("IT admin")
+    MEMBER = "member", gettext_lazy("Member")
 
     @property
     def explanation(self) -> str:
         """One line for the person who chooses a role."""
         return {
-            "it_admin": "Sets up sign-in at WorkOS, invites and removes people, sees the activity.",
-            "member": "Sees how sign-in is set up, and changes nothing.",
+            "it_admin": gettext("Can manage single sign-on, directory sync and members, and view activity."),
+            "member": gettext("Can view the status of single sign-on."),
         }[self.value]
 
 

@@ -1,22 +1,38 @@
 """The activity page for IT admins, and its export."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from audit.log import audit_entries_for
-from audit.models import AuditEntryQuerySet
+from audit.actions import Action
+from audit.log import audit_entries_for, entries_by_session
+from audit.models import AuditEntry, AuditEntryQuerySet
 from enterprises import access
 from enterprises.forms import ActivityForm
 from enterprises.models import Enterprise
 
 _PAGE_SIZE = 50
+# Spreadsheets take a file without it for one in an older encoding.
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+@dataclass(frozen=True)
+class ActivityRow:
+    """A row of the page: one entry, or all entries of a portal session."""
+
+    entry: AuditEntry
+    label: str
+    details: str
 
 
 @login_required
@@ -25,13 +41,25 @@ _PAGE_SIZE = 50
 def list_activity(request: HttpRequest, slug: str) -> HttpResponse:
     enterprise = access.get_membership_for_it_admin(request.user, slug).enterprise
     form = ActivityForm(request.GET)
-    page = Paginator(_filter_entries(enterprise, form), _PAGE_SIZE).get_page(request.GET.get("page"))
+    entries = _filter_entries(enterprise, form)
+    # Someone who looks for one action finds each entry of it.
+    is_folded = form.is_valid() and not form.cleaned_data["action"]
+    page = Paginator(entries.fold_sessions() if is_folded else entries, _PAGE_SIZE).get_page(
+        request.GET.get("page")
+    )
     filters = request.GET.copy()
     filters.pop("page", None)
     return render(
         request,
         "enterprises/activity.html",
-        {"enterprise": enterprise, "page": page, "form": form, "filters": filters.urlencode()},
+        {
+            "enterprise": enterprise,
+            "is_it_admin": True,
+            "page": page,
+            "rows": _build_rows(enterprise, list(page), is_folded=is_folded),
+            "form": form,
+            "filters": filters.urlencode(),
+        },
     )
 
 
@@ -39,19 +67,50 @@ def list_activity(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 @never_cache
 def export_activity(request: HttpRequest, slug: str) -> StreamingHttpResponse:
-    """Everything that the page lists with this filter, as CSV."""
+    """Every entry that matches the page's filter, as CSV."""
     enterprise = access.get_membership_for_it_admin(request.user, slug).enterprise
     entries = _filter_entries(enterprise, ActivityForm(request.GET))
     return StreamingHttpResponse(
         _write_csv(entries),
         content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="history-{enterprise.slug}.csv"'},
+        headers={"Content-Disposition": f'attachment; filename="activity-{enterprise.slug}.csv"'},
     )
 
 
 def _filter_entries(enterprise: Enterprise, form: ActivityForm) -> AuditEntryQuerySet:
     entries = audit_entries_for(enterprise)
     return entries.matching(**form.cleaned_data) if form.is_valid() else entries.none()
+
+
+def _build_rows(
+    enterprise: Enterprise, entries: Sequence[AuditEntry], *, is_folded: bool
+) -> list[ActivityRow]:
+    sessions = entries_by_session(enterprise, [entry.session for entry in entries]) if is_folded else {}
+    return [
+        _fold(entry, sessions[entry.session])
+        if len(sessions.get(entry.session, ())) > 1
+        else ActivityRow(entry, entry.action_label, entry.outcome)
+        for entry in entries
+    ]
+
+
+def _fold(newest: AuditEntry, entries: Sequence[AuditEntry]) -> ActivityRow:
+    """`Opened · Returned after 2 minutes · Finished`"""
+    opened = entries[0]
+    openings = sum(entry.action == Action.PORTAL_OPENED for entry in entries)
+    parts = [opened.outcome or opened.action_label]
+    if openings > 1:
+        parts.append(
+            ngettext("opened %(count)d time", "opened %(count)d times", openings) % {"count": openings}
+        )
+    for entry in entries[1:]:
+        # timesince puts non-breaking spaces, which a phone is too narrow for.
+        duration = timesince(opened.at, entry.at, depth=1).replace("\xa0", " ")
+        if entry.action == Action.PORTAL_RETURNED:
+            parts.append(_("returned after %(duration)s") % {"duration": duration})
+        elif entry.action == Action.PORTAL_FINISHED:
+            parts.append(_("finished after %(duration)s") % {"duration": duration})
+    return ActivityRow(newest, _("Admin Portal"), " · ".join(parts))
 
 
 class _Echo:
@@ -61,11 +120,12 @@ class _Echo:
 
 def _write_csv(entries: AuditEntryQuerySet) -> Iterator[str]:
     writer = csv.writer(_Echo())
-    yield writer.writerow(["When (UTC)", "Who", "What", "For whom", "Outcome", "IP address"])
+    heads = [_("Date (UTC)"), _("Action"), _("Person or object"), _("Details"), _("By"), _("IP address")]
+    yield _BYTE_ORDER_MARK + writer.writerow(heads)
     for entry in entries.read_in_pages():
-        texts = (entry.actor, entry.action_label, entry.target, entry.outcome)
+        texts = (entry.action_label, entry.target, entry.outcome, entry.actor_label)
         yield writer.writerow(
-            [f"{entry.at:%Y-%m-%d %H:%M:%S}", *map(escape_formula, texts), entry.client_ip or ""]
+            [f"{entry.at:%Y-%m-%dT%H:%M:%SZ}", *map(escape_formula, texts), entry.client_ip or ""]
         )
 
 

@@ -8,6 +8,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
@@ -88,7 +89,10 @@ def _accept(request: HttpRequest, invitation: Invitation, user: AbstractBaseUser
 
 def _welcome(request: HttpRequest, invitation: Invitation) -> HttpResponse:
     request.session.pop(_SESSION_KEY, None)
-    messages.success(request, f"You now belong to {invitation.enterprise.name}: welcome.")
+    messages.success(
+        request,
+        _("Welcome! You’re now a member of %(enterprise)s") % {"enterprise": invitation.enterprise.name},
+    )
     return redirect(invitation.enterprise)
 
 

@@ -1,25 +1,33 @@
-"""The members page: who belongs to the enterprise, who is invited, and what may be changed."""
+"""The members page: the people of the enterprise, those invited, and what may be changed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Page, Paginator
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audit.actor import Actor
 from enterprises import access, conf, invitations, memberships
-from enterprises.forms import InviteForm
+from enterprises.forms import InviteForm, MembersForm
 from enterprises.locks import limited_lock_waits
 from enterprises.mail import find_refusal
 from enterprises.models import Enterprise, Invitation, Membership, Role
 from enterprises.rate_limits import RateLimited
 from enterprises.reauthentication import require_reauthentication
+
+_PAGE_SIZE = 50
+# In the session: the invitation that was just revoked.
+_REVOKED = "revoked_invitation"
 
 
 @login_required
@@ -48,7 +56,9 @@ def invite(request: HttpRequest, slug: str) -> HttpResponse:
     except RateLimited as refusal:
         form.add_error(None, str(refusal))
         return _render_members(request, membership, form)
-    messages.success(request, f"{invitation.email} is invited. The mail is on its way.")
+    messages.success(
+        request, _("Invitation sent to %(email)s. It expires in 30 days.") % {"email": invitation.email}
+    )
     return redirect("enterprises:members", slug)
 
 
@@ -66,7 +76,11 @@ def resend_invitation(request: HttpRequest, slug: str, number: int) -> HttpRespo
     except (invitations.AlreadyMember, RateLimited) as refusal:
         messages.error(request, str(refusal))
     else:
-        messages.success(request, f"A new link is on its way to {email}. The previous link no longer works.")
+        messages.success(
+            request,
+            _("Invitation sent again to %(email)s. The link in the earlier email no longer works.")
+            % {"email": email},
+        )
     return redirect("enterprises:members", slug)
 
 
@@ -83,7 +97,11 @@ def _require_reauthentication_to_invite(
     """An IT admin may do everything here, so making one requires reauthentication."""
     if role != Role.IT_ADMIN:
         return None
-    return _require_reauthentication(request, enterprise, f"invite {email} as IT admin of {enterprise}")
+    purpose = _("invite %(email)s as an IT admin of %(enterprise)s") % {
+        "email": email,
+        "enterprise": enterprise,
+    }
+    return _require_reauthentication(request, enterprise, purpose)
 
 
 def _require_reauthentication(
@@ -106,27 +124,37 @@ def revoke_invitation(request: HttpRequest, slug: str, number: int) -> HttpRespo
     invitation = _get_invitation(membership.enterprise, number)
     with _as_current_it_admin(membership):
         invitations.revoke_invitation(invitation, Actor.from_request(request), timezone.now())
-    messages.success(request, f"The invitation of {invitation.email} is revoked.")
+    # The members page offers once to send it again.
+    request.session[_REVOKED] = {"email": invitation.email, "role": invitation.role}
     return redirect("enterprises:members", slug)
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def change_role(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """A page that asks for confirmation, and the change of the role to the other one."""
     membership = access.get_membership_for_it_admin(request.user, slug)
+    member = _get_member(membership.enterprise, number)
+    if request.method != "POST":
+        return _render_confirmation(request, membership, member, "enterprises/change_role.html")
     if request.POST.get("role") not in Role:
-        messages.error(request, "Choose a role.")
+        messages.error(request, _("Choose a role."))
         return redirect("enterprises:members", slug)
-    member, role = _get_member(membership.enterprise, number), Role(request.POST["role"])
-    username = member.user.get_username()
-    purpose = f"change the role of {username} in {membership.enterprise} to {role.label}"
+    role = Role(request.POST["role"])
+    name = member.user.get_full_name()
+    purpose = _("change the role of %(name)s in %(enterprise)s") % {
+        "name": name,
+        "enterprise": membership.enterprise,
+    }
     if page := _require_reauthentication(request, membership.enterprise, purpose):
         return page
 
     def change() -> str:
         memberships.change_role(member, role, Actor.from_request(request), timezone.now())
-        return f"{username} is now: {role.label}."
+        if role == Role.IT_ADMIN:
+            return _("%(name)s is now an IT admin.") % {"name": name}
+        return _("%(name)s is now a member.") % {"name": name}
 
     return _change_member(request, membership, member, change)
 
@@ -138,19 +166,18 @@ def remove_member(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     membership = access.get_membership_for_it_admin(request.user, slug)
     member = _get_member(membership.enterprise, number)
     if request.method != "POST":
-        context = {"enterprise": membership.enterprise, "membership": membership, "person": member}
-        return render(request, "enterprises/remove_member.html", context)
-    username = member.user.get_username()
-    if member.is_it_admin and (
-        page := _require_reauthentication(
-            request, membership.enterprise, f"remove {username}, an IT admin of {membership.enterprise}"
-        )
-    ):
+        return _render_confirmation(request, membership, member, "enterprises/remove_member.html")
+    name = member.user.get_full_name()
+    purpose = _("remove %(name)s, an IT admin of %(enterprise)s") % {
+        "name": name,
+        "enterprise": membership.enterprise,
+    }
+    if member.is_it_admin and (page := _require_reauthentication(request, membership.enterprise, purpose)):
         return page
 
     def remove() -> str:
         memberships.remove_member(member, Actor.from_request(request), timezone.now())
-        return f"{username} was removed."
+        return _("%(name)s was removed.") % {"name": name}
 
     return _change_member(request, membership, member, remove)
 
@@ -167,7 +194,9 @@ def _change_member(
         messages.error(request, str(error))
         return redirect("enterprises:members", slug)
     except Membership.DoesNotExist:
-        messages.warning(request, f"{member.user.get_username()} had already been removed.")
+        messages.warning(
+            request, _("%(name)s had already been removed.") % {"name": member.user.get_full_name()}
+        )
     # People who changed themselves may have lost this page.
     if member.pk == membership.pk:
         return redirect(conf.home_url())
@@ -192,23 +221,76 @@ def _get_invitation(enterprise: Enterprise, number: int) -> Invitation:
     )
 
 
+def _render_confirmation(
+    request: HttpRequest, membership: Membership, member: Membership, template: str
+) -> HttpResponse:
+    context = {
+        "enterprise": membership.enterprise,
+        "membership": membership,
+        "person": member,
+        "is_self": member.pk == membership.pk,
+        "is_last_it_admin": memberships.is_last_it_admin(member),
+    }
+    return render(request, template, context)
+
+
 def _render_members(request: HttpRequest, membership: Membership, form: InviteForm) -> HttpResponse:
     enterprise = membership.enterprise
+    filter_form = MembersForm(request.GET)
+    found = filter_form.cleaned_data if filter_form.is_valid() else {"search": "", "role": ""}
+    filters = request.GET.copy()
+    for name in ("page", "invited"):
+        filters.pop(name, None)
     return render(
         request,
         "enterprises/members.html",
         {
             "enterprise": enterprise,
             "membership": membership,
-            "members": Membership.objects.filter(enterprise=enterprise)
-            .select_related("user")
-            .annotate(mail_refusal=find_refusal("user__email"))
-            .order_by("role", "user__email"),
-            "invitations": Invitation.objects.filter(enterprise=enterprise)
-            .annotate(mail_refusal=find_refusal("email"))
-            .order_by("email"),
+            "is_it_admin": membership.is_it_admin,
+            "page": _paginate(request, "page", _find_members(enterprise, **found)),
+            "invited": _paginate(request, "invited", _find_invitations(enterprise, **found)),
+            "is_last_it_admin": memberships.is_last_it_admin(membership),
+            "revoked": _take_revoked(request),
             "roles": Role,
+            "filter_form": filter_form,
+            "filters": filters.urlencode(),
+            "is_filtered": any(found.values()),
             "form": form,
             "now": timezone.now(),
         },
     )
+
+
+def _take_revoked(request: HttpRequest) -> dict[str, str] | None:
+    """The invitation that was just revoked, for one page, which offers to send it again. Not for HEAD."""
+    if request.method == "HEAD":
+        return None
+    revoked: dict[str, str] | None = request.session.pop(_REVOKED, None)
+    return revoked
+
+
+def _paginate(request: HttpRequest, parameter: str, rows: QuerySet[Any]) -> Page[Any]:
+    return Paginator(rows, _PAGE_SIZE).get_page(request.GET.get(parameter))
+
+
+def _find_members(enterprise: Enterprise, *, search: str, role: str) -> QuerySet[Membership]:
+    members = Membership.objects.filter(enterprise=enterprise)
+    if role:
+        members = members.filter(role=role)
+    if search:
+        members = members.filter(Q(user__name__icontains=search) | Q(user__email__icontains=search))
+    return (
+        members.select_related("user")
+        .annotate(mail_refusal=find_refusal("user__email"))
+        .order_by("role", "user__email")
+    )
+
+
+def _find_invitations(enterprise: Enterprise, *, search: str, role: str) -> QuerySet[Invitation]:
+    found = Invitation.objects.filter(enterprise=enterprise)
+    if role:
+        found = found.filter(role=role)
+    if search:
+        found = found.filter(email__icontains=search)
+    return found.annotate(mail_refusal=find_refusal("email")).order_by("email")

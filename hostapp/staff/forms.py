@@ -1,6 +1,8 @@
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit.fields import OneLineFormField
 from enterprises.domains import InvalidDomain, normalize_domain
@@ -32,22 +34,26 @@ class DomainsField(forms.CharField):
 
 
 class ProvisionForm(forms.Form):
-    name = OneLineFormField(max_length=150, label="Name", help_text="As the company writes it.")
+    name = OneLineFormField(
+        max_length=150, label=gettext_lazy("Name"), help_text=gettext_lazy("As the company writes it.")
+    )
     slug = forms.SlugField(
         max_length=60,
         required=False,
-        label="Slug",
-        help_text="Its part of the address. Made from the name if empty.",
+        label=gettext_lazy("Slug"),
+        help_text=gettext_lazy("Its part of the address. Made from the name if empty."),
     )
     domains = DomainsField(
         required=False,
-        label="Domains",
-        help_text="One a line, such as acme.example. Ownership is proved later, in the Admin Portal.",
+        label=gettext_lazy("Domains"),
+        help_text=gettext_lazy(
+            "One per line, such as acme.example. Ownership is proved later, in the Admin Portal."
+        ),
     )
     it_admin = NormalizedEmailField(
         required=False,
-        label="IT admin’s e-mail address",
-        help_text="They get a link to set a password if they have none.",
+        label=gettext_lazy("IT admin’s email"),
+        help_text=gettext_lazy("They get a link to set a password if they have none."),
     )
 
 
@@ -55,19 +61,23 @@ class EnterpriseForm(forms.Form):
     """What staff change of an enterprise."""
 
     name = OneLineFormField(
-        max_length=150, label="Name", help_text="Goes to WorkOS, too. The address stays as it is."
+        max_length=150,
+        label=gettext_lazy("Name"),
+        help_text=gettext_lazy("Also updated in WorkOS. The URL doesn’t change."),
     )
     domains = DomainsField(
         required=False,
-        label="Domains",
-        help_text="One a line. Added and removed at WorkOS; what its IT admins added there is left alone.",
+        label=gettext_lazy("Domains"),
+        help_text=gettext_lazy(
+            "One per line. Added and removed at WorkOS; what its IT admins added there is left alone."
+        ),
     )
     intents = forms.MultipleChoiceField(
         required=False,
-        label="Plan",
-        choices=[(intent, Intent(intent).label) for intent in plan_intents()],
+        label=gettext_lazy("Plan"),
+        choices=lambda: [(intent, Intent(intent).label) for intent in plan_intents()],
         widget=forms.CheckboxSelectMultiple,
-        help_text="Domain Verification and Certificate Renewal come with Single Sign-On.",
+        help_text=gettext_lazy("Domain Verification and Certificate Renewal come with Single Sign-On."),
     )
 
     @classmethod
@@ -81,7 +91,9 @@ class EnterpriseForm(forms.Form):
 
 
 class DeprovisionForm(forms.Form):
-    typed = forms.CharField(label="Type the slug to confirm", widget=forms.TextInput({"autocomplete": "off"}))
+    typed = forms.CharField(
+        label=gettext_lazy("Type the slug to confirm"), widget=forms.TextInput({"autocomplete": "off"})
+    )
 
     def __init__(self, *args: Any, enterprise: Enterprise, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -90,5 +102,7 @@ class DeprovisionForm(forms.Form):
     def clean_typed(self) -> str:
         typed: str = self.cleaned_data["typed"]
         if typed != self.enterprise.slug:
-            raise forms.ValidationError(f"That is not {self.enterprise.slug}. Nothing was done.")
+            raise forms.ValidationError(
+                _("That is not %(slug)s. Nothing was done.") % {"slug": self.enterprise.slug}
+            )
         return typed

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -40,7 +41,8 @@ def provision_enterprise(request: HttpRequest) -> HttpResponse:
         if data["it_admin"] and (
             page := require_reauthentication(
                 request,
-                purpose=f"make {data['it_admin']} an IT admin of {data['name']}",
+                purpose=_("make %(email)s an IT admin of %(enterprise)s")
+                % {"email": data["it_admin"], "enterprise": data["name"]},
                 back_url=reverse("staff:provision"),
                 now=timezone.now(),
             )
@@ -76,7 +78,10 @@ def show_enterprise(request: HttpRequest, slug: str) -> HttpResponse:
     enterprise = _get_enterprise(slug)
     form = EnterpriseForm.for_enterprise(enterprise, request.POST or None)
     if request.method == "POST" and enterprise.deprovisioned_at:
-        messages.error(request, f"{enterprise.name} is deprovisioned. Nothing was changed.")
+        messages.error(
+            request,
+            _("%(enterprise)s is deprovisioned. Nothing was changed.") % {"enterprise": enterprise.name},
+        )
         return redirect("staff:customer", slug)
     if request.method == "POST" and form.is_valid():
         data, actor, now = form.cleaned_data, Actor.from_request(request), timezone.now()
@@ -84,7 +89,11 @@ def show_enterprise(request: HttpRequest, slug: str) -> HttpResponse:
             lifecycle.rename(enterprise, data["name"], actor, now)
             lifecycle.change_domains(enterprise, data["domains"], actor, now)
             lifecycle.change_plan(enterprise, data["intents"], actor, now)
-        messages.success(request, f"{enterprise.name} is saved. Changes will reach WorkOS shortly.")
+        messages.success(
+            request,
+            _("%(enterprise)s is saved. Changes will reach WorkOS shortly.")
+            % {"enterprise": enterprise.name},
+        )
         return redirect("staff:customer", slug)
     return _render_enterprise(request, enterprise, form, DeprovisionForm(enterprise=enterprise))
 
@@ -97,19 +106,26 @@ def deprovision_enterprise(request: HttpRequest, slug: str) -> HttpResponse:
     enterprise = _get_enterprise(slug)
     form = DeprovisionForm(request.POST, enterprise=enterprise)
     if enterprise.deprovisioned_at:
-        messages.error(request, f"{enterprise.name} was deprovisioned before. Nothing was changed.")
+        messages.error(
+            request,
+            _("%(enterprise)s was deprovisioned before. Nothing was changed.")
+            % {"enterprise": enterprise.name},
+        )
         return redirect("staff:customer", slug)
     if form.is_valid():
         if page := require_reauthentication(
             request,
-            purpose=f"deprovision {enterprise.name}",
+            purpose=_("deprovision %(enterprise)s") % {"enterprise": enterprise.name},
             back_url=reverse("staff:customer", args=[slug]),
             now=timezone.now(),
         ):
             return page
         with limited_lock_waits():
             lifecycle.deprovision(enterprise, Actor.from_request(request), timezone.now())
-        messages.success(request, f"{enterprise.name} is deprovisioned. Its audit log is kept.")
+        messages.success(
+            request,
+            _("%(enterprise)s is deprovisioned. Its audit log is kept.") % {"enterprise": enterprise.name},
+        )
         return redirect("staff:customer", slug)
     return _render_enterprise(request, enterprise, EnterpriseForm.for_enterprise(enterprise), form)
 
@@ -145,17 +161,21 @@ def _provision(request: HttpRequest, enterprise: Enterprise) -> HttpResponse:
         provisioning.provision(enterprise, Actor.from_request(request))
     except gateway.Refused as refusal:
         messages.error(
-            request, f"{enterprise.name} is saved, but not provisioned: {refusal}{_quote_request(refusal)}"
+            request,
+            _("%(enterprise)s is saved, but not provisioned: %(reason)s")
+            % {"enterprise": enterprise.name, "reason": f"{refusal}{_quote_request(refusal)}"},
         )
     except gateway.Unavailable as error:
         messages.warning(
             request,
-            f"{enterprise.name} is saved. {error} The worker will try again.{_quote_request(error)}",
+            _("%(enterprise)s is saved. %(reason)s The worker will try again.")
+            % {"enterprise": enterprise.name, "reason": error}
+            + _quote_request(error),
         )
     else:
-        messages.success(request, f"{enterprise.name} is provisioned.")
+        messages.success(request, _("%(enterprise)s is provisioned.") % {"enterprise": enterprise.name})
     return redirect("staff:customers")
 
 
 def _quote_request(error: gateway.GatewayError) -> str:
-    return f" Reference: {error.request_id}." if error.request_id else ""
+    return " " + _("Reference: %(id)s.") % {"id": error.request_id} if error.request_id else ""

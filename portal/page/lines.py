@@ -1,4 +1,4 @@
-"""The lines of a section: one for each mirrored object and each portal session that matters."""
+"""The lines of a section: one for each mirrored object, and one for what people began."""
 
 import math
 from collections.abc import Sequence
@@ -6,138 +6,180 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from mirror.models import Certificate, Connection, Directory, OrganizationDomain
 from portal.models import PortalSession
 from portal.page import wording
+from portal.page.providers import get_provider
 from portal.page.sessions import name_person
 from portal.page.wording import StateWording, describe_state
 
 
 @dataclass(frozen=True)
-class Line:
-    """`label` and `tone` are those of a StateWording; `since` is when the object entered its state."""
+class Fact:
+    """A term and its value: a text, an id to copy, a time, or a text and a time."""
 
-    label: str
-    tone: str
+    term: str
     text: str = ""
-    since: datetime | None = None
+    id: str = ""
+    at: datetime | None = None
+    style: str = "moment"
+
+
+@dataclass(frozen=True)
+class Line:
+    """`words` is the state. `since` is when the object entered it. `text` names the object."""
+
+    words: StateWording
+    text: str = ""
     note: str = ""
-    # Whether a certificate must be renewed.
-    needs_certificate: bool = False
-
-    @classmethod
-    def from_wording(
-        cls, words: StateWording, text: str = "", *, since: datetime | None = None, note: str = ""
-    ) -> "Line":
-        """The note of the wording stands unless another one is given."""
-        return cls(words.label, words.tone, text, since, note or words.note)
-
-
-NOT_SET_UP = Line.from_wording(wording.NOT_SET_UP)
-NOT_OPENED = Line.from_wording(wording.NOT_OPENED)
+    since: datetime | None = None
+    facts: Sequence[Fact] = ()
 
 
 def connection_line(
-    connection: Connection, certificate: Certificate | None, *, has_verified_domain: bool, now: datetime
+    connection: Connection,
+    certificate: Certificate | None,
+    *,
+    is_sso_active: bool,
+    facts: Sequence[Fact],
+    now: datetime,
 ) -> Line:
-    """`certificate` is the one of this connection that must be renewed, if any."""
+    """`certificate` is the one of this connection that must be renewed, if any.
+
+    `is_sso_active`: this connection or another one is active.
+    """
     words = describe_state(connection)
-    text = _name_object(connection.connection_type, connection.name)
-    is_active = connection.state == Connection.State.ACTIVE
-    note = words.note
-    if not has_verified_domain and (is_active or connection.state == Connection.State.VALIDATING):
-        note = f"{note} {wording.NO_VERIFIED_DOMAIN}".strip()
-    if certificate is None or connection.state not in _WITH_CERTIFICATE:
-        return Line(words.label, words.tone, text, connection.state_since, note)
-    expiry = describe_expiry(certificate.expires_at, now=now)
-    if not is_active:
-        # That nobody can sign in now matters more than the certificate.
-        note = f"{note} Its {expiry}."
-        return Line(words.label, words.tone, text, connection.state_since, note, needs_certificate=True)
-    due = describe_state(certificate)
-    note = f"{due.note} {note}".strip()
-    return Line(due.label, due.tone, f"{text}: {expiry}", note=note, needs_certificate=True)
+    provider = get_provider(connection.connection_type)
+    note = str(words.note) % {"provider": provider.brand or _("your identity provider")}
+    if connection.state == Connection.State.INACTIVE and not is_sso_active:
+        note = f"{wording.SSO_IS_OFF} {note}"
+    if certificate and is_certificate_due(connection):
+        expiry = describe_expiry(certificate.expires_at, now=now)
+        if connection.state == Connection.State.INACTIVE:
+            # That nobody can sign in now matters more than the certificate.
+            note = f"{note} {expiry}"
+        else:
+            words = describe_state(certificate)
+            note = f"{expiry} {_describe_consequence(certificate, now=now)} {note}".strip()
+    return Line(words, name_object(connection), note, connection.state_since, facts)
 
 
 # The states in which an expiring certificate matters.
 _WITH_CERTIFICATE = {Connection.State.ACTIVE, Connection.State.INACTIVE, Connection.State.VALIDATING}
 
 
-def directory_line(directory: Directory) -> Line:
-    text = _name_object(directory.directory_type, directory.name)
-    return Line.from_wording(describe_state(directory), text, since=directory.state_since)
+def is_certificate_due(connection: Connection) -> bool:
+    """Whether a certificate of this connection that expires must be renewed."""
+    return connection.state in _WITH_CERTIFICATE
+
+
+def directory_line(directory: Directory, *, facts: Sequence[Fact]) -> Line:
+    words = describe_state(directory)
+    return Line(words, name_object(directory), str(words.note), directory.state_since, facts)
 
 
 def domain_line(domain: OrganizationDomain) -> Line:
+    words = describe_state(domain)
     has_failed = domain.state == OrganizationDomain.State.FAILED
-    return Line.from_wording(
-        describe_state(domain),
-        domain.domain,
-        since=domain.state_since,
-        note=wording.explain_failure(domain.reason) if has_failed else "",
-    )
+    note = wording.explain_domain_failure(domain.reason) if has_failed else str(words.note)
+    return Line(words, domain.domain, note, domain.state_since)
 
 
 _MAX_NAMED = 3
 
 
-def unfinished_lines(sessions: Sequence[PortalSession], *, now: datetime) -> list[Line]:
-    """One line for each session, so that colleagues see each other's. The rest is counted."""
-    lines = [
-        Line.from_wording(
-            wording.STARTED,
-            f"{describe_age(session.launched_at, now=now)} by {name_person(session)}, not finished",
-        )
-        for session in sessions[:_MAX_NAMED]
-    ]
+def in_progress_line(
+    sessions: Sequence[PortalSession], begun: Sequence[str], *, viewer_id: int, now: datetime
+) -> Line:
+    """What people began and did not finish, newest first. `begun` names the objects that exist already."""
+    sentences = []
+    for number, session in enumerate(sessions[:_MAX_NAMED]):
+        values = {"person": name_person(session), "age": describe_age(session.launched_at, now=now)}
+        is_viewer = session.user_id == viewer_id
+        if number:
+            sentence = (
+                _("You also started it %(age)s.") if is_viewer else _("%(person)s also started it %(age)s.")
+            )
+        elif is_viewer:
+            sentence = _("You started this %(age)s. Continue where you left off.")
+        else:
+            sentence = _("%(person)s started this %(age)s. You can continue it.")
+        sentences.append(sentence % values)
     if (more := len(sessions) - _MAX_NAMED) > 0:
-        lines.append(Line.from_wording(wording.STARTED, f"by {more} more, not finished"))
-    return lines
+        sentences.append(
+            ngettext("%(count)d more person started it.", "%(count)d more people started it.", more)
+            % {"count": more}
+        )
+    draft = wording.STATE_WORDINGS[Connection][Connection.State.DRAFT]
+    return Line(wording.IN_PROGRESS, ", ".join(begun), " ".join(sentences) or str(draft.note))
 
 
 def waiting_line(session: PortalSession, *, viewer_id: int) -> Line:
-    person = "You" if session.user_id == viewer_id else name_person(session)
-    return Line.from_wording(
-        wording.WAITING, note=f"{person} finished in the Admin Portal; its news is on the way."
-    )
+    if session.user_id == viewer_id:
+        note = _("You finished in the Admin Portal. This page updates when WorkOS confirms it.")
+    else:
+        note = _("%(person)s finished in the Admin Portal. This page updates when WorkOS confirms it.") % {
+            "person": name_person(session)
+        }
+    return Line(wording.WAITING, note=note)
 
 
 def opened_line(session: PortalSession, *, now: datetime) -> Line:
     """For intents that people only look at."""
-    return Line.from_wording(
-        wording.OPENED, f"{describe_age(session.launched_at, now=now)} by {name_person(session)}"
-    )
+    note = _("%(person)s opened them %(age)s.") % {
+        "person": name_person(session),
+        "age": describe_age(session.launched_at, now=now),
+    }
+    return Line(wording.OPENED, note=note)
 
 
-def finished_line(session: PortalSession) -> Line:
+def finished_line(session: PortalSession, *, now: datetime) -> Line:
     """For intents of which WorkOS reports nothing."""
-    return Line.from_wording(wording.FINISHED, f"by {name_person(session)}", since=session.finished_at)
+    note = _("%(person)s finished setup %(age)s. The Admin Portal shows the current state.") % {
+        "person": name_person(session),
+        "age": describe_age(session.finished_at or session.launched_at, now=now),
+    }
+    return Line(wording.FINISHED, note=note)
 
 
 def describe_expiry(expires_at: datetime | None, *, now: datetime) -> str:
-    """`certificate expires in 9 days`"""
+    """`The certificate expires in 9 days.`"""
     if expires_at is None:
-        return "certificate must be renewed"
+        return _("The certificate must be renewed.")
     if expires_at <= now:
         days = (now - expires_at) // timedelta(days=1)
-        return f"certificate expired {_count_days(days)} ago" if days else "certificate expired today"
-    return f"certificate expires in {_count_days(math.ceil((expires_at - now) / timedelta(days=1)))}"
+        if not days:
+            return _("The certificate expired today.")
+        return ngettext(
+            "The certificate expired %(days)d day ago.", "The certificate expired %(days)d days ago.", days
+        ) % {"days": days}
+    days = math.ceil((expires_at - now) / timedelta(days=1))
+    return ngettext(
+        "The certificate expires in %(days)d day.", "The certificate expires in %(days)d days.", days
+    ) % {"days": days}
+
+
+def _describe_consequence(certificate: Certificate, *, now: datetime) -> str:
+    if certificate.expires_at and certificate.expires_at <= now:
+        return _("Nobody can sign in with SSO until it’s renewed. Renewing takes about 5 minutes.")
+    if certificate.expires_at is None:
+        return _("When it expires, nobody can sign in with SSO. Renewing takes about 5 minutes.")
+    return _("After that, nobody can sign in with SSO. Renewing takes about 5 minutes.")
 
 
 def describe_age(then: datetime, *, now: datetime) -> str:
     """`3 minutes ago`"""
     if now - then < timedelta(minutes=1):
-        return "just now"
+        return _("just now")
     # timesince puts non-breaking spaces, which a phone is too narrow for.
-    return f"{timesince(then, now, depth=1)} ago".replace("\xa0", " ")
+    return (_("%(time)s ago") % {"time": timesince(then, now, depth=1)}).replace("\xa0", " ")
 
 
-def _count_days(days: int) -> str:
-    return "1 day" if days == 1 else f"{days} days"
-
-
-def _name_object(provider_type: str, name: str) -> str:
+def name_object(row: Connection | Directory) -> str:
     """`Okta SAML · Acme`"""
-    provider = wording.name_provider(provider_type)
-    return " · ".join(part for part in (provider, name) if part) or "Type not chosen yet"
+    provider_type = row.connection_type if isinstance(row, Connection) else row.directory_type
+    parts = (str(get_provider(provider_type).name), row.name)
+    return " · ".join(part for part in parts if part) or _("Type not chosen yet")

@@ -6,15 +6,9 @@ from datetime import datetime
 
 from enterprises.models import Enterprise
 from enterprises.reconcile import RECHECK_DELAY
-from mirror.models import Certificate, Connection, Directory, MirroredRow, OrganizationDomain
+from mirror.models import DELETED, Certificate, Connection, Directory, MirroredRow, OrganizationDomain
 from portal.models import PortalSession
-from portal.page.sessions import (
-    first_return_at,
-    name_person,
-    recently_returned_sessions,
-    unfinished_sessions,
-)
-from portal.page.wording import IntentWording, describe_state
+from portal.page.sessions import first_return_at, recently_returned_sessions, unfinished_sessions
 
 # Set-up was started at WorkOS and can be continued.
 STARTED_STATES = {Connection.State.DRAFT, Connection.State.REQUIRES_TYPE}
@@ -40,7 +34,6 @@ _FINAL_STATES = {
 
 @dataclass(frozen=True)
 class Progress:
-    wording: IntentWording
     # Newest first, see sessions_by_intent.
     sessions: Sequence[PortalSession]
     rows: Sequence[MirroredRow]
@@ -71,21 +64,16 @@ class Progress:
 
     @property
     def waiting(self) -> list[PortalSession]:
-        """Finished sessions about which WorkOS has reported nothing yet."""
+        """Finished sessions about which WorkOS must still report; none if all is settled."""
+        if self.is_settled:
+            return []
         return [one for one in self.pending if one.finished_at and not self._changed_since(one)]
 
-    def describe_update(self, viewer_id: int) -> str:
-        """`Single Sign-On became active 8 seconds after you returned.` Blank if there is none."""
-        for session in recently_returned_sessions(self.sessions, now=self.now):
-            person = "you" if session.user_id == viewer_id else name_person(session)
-            changed = self._changed_since(session)
-            for row in changed:
-                if became := describe_state(row).became:
-                    subject = row.domain if isinstance(row, OrganizationDomain) else self.wording.title
-                    return f"{subject} {became} {_describe_delay(session, row)} {person} returned."
-            if self._is_rechecked(session) and not changed:
-                return f"{self.wording.title}: WorkOS says that nothing has changed since {person} left."
-        return ""
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is something set up, and all of it is in a final state."""
+        states = {row.state for row in self.rows} - {DELETED}
+        return bool(states) and states <= _FINAL_STATES
 
     def _changed_since(self, session: PortalSession) -> list[MirroredRow]:
         return [row for row in self.rows if row.state_since >= session.launched_at]
@@ -94,11 +82,3 @@ class Progress:
         """Whether a second reconcile has run since the return: changes made at WorkOS may show late."""
         returned_at, reconciled_at = first_return_at(session), self.enterprise.reconciled_at
         return bool(returned_at and reconciled_at and reconciled_at >= returned_at + RECHECK_DELAY)
-
-
-def _describe_delay(session: PortalSession, row: MirroredRow) -> str:
-    delay = (row.observed_at - (first_return_at(session) or row.observed_at)).total_seconds()
-    if delay <= 0:
-        return "before"
-    seconds = max(1, round(delay))
-    return f"{seconds} second{'' if seconds == 1 else 's'} after"

@@ -1,11 +1,16 @@
 """The portal sessions that the page of an enterprise shows: launched, returned from, finished."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
+from enterprises.intents import Intent
 from enterprises.models import Enterprise
+from mirror.models import MirroredRow
 from portal.models import PortalSession
 
 # An older unfinished session is started again rather than continued.
@@ -59,8 +64,46 @@ def first_return_at(session: PortalSession) -> datetime | None:
     return min((at for at in (session.returned_at, session.finished_at) if at), default=None)
 
 
+# A session without a return counts as open this long.
+_OPEN_FOR = timedelta(hours=1)
+# A change can be dated a little after the return that followed it.
+_CLOCK_DIFFERENCE = timedelta(minutes=1)
+
+
+def find_causes(
+    enterprise: Enterprise, rows: Mapping[Intent, Sequence[MirroredRow]]
+) -> dict[MirroredRow, PortalSession]:
+    """For each row the portal session that was open when it entered its state, if there was one."""
+    conditions = [
+        Q(intent=intent, launched_at__lte=row.state_since, launched_at__gt=row.state_since - _OPEN_FOR)
+        for intent, own in rows.items()
+        for row in own
+    ]
+    if not conditions:
+        return {}
+    sessions = list(
+        PortalSession.objects.filter(
+            reduce(or_, conditions), enterprise=enterprise, outcome=PortalSession.Outcome.OPENED
+        )
+        .select_related("user")
+        .order_by("-launched_at")
+    )
+    found = {
+        row: next((one for one in sessions if one.intent == intent and _was_open(one, row.state_since)), None)
+        for intent, own in rows.items()
+        for row in own
+    }
+    return {row: session for row, session in found.items() if session}
+
+
+def _was_open(session: PortalSession, at: datetime) -> bool:
+    last_return = max((one for one in (session.returned_at, session.finished_at) if one), default=None)
+    end = last_return + _CLOCK_DIFFERENCE if last_return else session.launched_at + _OPEN_FOR
+    return session.launched_at <= at <= end
+
+
 def name_person(session: PortalSession) -> str:
-    return session.user.get_full_name() if session.user else "somebody who has left"
+    return session.user.get_full_name() if session.user else _("A deleted user")
 
 
 def polling_delay(since: datetime, *, now: datetime) -> int:

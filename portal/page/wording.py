@@ -1,218 +1,246 @@
-"""What the page says about each intent and each state, for people who set up Single Sign-On once a year."""
+"""What the page says about each intent and each state, for people who set up single sign-on once a year."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
 from enterprises.intents import Intent
 from mirror.models import Certificate, Connection, Directory, MirroredRow, OrganizationDomain
 
+# A text that is translated when it is shown.
+Text = str | Promise
 
-@dataclass(frozen=True)
+
+_CONTINUE_SETUP = _("Continue setup")
+_TEN_MINUTES = _("about 10 min")
+
+
+# Compared by identity: comparing the texts would translate them.
+@dataclass(frozen=True, eq=False)
 class IntentWording:
-    """An intent in words. `requirements` and `duration` are shown next to the button."""
+    """An intent in words. `needs` and `duration` say what a person needs, whatever the provider."""
 
-    title: str
-    explanation: str
-    # Labels of the button: for the first time, and when something is set up already.
-    configure: str
-    manage: str
-    requirements: str
-    duration: str = "about ten minutes"
+    title: Text
+    explanation: Text
+    # Labels of the button: for the first time, when something is set up, and when something was begun.
+    configure: Text
+    manage: Text
+    needs: Text
+    resume: Text = _CONTINUE_SETUP
+    duration: Text = _TEN_MINUTES
 
 
 INTENT_WORDINGS: Mapping[Intent, IntentWording] = {
     Intent.SSO: IntentWording(
-        "Single Sign-On",
-        "People sign in with your identity provider, such as Okta or Entra ID.",
-        "Configure SSO",
-        "Manage SSO",
-        "an administrator’s rights at your identity provider",
+        _("Single sign-on"),
+        _("People sign in with your identity provider, such as Okta or Entra ID."),
+        _("Configure SSO"),
+        _("Manage SSO"),
+        _("Admin access to your identity provider."),
     ),
     Intent.DSYNC: IntentWording(
-        "Directory Sync",
-        "People and groups come and go with your directory.",
-        "Configure Directory Sync",
-        "Manage Directory Sync",
-        "an administrator’s rights at your directory provider",
+        _("Directory sync"),
+        _("Create, update and deactivate people automatically from your directory."),
+        _("Configure directory sync"),
+        _("Manage directory sync"),
+        _("Admin access to your directory."),
     ),
     Intent.DOMAIN_VERIFICATION: IntentWording(
-        "Domains",
-        "Proof that your company owns its domains.",
-        "Verify a domain",
-        "Manage domains",
-        "access to the DNS records of your domain",
-        "five minutes, and up to a day until DNS has spread the record",
+        _("Domains"),
+        _("Prove you own your email domains so your people are sent to single sign-on."),
+        _("Verify a domain"),
+        _("Manage domains"),
+        _("Access to your domain’s DNS records, to add one TXT record."),
+        _("Continue verification"),
+        _("about 5 min; DNS changes can take up to 24 hours"),
     ),
     Intent.AUDIT_LOGS: IntentWording(
-        "Audit logs",
-        "What your people did here, to look through and to export.",
-        "Open audit logs",
-        "Open audit logs",
-        "nothing but your role here",
-        "as long as you read",
+        _("Audit logs"),
+        _("Search and export what your people did."),
+        _("Open audit logs"),
+        _("Open audit logs"),
+        _("Only your role as IT admin."),
+        duration=_("no setup"),
     ),
     Intent.LOG_STREAMS: IntentWording(
-        "Log streams",
-        "Audit logs, sent on to your own monitoring as they happen.",
-        "Configure log streams",
-        "Manage log streams",
-        "an administrator’s rights at your monitoring, such as Datadog or Splunk",
+        _("Log streams"),
+        _("Send audit logs to your own monitoring as they happen."),
+        _("Configure log streams"),
+        _("Manage log streams"),
+        _("Admin access to your monitoring, such as Datadog or Splunk."),
     ),
     Intent.CERTIFICATE_RENEWAL: IntentWording(
-        "Certificate renewal",
-        "A new certificate of your identity provider, before the old one ends.",
-        "Renew certificate",
-        "Renew certificate",
-        "an administrator’s rights at your identity provider",
-        "about five minutes",
+        _("Certificate renewal"),
+        _("Replace your identity provider’s certificate before it expires."),
+        _("Renew certificate"),
+        _("Renew certificate"),
+        _("Admin access to your identity provider."),
+        duration=_("about 5 min"),
     ),
     Intent.BRING_YOUR_OWN_KEY: IntentWording(
-        "Bring your own key",
-        "Your data, encrypted with a key that you hold.",
-        "Configure your key",
-        "Manage your key",
-        "an administrator’s rights at your key management, such as AWS KMS",
+        _("Bring your own key"),
+        _("Encrypt your data with a key that you hold."),
+        _("Configure your key"),
+        _("Manage your key"),
+        _("Admin access to your key management, such as AWS KMS."),
     ),
 }
 
+SSO_IS_OFF = _("Single sign-on is off.")
+TURN_ON: Text = _("Turn on again")
+UPDATE_CREDENTIALS: Text = _("Update credentials")
 
-@dataclass(frozen=True)
+# In place of a time in an announcement.
+TIME = "{time}"
+
+
+@dataclass(frozen=True, eq=False)
 class StateWording:
     """A state in words. `tone` is `good`, `wait`, `bad` or `off`: a color beside the label, never instead.
 
-    `became` finishes a sentence such as “Single Sign-On …”. It is blank for states that are not announced.
+    `note` may contain %(provider)s. `announcement` is shown for a minute after the change; it may contain
+    %(name)s, of the object, and TIME. It is blank for states that are not announced. `since` precedes the
+    date of the state.
     """
 
-    label: str
+    label: Text
     tone: str
-    note: str = ""
-    became: str = ""
+    note: Text = ""
+    announcement: Text = ""
+    since: Text = ""
 
 
-_CONTINUE = "It goes on where it stopped."
-_GONE = "It was removed at WorkOS and cannot come back; a new one can be set up."
+_CONTINUE = _("Setup was started. Continue where it stopped.")
+_GONE = _("It was removed in WorkOS and can’t be restored. You can set up a new one.")
+_REMOVED_SINCE = pgettext_lazy("before a date", "Removed")
 
 STATE_WORDINGS: Mapping[type[MirroredRow], Mapping[str, StateWording]] = {
     Connection: {
-        Connection.State.REQUIRES_TYPE: StateWording("Set-up begun", "wait", _CONTINUE),
-        Connection.State.DRAFT: StateWording("Set-up begun", "wait", _CONTINUE),
+        Connection.State.REQUIRES_TYPE: StateWording(_("In progress"), "wait", _CONTINUE),
+        Connection.State.DRAFT: StateWording(_("In progress"), "wait", _CONTINUE),
         Connection.State.VALIDATING: StateWording(
-            "Validating", "wait", "Becomes active with the first sign-in."
+            _("Validating"), "wait", _("Becomes active with the first sign-in.")
         ),
-        Connection.State.ACTIVE: StateWording("Active", "good", became="became active"),
+        Connection.State.ACTIVE: StateWording(
+            _("Active"), "good", announcement=_("Single sign-on is active."), since=_("Active since")
+        ),
         Connection.State.INACTIVE: StateWording(
-            "Deactivated",
+            _("Turned off"),
             "bad",
-            "Somebody turned it off: nobody can sign in through it. The Admin Portal turns it on again.",
-            "was deactivated",
+            _("Nobody can sign in with %(provider)s until it’s turned on again."),
+            _("Single sign-on was turned off at {time}."),
+            _("Off since"),
         ),
         Connection.State.DELETING: StateWording(
-            "Being removed", "off", "WorkOS is removing it. Nobody can sign in through it."
+            _("Being removed"), "off", _("WorkOS is removing it. Nobody can sign in with %(provider)s.")
         ),
-        Connection.State.DELETED: StateWording("Removed", "off", _GONE, "was removed"),
+        Connection.State.DELETED: StateWording(
+            _("Removed"), "off", _GONE, _("Single sign-on was removed at {time}."), _REMOVED_SINCE
+        ),
     },
     Directory: {
         Directory.State.VALIDATING: StateWording(
-            "Validating", "wait", "Becomes active when your directory has sent its first people."
+            _("Validating"), "wait", _("Becomes active when your directory sends its first people.")
         ),
-        Directory.State.ACTIVE: StateWording("Active", "good", became="became active"),
+        Directory.State.ACTIVE: StateWording(
+            _("Active"), "good", announcement=_("Directory sync is active."), since=_("Active since")
+        ),
         Directory.State.INACTIVE: StateWording(
-            "Deactivated",
+            _("Turned off"),
             "bad",
-            "It is not linked now: people and groups stay as they are, and changes do not arrive.",
-            "was deactivated",
+            _("Directory sync is off. People and groups are kept; changes stop arriving."),
+            _("Directory sync was turned off at {time}."),
+            _("Off since"),
         ),
         Directory.State.INVALID_CREDENTIALS: StateWording(
-            "Needs attention",
+            _("Needs attention"),
             "bad",
-            "Your directory refuses the credentials. Enter new ones in the Admin Portal.",
+            _("Your directory refuses the credentials, so changes stop arriving. Enter new ones."),
+            _("Your directory refuses the credentials."),
+            _("Since"),
         ),
         Directory.State.DELETING: StateWording(
-            "Being removed", "off", "WorkOS is removing it. Changes in your directory do not arrive."
+            _("Being removed"), "off", _("WorkOS is removing it. Changes stop arriving.")
         ),
-        Directory.State.DELETED: StateWording("Removed", "off", _GONE, "was removed"),
+        Directory.State.DELETED: StateWording(
+            _("Removed"), "off", _GONE, _("Directory sync was removed at {time}."), _REMOVED_SINCE
+        ),
     },
     OrganizationDomain: {
         OrganizationDomain.State.PENDING: StateWording(
-            "Not verified yet",
+            _("Pending verification"),
             "wait",
-            "Add the DNS record that the Admin Portal shows; WorkOS then looks for it by itself.",
+            _("Add the TXT record shown in the Admin Portal. We check for it automatically."),
+            since=pgettext_lazy("before a date", "Added"),
         ),
-        OrganizationDomain.State.VERIFIED: StateWording("Verified", "good", became="was verified"),
-        # The note is the reason: see explain_failure.
-        OrganizationDomain.State.FAILED: StateWording("Verification failed", "bad"),
-        OrganizationDomain.State.DELETED: StateWording("Removed", "off", became="was removed"),
+        OrganizationDomain.State.VERIFIED: StateWording(
+            _("Verified"),
+            "good",
+            announcement=_("%(name)s is verified."),
+            since=pgettext_lazy("before a date", "Verified"),
+        ),
+        # The note is the reason: see explain_domain_failure.
+        OrganizationDomain.State.FAILED: StateWording(
+            _("Verification failed"),
+            "bad",
+            announcement=_("%(name)s couldn’t be verified."),
+            since=pgettext_lazy("before a date", "Failed"),
+        ),
+        OrganizationDomain.State.DELETED: StateWording(
+            _("Removed"), "off", announcement=_("%(name)s was removed at {time}."), since=_REMOVED_SINCE
+        ),
     },
     Certificate: {
-        Certificate.State.RENEWAL_REQUIRED: StateWording(
-            "Needs attention",
-            "bad",
-            "When it has expired nobody can sign in through it. Renewing takes about five minutes.",
+        Certificate.State.RENEWAL_REQUIRED: StateWording(_("Needs attention"), "bad"),
+        # The time is the end of the new certificate.
+        Certificate.State.RENEWED: StateWording(
+            _("Renewed"), "good", announcement=_("Certificate renewed. It’s valid until {time}.")
         ),
-        Certificate.State.RENEWED: StateWording("Renewed", "good", became="was done"),
     },
 }
 
-NOT_SET_UP = StateWording("Not set up", "off")
-NOT_OPENED = StateWording("Not opened yet", "off")
+CERTIFICATE_RENEWED = _("Certificate renewed.")
+
+NOT_SET_UP = StateWording(_("Not set up"), "off")
+NOT_OPENED = StateWording(_("Not opened yet"), "off")
 
 # Portal sessions.
-STARTED = StateWording("Started", "wait")
-WAITING = StateWording("Waiting for WorkOS", "wait")
-OPENED = StateWording("Opened", "off")
-FINISHED = StateWording("Finished", "good", "The Admin Portal shows how it stands now.")
+IN_PROGRESS = StateWording(_("In progress"), "wait")
+WAITING = StateWording(_("Waiting for WorkOS"), "wait")
+OPENED = StateWording(_("Opened"), "off")
+FINISHED = StateWording(_("Finished"), "good")
 
-NO_VERIFIED_DOMAIN = (
-    "None of your domains is verified: WorkOS cannot tell by an address who belongs to you, so people may "
-    "not be led to this sign-in until one is."
+NO_VERIFIED_DOMAIN = StateWording(
+    _("Domain not verified"),
+    "wait",
+    _("People may not be sent to single sign-on until you verify a domain."),
 )
+
+OPENING = _("Opening…")
+STILL_WAITING = _("Still waiting for WorkOS…")
 
 
 def describe_state(row: MirroredRow) -> StateWording:
     return STATE_WORDINGS[type(row)][row.state]
 
 
-# WorkOS's identifiers that do not give the provider's name when taken apart.
-_PROVIDERS = {
-    "AzureSAML": "Entra ID SAML",
-    "GenericSAML": "SAML",
-    "GenericOIDC": "OpenID Connect",
-    "GoogleSAML": "Google SAML",
-    "GoogleOAuth": "Google",
-    "MicrosoftOAuth": "Microsoft",
-    "OktaSAML": "Okta SAML",
-    "OktaOIDC": "Okta OpenID Connect",
-    "EntraIdOIDC": "Entra ID OpenID Connect",
-    "OneLoginSAML": "OneLogin SAML",
-    "PingFederateSAML": "PingFederate SAML",
-    "PingOneSAML": "PingOne SAML",
-    "JumpCloudSAML": "JumpCloud SAML",
-    "ADFSSAML": "AD FS SAML",
-    "azure scim v2.0": "Entra ID SCIM",
-    "okta scim v2.0": "Okta SCIM",
-    "gsuite directory": "Google Workspace",
-    "generic scim v2.0": "SCIM",
-}
-
-
-def name_provider(provider_type: str) -> str:
-    """`OktaSAML` → “Okta SAML”. Types that we do not know are shown as WorkOS spells them."""
-    spelled = provider_type.replace("SAML", " SAML").replace(" scim v2.0", " SCIM")
-    return _PROVIDERS.get(provider_type, spelled)
-
-
 # Why a domain was not verified, and what to do next.
-_FAILURE_REASONS = {
-    "": "WorkOS did not find the DNS record, and gives no reason. Look at it in the Admin Portal.",
-    "domain_verification_period_expired": (
-        "The DNS record was not found in the time given. Add it at your DNS provider, then verify again."
+_DOMAIN_FAILURES: Mapping[str, Text] = {
+    "": _("WorkOS didn’t find the TXT record. Check it in the Admin Portal and at your DNS provider."),
+    "domain_verification_period_expired": _(
+        "The TXT record wasn’t found in time. Add it at your DNS provider, then verify the domain again."
     ),
-    "domain_verified_by_other_organization": (
-        "Another organization has proved that it owns this domain. Ask your colleagues, then us."
+    "domain_verified_by_other_organization": _(
+        "Another organization has verified this domain. Check with your colleagues, then contact support."
     ),
 }
 
 
-def explain_failure(reason: str) -> str:
+def explain_domain_failure(reason: str) -> str:
     """`reason` is WorkOS's reason of a domain whose verification failed, or blank."""
-    return _FAILURE_REASONS.get(reason, f"WorkOS gives this reason: {reason.replace('_', ' ')}.")
+    if known := _DOMAIN_FAILURES.get(reason):
+        return str(known)
+    return gettext("WorkOS gives this reason: %(reason)s.") % {"reason": reason.replace("_", " ")}

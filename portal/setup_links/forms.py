@@ -1,5 +1,6 @@
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 
 from enterprises.forms import NormalizedEmailField
 from enterprises.models import Enterprise
@@ -8,14 +9,14 @@ from portal.setup_links.sending import available_intents
 
 class SetupLinkForm(forms.Form):
     email = NormalizedEmailField(
-        label="E-mail address of the IT contact",
-        help_text="Somebody who runs your identity provider and has no account here. WorkOS mails them.",
+        label=_("Email of the IT contact"),
+        help_text=_("The person who manages your identity provider. WorkOS emails them the link."),
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
     intents = forms.MultipleChoiceField(
-        label="What they shall set up",
+        label=_("What can they set up?"),
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Choose at least one."},
+        error_messages={"required": _("Choose at least one.")},
     )
 
     def __init__(self, data: QueryDict | None, *, enterprise: Enterprise) -> None:

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
+from django.utils.translation import gettext_lazy
 
 from enterprises.intents import Intent
 from enterprises.models import Enterprise
@@ -14,10 +15,10 @@ from mirror.models import is_one_of
 
 class SetupLinkState(models.TextChoices):
     # Written before WorkOS is called: a link that stays in this state may have been mailed.
-    REQUESTED = "requested", "Requested"
-    SENT = "sent", "Sent"
-    FAILED = "failed", "Not sent"
-    REVOKED = "revoked", "Revoked"
+    REQUESTED = "requested", gettext_lazy("Requested")
+    SENT = "sent", gettext_lazy("Sent")
+    FAILED = "failed", gettext_lazy("Not sent")
+    REVOKED = "revoked", gettext_lazy("Revoked")
 
 
 _ACTIVE_STATES = (SetupLinkState.REQUESTED, SetupLinkState.SENT)
@@ -65,7 +66,7 @@ class SetupLink(models.Model):
 
     @property
     def intent_labels(self) -> list[str]:
-        return [Intent(intent).label for intent in self.intents]
+        return [str(Intent(intent).label) for intent in self.intents]
 
     def is_active(self, *, now: datetime) -> bool:
         """Whether it may still open the Admin Portal."""

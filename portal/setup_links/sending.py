@@ -5,18 +5,22 @@ from datetime import datetime, timedelta
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.urls import reverse
+from django.utils.translation import gettext as _
 
 import gateway
 from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
+from enterprises import conf
 from enterprises.access import can_use_intent, get_enterprise_for_setup, lock_user
 from enterprises.environment import require_organization_id
 from enterprises.intents import Intent
 from enterprises.locks import limited_lock_waits, lock_enterprise
+from enterprises.mail import Mail, build_facts, format_time
 from enterprises.models import Enterprise
-from enterprises.notifications import enqueue_notification
-from enterprises.rate_limits import WINDOW, check_rate_limit
+from enterprises.notifications import build_it_admin_mail, enqueue_notification
+from enterprises.rate_limits import TIME, WINDOW, check_rate_limit
 from portal.setup_links.listing import active_setup_links
 from portal.setup_links.models import SetupLink
 from portal.setup_links.models import SetupLinkState as State
@@ -71,13 +75,15 @@ def resend_setup_link(link: SetupLink, *, actor: Actor, now: datetime) -> bool:
 
 
 def _check_rate_limit(enterprise: Enterprise, actor: Actor, now: datetime) -> None:
+    # As for Portal Links, only those that WorkOS really sent count.
+    sent = SetupLink.objects.filter(enterprise=enterprise, requested_at__gt=now - WINDOW)
     check_rate_limit(
-        "sent a setup link",
         enterprise,
         actor.user_id,
-        SetupLink.objects.filter(enterprise=enterprise, requested_at__gt=now - WINDOW),
+        sent.exclude(state__in=(State.REQUESTED, State.FAILED)),
         at_field="requested_at",
         user_field="sent_by_id",
+        retry=_("You can send a setup link again at %(time)s.") % {"time": TIME},
         now=now,
     )
 
@@ -149,27 +155,48 @@ def _save_outcome(link: SetupLink, state: State, actor: Actor, now: datetime) ->
             outcome=("" if is_sent else "Not certain: ") + ", ".join(intents),
         )
         enqueue_notification(
-            enterprise,
-            about=f"setup link {link.pk} sent",
-            subject=f"A setup link of {enterprise} {'was' if is_sent else 'may have been'} sent",
-            template="portal/mail/setup_link.txt",
-            context={
-                "email": link.email,
-                "intents": intents,
-                "actor": actor.name,
-                "until": f"{link.expires_at:%-d %B %Y}",
-                "is_certain": is_sent,
-            },
+            enterprise, _build_mail(link, actor, now, is_sent=is_sent), about=f"setup link {link.pk} sent"
         )
+
+
+def _build_mail(link: SetupLink, actor: Actor, now: datetime, *, is_sent: bool) -> Mail:
+    """The mail to all IT admins, which nobody can turn off: the link gives its reader their rights."""
+    names = {"email": link.email, "enterprise": link.enterprise.name}
+    if is_sent:
+        subject = _("Setup link sent to %(email)s")
+        heading = _("A setup link of %(enterprise)s was sent to %(email)s")
+        paragraphs = []
+    else:
+        subject = _("Setup link may have been sent to %(email)s")
+        heading = _("A setup link of %(enterprise)s may have been sent to %(email)s")
+        paragraphs = [_("WorkOS didn't answer, so we don't know whether the link was sent.")]
+    path = reverse("portal:setup_links", args=[link.enterprise.slug])
+    return build_it_admin_mail(
+        link.enterprise,
+        subject=subject % names,
+        heading=heading % names,
+        paragraphs=[
+            *paragraphs,
+            _("Anyone with the link can set up what's listed below. If this is a mistake, revoke it."),
+        ],
+        facts=[
+            *build_facts(actor, now),
+            (_("Sent to"), link.email),
+            (_("Can set up"), ", ".join(map(str, link.intent_labels))),
+            (_("Valid until"), format_time(link.expires_at)),
+        ],
+        button=_("Review setup links"),
+        url=f"{conf.site_url()}{path}",
+    )
 
 
 def _explain_active_link(email: str) -> str:
     if not email:
-        return (
-            "A setup link that was not sent from here is still good, and WorkOS allows one at a time. "
-            "Our staff can revoke it in the WorkOS Dashboard. Nothing was sent."
+        return _(
+            "Another setup link is still valid, and WorkOS allows one at a time. It was not sent from here; "
+            "support can revoke it. Nothing was sent."
         )
-    return (
-        f"The setup link of {email} is still good, and WorkOS allows one at a time. Revoke it first. "
+    return _(
+        "The setup link of %(email)s is still valid, and WorkOS allows one at a time. Revoke it first. "
         "Nothing was sent."
-    )
+    ) % {"email": email}

@@ -9,10 +9,13 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -27,11 +30,11 @@ from portal.setup_links.forms import SetupLinkForm
 from portal.setup_links.listing import active_setup_links, newest_setup_links
 from portal.setup_links.models import SetupLink
 from portal.setup_links.revoking import revoke_setup_link
-from portal.setup_links.sending import ActiveLinkExists, resend_setup_link, send_setup_link
+from portal.setup_links.sending import LIFETIME, ActiveLinkExists, resend_setup_link, send_setup_link
 
 logger = logging.getLogger(__name__)
 
-_MAX_LISTED = 50
+_PAGE_SIZE = 50
 
 
 @login_required
@@ -47,7 +50,8 @@ def manage_setup_links(request: HttpRequest, slug: str) -> HttpResponse:
     email = form.cleaned_data["email"]
     if page := require_reauthentication(
         request,
-        purpose=f"send a setup link of {enterprise} to {email}",
+        purpose=_("send a setup link of %(enterprise)s to %(email)s")
+        % {"enterprise": enterprise, "email": email},
         back_url=reverse("portal:setup_links", args=[enterprise.slug]),
         now=now,
     ):
@@ -60,7 +64,7 @@ def manage_setup_links(request: HttpRequest, slug: str) -> HttpResponse:
             actor=Actor.from_request(request),
             now=now,
         )
-        messages.success(request, _describe_sent(email))
+        messages.success(request, _describe_sent(email, now))
     return redirect("portal:setup_links", enterprise.slug)
 
 
@@ -74,16 +78,19 @@ def resend_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     now = timezone.now()
     if page := require_reauthentication(
         request,
-        purpose=f"send {link.email} a new setup link of {enterprise}",
+        purpose=_("send a new setup link of %(enterprise)s to %(email)s")
+        % {"enterprise": enterprise, "email": link.email},
         back_url=reverse("portal:setup_links", args=[enterprise.slug]),
         now=now,
     ):
         return page
     with _show_failure(request, enterprise):
         if resend_setup_link(link, actor=Actor.from_request(request), now=now):
-            messages.success(request, _describe_sent(link.email))
+            messages.success(request, _describe_sent(link.email, now))
         else:
-            messages.error(request, "Nothing of it is in your plan any more. Nothing was sent.")
+            messages.error(
+                request, _("Your plan no longer includes what this link was for. Nothing was sent.")
+            )
     return redirect("portal:setup_links", enterprise.slug)
 
 
@@ -96,7 +103,11 @@ def revoke_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     link = get_object_or_404(SetupLink, enterprise=enterprise, pk=pk)
     with _show_failure(request, enterprise):
         revoke_setup_link(link, Actor.from_request(request), timezone.now())
-        messages.success(request, f"The setup link of {link.email} opens nothing any more.")
+        messages.success(
+            request,
+            _("The setup link of %(email)s was revoked and no longer works. You can send it again.")
+            % {"email": link.email},
+        )
     return redirect("portal:setup_links", enterprise.slug)
 
 
@@ -105,13 +116,14 @@ def _build_context(
 ) -> dict[str, Any]:
     # WorkOS deletes the setup links of an organization together with it.
     can_be_active = enterprise.organization_deleted_at is None
-    links = [
-        (link, can_be_active and link.is_active(now=now))
-        for link in newest_setup_links(enterprise)[:_MAX_LISTED]
-    ]
+    page = Paginator(newest_setup_links(enterprise), _PAGE_SIZE).get_page(request.GET.get("page"))
+    links = [(link, can_be_active and link.is_active(now=now)) for link in page]
+    membership = memberships_of(request.user).filter(enterprise=enterprise).first()
     return {
         "enterprise": enterprise,
-        "membership": memberships_of(request.user).filter(enterprise=enterprise).first(),
+        "is_it_admin": bool(membership and membership.is_it_admin),
+        "is_outsider": membership is None,
+        "page": page,
         "form": form,
         "links": links,
         "has_active_link": active_setup_links(enterprise, now).exists(),
@@ -120,8 +132,11 @@ def _build_context(
     }
 
 
-def _describe_sent(email: str) -> str:
-    return f"WorkOS is mailing a setup link to {email}. It is good for 30 days."
+def _describe_sent(email: str, now: datetime) -> str:
+    return _("Setup link sent to %(email)s. Valid until %(date)s.") % {
+        "email": email,
+        "date": date_format(timezone.localtime(now + LIFETIME), "DATE_FORMAT"),
+    }
 
 
 @contextmanager
@@ -129,7 +144,9 @@ def _show_failure(request: HttpRequest, enterprise: Enterprise) -> Iterator[None
     """Show a refusal as a message. A failed call is also logged, with a reference that the person sees."""
     try:
         yield
-    except (ActiveLinkExists, RateLimited) as refusal:
+    except RateLimited as refusal:
+        messages.error(request, refusal.render())
+    except ActiveLinkExists as refusal:
         messages.error(request, str(refusal))
     except gateway.GatewayError as error:
         reference = uuid.uuid4().hex[:8]
@@ -139,6 +156,9 @@ def _show_failure(request: HttpRequest, enterprise: Enterprise) -> Iterator[None
         )  # fmt: skip
         messages.error(
             request,
-            f"{error} The list below shows what is known. Try again, or write to {conf.support_email()} "
-            f"with this reference: {reference}",
+            _(
+                "%(error)s The list below shows what is known. Try again, or contact %(support)s and quote "
+                "%(reference)s."
+            )
+            % {"error": error, "support": conf.support_email(), "reference": reference},
         )

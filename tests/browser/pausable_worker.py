@@ -1,14 +1,15 @@
 """`manage.py worker`, which runs only while a test lets it: `python -m tests.browser.pausable_worker`.
 
-It skips its steps unless another connection holds RUN_LOCK. So it also stops when that connection is lost. It
-holds STEP_LOCK during a step: whoever gets that lock knows that no step is running. It never waits for
-a lock, so SIGTERM ends it at any time.
+It skips its steps and heartbeats unless another connection holds RUN_LOCK. So it also stops when that
+connection is lost. It holds STEP_LOCK during a step, so a test that gets this lock knows that no step is
+running. It never waits for a lock, so SIGTERM ends it at any time.
 """
 
 import sys
 from collections import Counter
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 
 import django
 from django.core.management import execute_from_command_line
@@ -18,6 +19,8 @@ from django.db import connection
 RUN_LOCK = 20_261_125
 STEP_LOCK = 20_261_126
 
+HEARTBEAT_SECONDS = 0.3
+
 Step = Callable[..., Counter[str]]
 
 
@@ -25,14 +28,22 @@ def pausable(step: Step) -> Step:
     """The same step, skipped while no test lets the worker run."""
 
     def run_unless_paused(*, now: datetime) -> Counter[str]:
-        if not _execute("SELECT pg_try_advisory_lock_shared(%s)", STEP_LOCK):
-            return Counter()
-        try:
-            return step(now=now) if _may_run() else Counter()
-        finally:
-            _execute("SELECT pg_advisory_unlock_shared(%s)", STEP_LOCK)
+        with _permission() as may_run:
+            return step(now=now) if may_run else Counter()
 
     return run_unless_paused
+
+
+@contextmanager
+def _permission() -> Iterator[bool]:
+    """Whether the worker may run now. Until the end of the block `App.pause_worker` waits."""
+    if not _execute("SELECT pg_try_advisory_lock_shared(%s)", STEP_LOCK):
+        yield False
+        return
+    try:
+        yield _may_run()
+    finally:
+        _execute("SELECT pg_advisory_unlock_shared(%s)", STEP_LOCK)
 
 
 def _may_run() -> bool:
@@ -65,11 +76,22 @@ class SequentialTasks:
 def main() -> None:
     django.setup()
     from outbox import worker
+    from outbox.heartbeat import Heartbeat
 
     repeat_step = worker._repeat_step
     # One after another, within the step: so the lock covers the tasks, too.
     worker.TaskThreads = SequentialTasks  # type: ignore[attr-defined,assignment]
     worker._repeat_step = lambda name, step, *arguments: repeat_step(name, pausable(step), *arguments)
+    beat = Heartbeat.beat
+
+    def beat_unless_paused(self: Heartbeat, *, now: datetime) -> None:
+        with _permission() as may_run:
+            if may_run:
+                beat(self, now=now)
+
+    # Otherwise its row appears in the tables of other tests.
+    worker.INTERVAL = timedelta(seconds=HEARTBEAT_SECONDS)  # type: ignore[attr-defined]
+    Heartbeat.beat = beat_unless_paused  # type: ignore[method-assign]
     execute_from_command_line(["manage.py", "worker", *sys.argv[1:]])
 
 

@@ -19,8 +19,8 @@ _STYLES = {
 }
 # Dates, ports and ids differ on each run, and so does whether the webhook or the user arrives first.
 _CHANGING = re.compile(
-    r"\d{1,2} \w+ \d{4}|localhost:\d+|\b\w+_0\w{25}\b|became active [^.]+\."
-    r"|(Last|Not) checked with WorkOS[^.]+\.( This page is watching for news\.)?"
+    r"\d{1,2} \w+ \d{4}((,| at) \d\d:\d\d(:\d\d)?)?|localhost:\d+|\b[a-z_]+_0[0-9A-Z]{25}"
+    r"|(Last checked|Up to date|Updates automatically|Last change)[^\n]*"
 )
 
 

@@ -96,7 +96,7 @@ def demo() -> Iterator[Demo]:
 
 def sign_in(page: Page, demo: Demo, email: str) -> None:
     page.goto(demo.url)
-    page.get_by_label("E-mail address").fill(email)
+    page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(demo.password)
     page.get_by_role("button", name="Sign in").click()
 
@@ -104,8 +104,8 @@ def sign_in(page: Page, demo: Demo, email: str) -> None:
 def single_sign_on(page: Page, demo: Demo, at: Callable[[str], None]) -> None:
     """Set up Single Sign-On as Ada; call `at` with the name of each README picture when the page shows it."""
     sign_in(page, demo, "ADA@acme.example")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Acme Inc.")
-    section = page.get_by_role("region", name="Single Sign-On")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+    section = page.get_by_role("region", name="Single sign-on")
     expect(section).to_contain_text("Not set up")
     at("1-not-set-up")
 
@@ -122,7 +122,7 @@ def single_sign_on(page: Page, demo: Demo, at: Callable[[str], None]) -> None:
     page.wait_for_url(f"{demo.url}/enterprises/acme-inc/")
     expect(section.get_by_text("Active", exact=True)).to_be_visible()
     expect(section).to_contain_text("Okta")
-    expect(page.get_by_role("status").filter(has_text="Single Sign-On became active")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Single sign-on is active.")).to_be_visible()
     page.evaluate("window.scrollTo(0, 0)")
     at("3-active")
 
@@ -138,7 +138,7 @@ def test_it_admin_sets_up_single_sign_on_and_sees_it_active(demo: Demo, page: Pa
 
 def test_it_admin_sets_up_directory_sync_by_keyboard_alone(demo: Demo, page: Page) -> None:
     page.goto(demo.url)
-    expect(page.get_by_label("E-mail address")).to_be_focused()
+    expect(page.get_by_label("Email")).to_be_focused()
     page.keyboard.type("cleo@birch.example")
     page.keyboard.press("Tab")
     page.keyboard.type(demo.password)
@@ -146,7 +146,7 @@ def test_it_admin_sets_up_directory_sync_by_keyboard_alone(demo: Demo, page: Pag
     page.wait_for_url("**/enterprises/birch-ltd/")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
-    button = page.get_by_role("button", name="Configure Directory Sync")
+    button = page.get_by_role("button", name="Configure directory sync")
     for _ in range(15):
         if button.evaluate("it => it === document.activeElement"):
             break
@@ -160,14 +160,14 @@ def test_it_admin_sets_up_directory_sync_by_keyboard_alone(demo: Demo, page: Pag
     page.get_by_role("button", name="Finish").press("Enter")
 
     page.wait_for_url(f"{demo.url}/enterprises/birch-ltd/")
-    section = page.get_by_role("region", name="Directory Sync")
+    section = page.get_by_role("region", name="Directory sync")
     expect(section.get_by_text("Active", exact=True)).to_be_visible()
 
 
 def test_member_sees_the_state_and_no_button(demo: Demo, page: Page) -> None:
     sign_in(page, demo, "ben@acme.example")
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Acme Inc.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
     expect(page.get_by_role("button", name="Configure SSO")).to_have_count(0)
     expect(page.get_by_role("main")).to_contain_text("Ada Adeyemi")
 

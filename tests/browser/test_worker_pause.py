@@ -1,5 +1,6 @@
 """Between two tests the worker is paused, and holds no lock on the tables that are then emptied."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,8 +10,10 @@ from django.db import connection, transaction
 
 from enterprises.models import Enterprise
 from mirror.models import Connection
+from outbox.models import WorkerHeartbeat
 from sandbox.client import Sandbox
 from tests.browser.app import App, create_organization
+from tests.browser.pausable_worker import HEARTBEAT_SECONDS
 from tests.processes import someone_waits_for_a_lock, wait_until, wait_until_database_is_idle
 
 
@@ -49,15 +52,21 @@ def end_other_connections(app: App) -> None:
 
 
 @pytest.mark.parametrize("stop", [App.pause_worker, end_other_connections])
-def test_worker_without_permission_applies_nothing_until_it_resumes(
+def test_worker_without_permission_applies_and_writes_nothing_until_it_resumes(
     app: App, sandbox: Sandbox, acme: Enterprise, stop: Callable[[App], None]
 ) -> None:
     organization_id = create_organization(sandbox, acme)
+    wait_until(WorkerHeartbeat.objects.exists)
     stop(app)
+    wait_until_database_is_idle()
+    WorkerHeartbeat.objects.all().delete()
     sandbox.activate_connection(organization_id)
     sandbox.settle()
+    time.sleep(2 * HEARTBEAT_SECONDS)
 
     assert not Connection.objects.exists()
+    assert not WorkerHeartbeat.objects.exists()
 
     app.resume_worker()
+    wait_until(WorkerHeartbeat.objects.exists)
     wait_until(Connection.objects.filter(state="active").exists)

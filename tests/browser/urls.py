@@ -4,7 +4,10 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
+from hostapp.urls import handler403, handler500
 from hostapp.urls import urlpatterns as ours
+
+__all__ = ["handler403", "handler500", "urlpatterns"]
 
 
 @login_not_required

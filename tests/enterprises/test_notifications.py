@@ -28,11 +28,11 @@ def process_event(event: str, **data: Any) -> None:
 @pytest.mark.parametrize(
     ("event", "subject"),
     [
-        ("connection.activated", "Single Sign-On of Acme Inc. is active"),
-        ("connection.deactivated", "Single Sign-On of Acme Inc. was deactivated"),
-        ("connection.deleted", "Single Sign-On of Acme Inc. was removed"),
-        ("dsync.activated", "Directory Sync of Acme Inc. is active"),
-        ("dsync.deleted", "Directory Sync of Acme Inc. was removed"),
+        ("connection.activated", "Single sign-on is active"),
+        ("connection.deactivated", "Single sign-on was turned off"),
+        ("connection.deleted", "Single sign-on was removed"),
+        ("dsync.activated", "Directory sync is active"),
+        ("dsync.deleted", "Directory sync was removed"),
     ],
 )
 def test_state_change_is_mailed_to_it_admins(
@@ -40,9 +40,11 @@ def test_state_change_is_mailed_to_it_admins(
 ) -> None:
     process_event(event)
 
-    assert [(message.subject, message.to) for message in mail.outbox] == [(subject, ["ada@acme.example"])]
+    assert [(message.subject, message.to) for message in mail.outbox] == [
+        (f"{subject} · Acme Inc.", ["ada@acme.example"])
+    ]
     assert "http://localhost:8000/enterprises/acme-inc/" in mail.outbox[0].body
-    assert "If nobody of your company asked for this" in mail.outbox[0].body
+    assert "If you or a colleague did this" in mail.outbox[0].body
 
 
 def test_repeated_state_sends_no_second_mail(ada: User) -> None:
@@ -83,7 +85,7 @@ def deliver_renewal_required(days: float, **certificate: Any) -> None:
 
 def test_certificate_reminder_is_sent_and_the_next_one_scheduled(ada: User) -> None:
     deliver_renewal_required(8.5)
-    assert [message.subject for message in mail.outbox] == ["The certificate of Acme Inc. expires in 9 days"]
+    assert [message.subject for message in mail.outbox] == ["Certificate expires in 9 days · Acme Inc."]
     assert "Renew certificate" in mail.outbox[0].body
 
     later = Task.objects.get()
@@ -110,7 +112,7 @@ def test_certificate_reminders_are_sent_at_every_threshold_until_it_has_expired(
                 deliver_renewal_required(65)
             run_due_tasks(now=timezone.now())
             reminders += [
-                (step // 3, message.subject.removeprefix("The certificate of Acme Inc. "))
+                (step // 3, message.subject.removeprefix("Certificate ").removesuffix(" · Acme Inc."))
                 for message in mail.outbox
             ]
             mail.outbox.clear()
@@ -136,7 +138,9 @@ def test_late_certificate_renewal_stops_the_remaining_reminders(ada: User) -> No
                 process_event("connection.saml_certificate_renewed", created_at=timezone.now().isoformat())
             run_due_tasks(now=timezone.now())
 
-    assert [message.subject.rpartition("expires ")[2] for message in mail.outbox] == [
+    assert [
+        message.subject.removesuffix(" · Acme Inc.").rpartition("expires ")[2] for message in mail.outbox
+    ] == [
         "in 35 days", "in 30 days", "in 14 days", "in 7 days",
     ]  # fmt: skip
 
@@ -160,5 +164,5 @@ def test_certificate_reminder_subject_states_the_remaining_time(
 ) -> None:
     deliver_renewal_required(days)
 
-    assert mail.outbox[0].subject == f"The certificate of Acme Inc. {remaining}"
+    assert mail.outbox[0].subject == f"Certificate {remaining} · Acme Inc."
     assert not (Task.objects.exists() and days < 0)

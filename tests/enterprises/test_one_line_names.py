@@ -135,8 +135,8 @@ def test_mails_name_inviter_enterprise_and_connection_in_one_line(acme: Enterpri
 
     assert Connection.objects.get().name == "Okta Your account is locked: https://evil.example/"
     assert sorted(message.subject for message in mail.outbox) == [
-        "Single Sign-On of Acme Bcc: eve@evil.example is active",
-        "You are invited to Acme Bcc: eve@evil.example",
+        "Single sign-on is active · Acme Bcc: eve@evil.example",
+        "You're invited · Acme Bcc: eve@evil.example",
     ]
     for message in mail.outbox:
         assert not message.bcc

@@ -106,11 +106,14 @@ def test_new_it_admin_is_mailed_a_link_to_set_a_password(api: Answers, client: A
     assert Membership.objects.get().role == Membership.Role.IT_ADMIN
 
 
-def test_existing_user_becomes_it_admin_without_a_mail(api: Answers, dan: User) -> None:
+def test_existing_user_who_becomes_it_admin_gets_no_link(api: Answers, dan: User) -> None:
     provision("Dune Ltd", "--it-admin", "dan@dune.example")
 
     assert Membership.objects.get().user == dan
-    assert not mail.outbox
+    run_due_tasks(now=timezone.now())
+    (message,) = mail.outbox
+    assert message.subject == "You're now an IT admin · Dune Ltd"
+    assert "/account/reset/" not in message.body
 
 
 @pytest.mark.parametrize(

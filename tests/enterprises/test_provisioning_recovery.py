@@ -339,7 +339,7 @@ def test_link_minted_while_its_user_is_removed_is_revoked_too(
     wait_until(has_begun.is_set)
     removed_at = timezone.now()
     memberships.remove_member(Membership.objects.get(user=ben), Actor.from_user(ada), removed_at)
-    assert run_due_tasks(now=timezone.now()) == {"completed": 1}
+    assert set(run_due_tasks(now=timezone.now())) == {"completed"}
     may_mint.set()
     minting.join()
     assert not link_works(earlier_link)

@@ -38,7 +38,7 @@ def with_old_sign_in(client: Client) -> Client:
 def test_old_sign_in_must_reauthenticate_and_mints_no_link(old_client: Client) -> None:
     response = old_client.post(PATH)
 
-    assert (response.status_code, "Your password, please" in response.text) == (200, True)
+    assert (response.status_code, "Confirm your password" in response.text) == (200, True)
     assert not PortalSession.objects.exists()
 
 
@@ -84,7 +84,7 @@ def test_session_without_a_sign_in_time_must_reauthenticate(old_client: Client) 
     del session["reauthenticated_at"]
     session.save()
 
-    assert "Your password, please" in old_client.post(PATH).text
+    assert "Confirm your password" in old_client.post(PATH).text
 
 
 def test_strangers_and_members_are_refused_before_reauthentication(

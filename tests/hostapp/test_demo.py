@@ -9,13 +9,15 @@ import sys
 import termios
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
-from hostapp.management.commands.demo import has_unknown_migrations
+from devtools.mailbox.files import list_names, save_mail
+from hostapp.management.commands.demo import Command, has_unknown_migrations
 from tests.browser.app import find_free_port
 from tests.processes import ROOT, create_open_folder
 
@@ -99,3 +101,25 @@ def test_all_processes_of_the_demo_end_with_it(
         os.close(terminal)
 
     assert psutil.wait_procs(processes, timeout=30)[1] == []
+
+
+def test_demo_shows_new_mails_in_boxes_without_their_links(
+    tmp_path: Path, settings: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.DEV_MAILBOX = str(tmp_path / "mailbox")
+    folder, shown, command = tmp_path / "mailbox", set[str](), Command()
+    for address in ("ada@acme.example", "ben@acme.example"):
+        content = f"To: {address}\nSubject: Hello\n\nhttp://localhost:8000/account/reset/MQ/secret/\n"
+        save_mail(folder, content.encode())
+
+    for _ in range(2):
+        command._show_new_mails(shown)
+
+    output = capsys.readouterr().out
+    assert output.count("Subject  Hello") == 2
+    assert output.index("ada@") < output.index("ben@")
+    assert "secret" not in output
+    for name in list_names(folder):
+        assert output.count(f"http://localhost:8000/dev/mailbox/{name}/") == 1
+    widths = {len(line) for line in output.splitlines()}
+    assert len(widths) == 1

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -12,7 +11,7 @@ from django.utils import timezone
 from audit.actor import COMMAND_LINE
 from enterprises.memberships import deactivate_user
 from enterprises.models import Enterprise
-from hostapp.models import User
+from hostapp.models import Session, User
 from hostapp.sessions import delete_expired_sessions
 from hostapp.tasks import PERIODIC_JOBS
 from hostapp.triggers import SessionsEndWithDeactivation
@@ -147,7 +146,7 @@ def test_sign_in_of_the_first_tab_leads_on_after_a_sign_in_in_a_second_one(ada: 
     page = client.post("/account/login/", form, follow=True)
 
     assert page.redirect_chain == [("/account/password_change/", 302)]
-    assert "You are already signed in as ada@acme.example." in page.text
+    assert "You’re already signed in as ada@acme.example." in page.text
 
 
 def test_sign_in_of_the_first_tab_as_another_person_says_who_is_signed_in(ada: User, ben: User) -> None:
@@ -155,7 +154,7 @@ def test_sign_in_of_the_first_tab_as_another_person_says_who_is_signed_in(ada: U
 
     page = client.post("/account/login/", form, follow=True)
 
-    assert "You are already signed in as ben@acme.example." in page.text
+    assert "You’re already signed in as ben@acme.example." in page.text
 
 
 def test_sign_in_of_the_first_tab_can_be_repeated_after_the_second_signed_out(ada: User) -> None:

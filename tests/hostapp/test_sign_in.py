@@ -43,7 +43,18 @@ def test_wrong_password_and_deactivated_user_get_the_same_error(ada: User, ben: 
 
     for response in (wrong, deactivated):
         assert response.status_code == 200
-        assert "This address and password do not belong together." in response.text
+        assert "Email or password is incorrect." in response.text
+
+
+def test_help_for_a_password_is_said_once_and_its_form_names_the_account(ada: User) -> None:
+    page = signed_in(ada).get("/account/password_change/").text
+
+    assert page.count("At least 12 characters. Avoid common passwords and your own name.") == 1
+    assert 'name="username" value="ada@acme.example" autocomplete="username" hidden' in page
+    assert (page.count('autocomplete="current-password"'), page.count('autocomplete="new-password"')) == (
+        1,
+        2,
+    )
 
 
 def test_sign_in_redirects_to_the_requested_page(ada: User) -> None:
@@ -91,14 +102,14 @@ def test_password_reset_mail_links_to_site_url_and_not_to_the_request_s_host(ada
 
     (message,) = mail.outbox
     assert "http://localhost:8000/account/reset/" in message.body
-    assert "127.0.0.1" not in message.body
+    assert "//127.0.0.1" not in message.body
 
 
 def test_password_reset_for_an_unknown_email_reveals_nothing_and_sends_no_mail(db: None) -> None:
     response = Client().post("/account/password_reset/", {"email": "nobody@acme.example"}, follow=True)
     run_due_tasks(now=timezone.now())
 
-    assert "If the address is known here" in response.text
+    assert "If there’s an account with this email" in response.text
     assert not mail.outbox
 
 
@@ -120,7 +131,7 @@ def test_home_lists_only_the_user_s_own_enterprises(ada: User, birch: Enterprise
 def test_home_tells_a_user_without_membership_what_to_do(dan: User) -> None:
     page = signed_in(dan).get("/")
 
-    assert "You belong to no enterprise yet" in page.text
+    assert "You’re not a member of an enterprise yet" in page.text
     assert "dan@dune.example" in page.text
 
 
@@ -141,8 +152,8 @@ def test_not_found_and_forbidden_responses_show_an_error_page(ada: User, ben: Us
     forbidden = signed_in(ben).post("/enterprises/acme-inc/portal/sso/")
 
     assert (missing.status_code, forbidden.status_code) == (404, 403)
-    assert "There is nothing here" in missing.text
-    assert "You may not do this" in forbidden.text
+    assert "Page not found" in missing.text
+    assert "You don’t have permission" in forbidden.text
 
 
 def test_server_error_page_does_not_show_the_exception(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,20 @@ def test_correct_password_is_refused_after_five_failed_attempts(ada: User) -> No
     assert sign_in(ada.email, PASSWORD)
 
 
+@pytest.mark.parametrize("email", ["ada@acme.example", "nobody@acme.example"])
+def test_last_failed_attempt_says_when_to_try_again(ada: User, email: str) -> None:
+    guess(email, 4)
+    fields = {"username": email, "password": "wrong"}
+    assert "Email or password is incorrect." not in Client().get("/account/login/").text
+
+    page = Client(REMOTE_ADDR="192.0.2.1").post("/account/login/", fields)
+    assert "Too many attempts. Try again in 15 minutes." in page.text
+
+    SignInAttempt.objects.update(at=timezone.now() - timedelta(minutes=14, seconds=30))
+    page = Client(REMOTE_ADDR="192.0.2.1").post("/account/login/", fields)
+    assert "Too many attempts. Try again in 1 minute." in page.text
+
+
 def test_failed_attempts_block_only_that_account_from_that_ip(ada: User, ben: User) -> None:
     guess(ada.email, 20, "198.51.100.66")
 
@@ -84,19 +98,25 @@ def test_django_admin_login_redirects_to_the_sign_in_page(sam: User) -> None:
 def test_user_without_admin_access_sees_which_account_is_signed_in(ada: User) -> None:
     page = signed_in(ada).get("/admin/", follow=True)
 
-    assert "You are signed in as ada@acme.example, who may not see that page." in " ".join(page.text.split())
+    assert "You’re signed in as <strong>ada@acme.example</strong>, which doesn’t have access." in " ".join(
+        page.text.split()
+    )
 
 
-def test_sign_in_error_is_the_same_for_every_cause(ada: User) -> None:
+def test_sign_in_error_does_not_reveal_whether_the_account_exists_or_the_password_is_right(ada: User) -> None:
     def error_text(email: str, password: str) -> str:
         page = Client().post("/account/login/", {"username": email, "password": password})
         return str(page.context["form"].errors)
 
     errors = {error_text(ada.email, "wrong"), error_text("nobody@acme.example", "wrong")}
-    guess(ada.email, 5, "127.0.0.1")
-    errors.add(error_text(ada.email, PASSWORD))
-
     assert len(errors) == 1
+
+    for email in (ada.email, "nobody@acme.example"):
+        guess(email, 5, "127.0.0.1")
+    attempts = [(ada.email, PASSWORD), (ada.email, "wrong"), ("nobody@acme.example", "wrong")]
+    limited = {error_text(email, password) for email, password in attempts}
+    assert len(limited) == 1
+    assert "Too many attempts" in limited.pop()
 
 
 def test_staff_unblock_a_user_by_deleting_the_failed_attempts(ada: User, sam: User) -> None:

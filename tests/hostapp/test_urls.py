@@ -12,7 +12,7 @@ from tests.conftest import signed_in
 from tests.factories import create_enterprise
 
 # Pages of Django's that ours stand before, on purpose.
-REPLACED = {"administration_login", "login", "password_reset", "password_reset_confirm"}
+REPLACED = {"administration_login", "login", "password_change", "password_reset", "password_reset_confirm"}
 # No token is a word: they are 43 random characters.
 NOT_A_TOKEN = {("join", "invitation")}
 

@@ -117,7 +117,8 @@ def test_final_revocation_counts_from_the_first_and_not_from_the_request(
     membership = Membership.objects.get(user=second_it_admin)
     memberships.change_role(membership, Role.MEMBER, COMMAND_LINE, requested_at)
 
-    assert run_due_tasks(now=timezone.now()) == {"completed": 1}
+    run_due_tasks(now=timezone.now())
+    assert revoke.call_count == 1
 
     final = Task.objects.get(kind=REVOKE_PORTAL_LINKS)
     assert final.due_at > timezone.now() + timedelta(seconds=8)
@@ -157,7 +158,7 @@ def test_request_that_waits_too_long_for_a_lock_is_answered_in_words(
 
     (response,) = answers
     assert (response.status_code, response["Retry-After"]) == (503, "5")
-    assert "Nothing was changed. Go back and try again." in response.text
+    assert "Nothing changed. Go back and try again." in response.text
     assert Membership.objects.count() == 2
     assert not Invitation.objects.exists()
     assert not SetupLink.objects.exists()

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.tokens import default_token_generator
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
@@ -12,7 +11,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
 from enterprises.models import Enterprise
-from hostapp.models import User
+from hostapp.models import Session, User
 from hostapp.url_tokens import hide_tokens
 from portal.models import PortalSession
 from tests.conftest import signed_in
@@ -154,7 +153,7 @@ def test_password_can_be_set_after_the_token_is_removed_from_the_url(
 def test_expired_password_link_says_that_it_no_longer_works(tokens: dict[str, str]) -> None:
     page = Client().get(tokens["an expired password link"], follow=True)
 
-    assert "This link no longer works" in page.text
+    assert "This link has expired" in page.text
 
 
 def test_secret_url_parameters_have_names_that_the_middleware_knows() -> None:

@@ -96,9 +96,11 @@ def test_launch_by_a_member_is_a_403(portal: responses.BaseResponse, ben: User) 
 
 
 def test_anonymous_launch_redirects_to_the_sign_in(portal: responses.BaseResponse, acme: Enterprise) -> None:
-    response = Client().post(PATH)
+    page = "/enterprises/acme-inc/"
+    response = Client().post(PATH, headers={"Referer": f"http://testserver{page}"})
 
-    assert (response.status_code, response["Location"]) == (302, f"/account/login/?next={PATH}")
+    # Back to the page and not to the launch: nothing is performed by itself after the sign-in.
+    assert (response.status_code, response["Location"]) == (302, f"/account/login/?next={page}")
     assert not portal.calls
 
 
@@ -125,7 +127,7 @@ def test_intent_outside_the_plan_is_refused_with_the_reason(
 ) -> None:
     response = signed_in(ada).post("/enterprises/acme-inc/portal/audit_logs/", follow=True)
 
-    assert "plan does not include Audit Logs" in response.text
+    assert "Your plan doesn’t include this: Audit logs. Contact sales to upgrade." in response.text
     assert portal.call_count == 0
     assert not PortalSession.objects.exists()
 
@@ -140,7 +142,7 @@ def test_domain_verification_needs_single_sign_on_in_the_plan(
     acme.save()
     response = client.post("/enterprises/acme-inc/portal/domain_verification/", follow=True)
 
-    assert "does not include Single Sign-On, which includes Domain Verification" in response.text
+    assert "Your plan doesn’t include this: Domains." in response.text
 
 
 @pytest.mark.parametrize("intent", ["SSO", "billing", "directory_sync"])
@@ -157,10 +159,11 @@ def test_workos_error_is_shown_on_the_page_with_a_reference(
 
     response = signed_in(ada).post(PATH, follow=True)
 
-    assert response.redirect_chain == [("/enterprises/acme-inc/", 302)]
-    assert "Nothing was changed" in response.text
+    assert response.redirect_chain == [("/enterprises/acme-inc/#failure", 302)]
+    assert "Nothing changed" in response.text
     assert "raw words" not in response.text
-    reference = response.text.split("Reference: ")[1][:8]
+    assert "API key" not in response.text
+    reference = response.text.split("Reference: <code>")[1][:8]
     assert reference in caplog.text
     assert PortalSession.objects.get().outcome in ("refused", "unavailable")
 
@@ -173,7 +176,7 @@ def test_unreachable_workos_is_shown_on_the_page(
 
     response = signed_in(ada).post(PATH, follow=True)
 
-    assert "WorkOS is not reachable. Nothing was changed. Try again in a moment." in response.text
+    assert "We couldn’t reach WorkOS. Nothing changed. Try again in a few minutes." in response.text
     assert PortalSession.objects.get().outcome == "unavailable"
 
 
@@ -184,7 +187,7 @@ def test_portal_link_with_an_unsafe_scheme_is_not_followed(
 
     response = signed_in(ada).post(PATH)
 
-    assert response["Location"] == "/enterprises/acme-inc/"
+    assert response["Location"] == "/enterprises/acme-inc/#failure"
 
 
 def test_launch_for_an_unprovisioned_enterprise_is_explained(
@@ -194,7 +197,7 @@ def test_launch_for_an_unprovisioned_enterprise_is_explained(
 
     response = signed_in(ada).post(PATH, follow=True)
 
-    assert "not set up at WorkOS yet" in response.text
+    assert "isn’t connected to WorkOS yet" in response.text
 
 
 @pytest.mark.parametrize(("name", "field"), [("finished", "finished_at"), ("returned", "returned_at")])

@@ -51,7 +51,7 @@ def test_both_revocations_call_workos_and_one_is_audited(
 
     assert revocations.call_count == 2
     entry = AuditEntry.objects.get(action="portal_links_revoked")
-    assert (entry.actor, entry.target) == ("this application", "ada@acme.example")
+    assert (entry.actor, entry.target) == ("System", "ada@acme.example")
 
 
 def test_revoking_twice_before_the_worker_runs_calls_workos_once_each(

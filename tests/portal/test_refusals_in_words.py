@@ -42,7 +42,7 @@ def test_invitation_of_someone_who_joined_in_the_meantime_is_not_sent_again(
 
     response = signed_in(ada).post(f"/enterprises/acme-inc/invitations/{invitation.pk}/resend/")
 
-    assert shown(response) == [("error", "ben@acme.example already belongs to Acme Inc.: Member.")]
+    assert shown(response) == [("error", "ben@acme.example is already a member: Member.")]
 
 
 def test_last_it_admin_is_not_demoted(ada: User) -> None:

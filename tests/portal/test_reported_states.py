@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from audit.actor import WORKOS
+from audit.actor import APPLICATION, WORKOS
 from audit.models import AuditEntry
 from enterprises.consequences import record_consequences
 from enterprises.models import Enterprise
@@ -83,7 +83,7 @@ def test_renamed_connection_is_not_reported_as_newly_active(acme: Enterprise, ad
     observe_connection("active", now - timedelta(minutes=1), name="Renamed")
 
     assert "Renamed" in page_text(ada)
-    assert "became active" not in page_text(ada)
+    assert "Single sign-on is active." not in page_text(ada)
 
 
 def test_domain_verified_long_ago_is_not_reported_as_newly_verified(acme: Enterprise, ada: User) -> None:
@@ -93,8 +93,8 @@ def test_domain_verified_long_ago_is_not_reported_as_newly_verified(acme: Enterp
     # A domain without a timestamp of its own gets the time at which it is read.
     observe_domain("verified", now)
 
-    assert "was verified" not in page_text(ada)
-    assert f"since {now - 30 * DAY:%-d %B}" in page_text(ada)
+    assert "is verified." not in page_text(ada)
+    assert f"Verified {now - 30 * DAY:%-d %B}" in page_text(ada)
 
 
 def test_failed_domain_keeps_its_reason_after_an_organization_event(acme: Enterprise, ada: User) -> None:
@@ -108,13 +108,13 @@ def test_failed_domain_keeps_its_reason_after_an_organization_event(acme: Enterp
     deliver("organization.updated", event_id="event_2", domains=[domain])
     apply_waiting(now=timezone.now())
 
-    assert "The DNS record was not found in the time given." in page_text(ada)
+    assert "The TXT record wasn’t found in time." in page_text(ada)
 
 
 def test_domain_that_failed_without_a_reason_says_what_to_do(acme: Enterprise, ada: User) -> None:
     observe_domain("failed", timezone.now())
 
-    assert "gives no reason. Look at it in the Admin Portal." in page_text(ada)
+    assert "WorkOS didn’t find the TXT record. Check it in the Admin Portal" in page_text(ada)
 
 
 def test_connection_removal_by_organization_deletion_is_notified_and_audited_once(
@@ -132,10 +132,9 @@ def test_connection_removal_by_organization_deletion_is_notified_and_audited_onc
     observe_connection("deleted", now, "event_9")
     run_due_tasks(now=timezone.now())
 
-    assert [mail.subject for mail in mailoutbox] == ["Single Sign-On of Acme Inc. was removed"]
+    assert [mail.subject for mail in mailoutbox] == ["Single sign-on was removed · Acme Inc."]
     assert AuditEntry.objects.filter(action="connection_removed").count() == 1
-    assert "Removed Okta SAML" in page_text(ada)
-    assert f"since {now:%-d %B}" in page_text(ada)
+    assert f"Okta SAML Removed {now:%-d %B}" in page_text(ada)
 
 
 def test_deactivated_connection_with_an_expiring_certificate_shows_both(acme: Enterprise, ada: User) -> None:
@@ -143,15 +142,17 @@ def test_deactivated_connection_with_an_expiring_certificate_shows_both(acme: En
     create_expiring_certificate(acme, 8.5)
     shown = page_text(ada)
 
-    assert "Deactivated" in shown
-    assert "Its certificate expires in 9 days." in shown
-    assert "Renew certificate" in shown
+    assert "Single sign-on is off. Nobody can sign in with Okta until it’s turned on again." in shown
+    assert "The certificate expires in 9 days." in shown
+    assert shown.index("Turn on again") < shown.index("Renew certificate")
 
 
 def test_validating_connection_explains_the_missing_verified_domain(acme: Enterprise, ada: User) -> None:
     create_connection(acme, state="validating", as_of=timezone.now())
 
-    assert "Becomes active with the first sign-in. None of your domains is verified" in page_text(ada)
+    assert "Becomes active with the first sign-in. Domain not verified People may not be sent" in page_text(
+        ada
+    )
 
 
 def test_certificates_of_one_connection_are_kept_separately(
@@ -170,8 +171,36 @@ def test_certificates_of_one_connection_are_kept_separately(
     apply_waiting(now=timezone.now())
     run_due_tasks(now=timezone.now())
 
-    assert "The certificate of Acme Inc. expires in 9 days" in [mail.subject for mail in mailoutbox]
+    assert "Certificate expires in 9 days · Acme Inc." in [mail.subject for mail in mailoutbox]
     assert Certificate.objects.count() == 2
+
+
+def test_certificate_warning_and_renewal_are_in_the_audit_log(acme: Enterprise) -> None:
+    observe_connection("active", timezone.now() - 9 * DAY)
+    expires_at = timezone.now() + 13.5 * DAY
+    for event, end in (("renewal_required", expires_at), ("renewed", expires_at + 365 * DAY)):
+        deliver(
+            f"connection.saml_certificate_{event}", event_id=f"event_{event}",
+            certificate={"certificate_type": "ResponseSigning", "expiry_date": end.isoformat()},
+        )  # fmt: skip
+        apply_waiting(now=timezone.now())
+
+    warning = AuditEntry.objects.get(action="certificate_expires")
+    assert warning.outcome == f"in 14 days, on {expires_at:%-d %B %Y}"
+    assert warning.actor == APPLICATION.name
+    assert AuditEntry.objects.filter(action="certificate_renewed").count() == 1
+
+
+def test_one_of_two_connections_that_is_off_does_not_turn_single_sign_on_off(
+    acme: Enterprise, ada: User
+) -> None:
+    create_connection(acme, state="active", as_of=timezone.now() - DAY)
+    create_connection(acme, connection_id="conn_2", connection_type="AzureSAML", state="inactive")
+    shown = page_text(ada)
+
+    assert "Nobody can sign in with Entra ID until it’s turned on again." in shown
+    assert "Single sign-on is off" not in shown
+    assert "Single sign-on was turned off" not in shown
 
 
 def test_page_shows_the_certificate_that_expires_first(acme: Enterprise, ada: User) -> None:
@@ -179,7 +208,7 @@ def test_page_shows_the_certificate_that_expires_first(acme: Enterprise, ada: Us
     create_expiring_certificate(acme, 30)
     create_expiring_certificate(acme, 8.5, "RequestSigning")
 
-    assert "certificate expires in 9 days" in page_text(ada)
+    assert "The certificate expires in 9 days." in page_text(ada)
 
 
 def test_unfinished_certificate_renewal_is_listed(acme: Enterprise, ada: User) -> None:
@@ -187,7 +216,7 @@ def test_unfinished_certificate_renewal_is_listed(acme: Enterprise, ada: User) -
     create_expiring_certificate(acme, 8.5)
     create_portal_session(acme, ada, intent="certificate_renewal")
 
-    assert "Started 2 minutes ago by Ada Adeyemi, not finished" in page_text(ada)
+    assert "You started this 2 minutes ago." in page_text(ada)
     assert "Renew certificate" in page_text(ada)
 
 
@@ -199,7 +228,9 @@ def test_finished_certificate_renewal_shows_waiting_until_it_is_observed(acme: E
     expiring.state, expiring.state_since = "renewed", timezone.now()
     expiring.save()
 
-    assert "You finished in the Admin Portal; its news is on the way." in text(waiting.text)
+    assert "You finished in the Admin Portal. This page updates when WorkOS confirms it." in text(
+        waiting.text
+    )
     assert "load delay" in waiting.text
     assert "Waiting for WorkOS" not in page_text(ada)
     assert "Needs attention" not in page_text(ada)
@@ -211,14 +242,14 @@ def test_session_for_an_active_connection_is_not_shown_as_unfinished(acme: Enter
         acme, ada, launched_at=timezone.now() - 3 * DAY, returned_at=timezone.now() - 2 * DAY
     )
 
-    assert "not finished" not in page_text(ada)
+    assert "started" not in page_text(ada)
     assert "Manage SSO" in page_text(ada)
 
 
 def test_enterprise_that_failed_provisioning_refers_to_staff(acme: Enterprise, ada: User) -> None:
     Enterprise.objects.update(organization=None, attention="One of the domains belongs to another.")
 
-    assert "could not be connected to WorkOS. Our staff see why" in page_text(ada)
+    assert "We couldn’t connect Acme Inc. to WorkOS. Our staff can see why." in page_text(ada)
 
 
 def test_setup_links_of_a_deleted_organization_are_shown_as_removed(acme: Enterprise, ada: User) -> None:

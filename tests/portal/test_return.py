@@ -1,9 +1,11 @@
 """A return from the Admin Portal triggers a reconcile; it is no proof of the set-up."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import responses
+from django.test import Client
 from django.utils import timezone
 
 from audit.models import AuditEntry
@@ -13,7 +15,13 @@ from mirror.models import Connection, Organization
 from outbox.models import Task
 from portal.page.sessions import polling_delay, recently_returned_sessions
 from tests.conftest import signed_in
-from tests.factories import create_connection, create_portal_session
+from tests.factories import (
+    create_certificate,
+    create_connection,
+    create_directory,
+    create_domain,
+    create_portal_session,
+)
 from tests.portal.test_overview import PATH, text
 
 pytestmark = pytest.mark.django_db
@@ -68,32 +76,66 @@ def test_page_view_never_calls_workos(
     assert not workos_api.calls
 
 
+def notices(client: Client) -> list[str]:
+    """The notices in the cards, with their tones."""
+    found = re.findall(r'<p class="notice (\w+)">(.*?)</p>', client.get(PATH).text, re.DOTALL)
+    return [f"{tone}: {text(words).strip()}" for tone, words in found]
+
+
 @pytest.mark.parametrize(
-    ("seconds", "message"),
+    ("state", "notice"),
     [
-        (8, "Single Sign-On became active 8 seconds after you returned."),
-        (1, "Single Sign-On became active 1 second after you returned."),
-        (-5, "Single Sign-On became active before you returned."),
+        ("active", "good: Single sign-on is active."),
+        ("inactive", "bad: Single sign-on was turned off at "),
+        ("deleted", "off: Single sign-on was removed at "),
     ],
 )
-def test_status_message_says_how_long_the_change_took(
-    acme: Enterprise, ada: User, seconds: int, message: str
-) -> None:
-    returned_at = timezone.now() - timedelta(minutes=1)
-    create_portal_session(acme, ada, returned_at=returned_at)
-    create_connection(
-        acme, state="active", as_of=returned_at, observed_at=returned_at + timedelta(seconds=seconds)
-    )
+def test_notice_says_the_state_in_its_tone(acme: Enterprise, ada: User, state: str, notice: str) -> None:
+    create_connection(acme, state=state)
 
-    assert message in text(signed_in(ada).get(PATH).text)
+    (shown,) = notices(signed_in(ada))
+    assert shown.startswith(notice)
 
 
-def test_status_message_names_the_returning_user_to_others(acme: Enterprise, ada: User, ben: User) -> None:
-    returned_at = timezone.now()
-    create_portal_session(acme, ada, returned_at=returned_at)
-    create_connection(acme, state="active", as_of=returned_at, observed_at=returned_at + timedelta(seconds=8))
+def test_only_the_newest_notice_is_shown(acme: Enterprise, ada: User) -> None:
+    now = timezone.now()
+    create_domain(acme, as_of=now - timedelta(seconds=20), observed_at=now - timedelta(seconds=20))
+    create_directory(acme, as_of=now - timedelta(seconds=5), observed_at=now - timedelta(seconds=5))
 
-    assert "8 seconds after Ada Adeyemi returned." in text(signed_in(ben).get(PATH).text)
+    assert notices(signed_in(ada)) == ["good: Directory sync is active."]
+
+
+def test_notice_ends_after_a_minute(acme: Enterprise, ada: User) -> None:
+    at = timezone.now() - timedelta(seconds=61)
+    create_connection(acme, state="active", as_of=at, observed_at=at)
+
+    assert notices(signed_in(ada)) == []
+
+
+def test_change_made_in_the_portal_is_shown_after_the_return(acme: Enterprise, ada: User) -> None:
+    now = timezone.now()
+    at = now - timedelta(minutes=20)
+    create_portal_session(acme, ada, launched_at=at, returned_at=now)
+    create_connection(acme, state="active", as_of=at, observed_at=at)
+
+    assert notices(signed_in(ada)) == ["good: Single sign-on is active."]
+
+
+def test_next_action_ends_the_notice(workos_api: responses.RequestsMock, acme: Enterprise, ada: User) -> None:
+    create_connection(acme, state="active")
+    client = signed_in(ada)
+    before = notices(client)
+    client.post(f"{PATH}check/")
+
+    assert (len(before), notices(client)) == (1, [])
+
+
+def test_renewed_certificate_is_announced_with_its_end(acme: Enterprise, ada: User) -> None:
+    create_connection(acme, as_of=timezone.now() - timedelta(days=9))
+    create_certificate(acme, state="renewed", expires_at=datetime(2027, 11, 25, tzinfo=UTC))
+
+    (shown,) = notices(signed_in(ada))
+    assert shown == "good: Certificate renewed. It’s valid until 25 November 2027."
 
 
 def test_page_does_not_report_no_change_before_the_second_reconcile(acme: Enterprise, ada: User) -> None:
@@ -109,29 +151,85 @@ def test_page_does_not_report_no_change_before_the_second_reconcile(acme: Enterp
 def test_check_now_makes_the_page_poll_until_the_reconcile_is_done(acme: Enterprise, ada: User) -> None:
     client = signed_in(ada)
     requested = client.post(f"{PATH}check/", follow=True)
-    Task.objects.all().delete()
+    Organization.objects.update(reconciled_at=timezone.now())
     reconciled = client.get(f"{PATH}status/")
 
-    assert "This page is watching for news." in requested.text
+    assert "Checking…" in requested.text
     assert "load delay" in requested.text
     assert "load delay" not in reconciled.text
+
+
+def check_line(client: Client) -> str:
+    """The line beside “Check now”."""
+    html = client.get(PATH).text.split('<div class="checked">')[1].split("</p>")[0]
+    return text(html.replace("<noscript>", "<!--").replace("</noscript>", "-->")).strip()
+
+
+def test_check_says_what_it_found(acme: Enterprise, ada: User) -> None:
+    now = timezone.now()
+    client = signed_in(ada)
+    assert check_line(client) == "Updates automatically."
+
+    Organization.objects.update(reconciled_at=now - timedelta(hours=1))
+    assert check_line(client).startswith("Last checked ")
+
+    client.post(f"{PATH}check/")
+    assert check_line(client) == "Checking…"
+
+    Organization.objects.update(reconciled_at=timezone.now())
+    assert check_line(client).startswith("Up to date. Nothing changed since ")
+
+    create_connection(acme, as_of=now - timedelta(days=1))
+    assert check_line(client).startswith("Up to date, checked ")
+
+
+def test_answer_of_a_check_ends_after_a_minute(acme: Enterprise, ada: User) -> None:
+    now = timezone.now()
+    client = signed_in(ada)
+    client.post(f"{PATH}check/")
+    session = client.session
+    session[f"portal_action_{acme.pk}"]["at"] = (now - timedelta(seconds=70)).isoformat()
+    session.save()
+    Organization.objects.update(reconciled_at=now - timedelta(seconds=65))
+
+    assert check_line(client).startswith("Last checked ")
+
+
+def test_check_without_an_answer_says_that_it_waits(acme: Enterprise, ada: User) -> None:
+    client = signed_in(ada)
+    client.post(f"{PATH}check/")
+    session = client.session
+    session[f"portal_action_{acme.pk}"]["at"] = (timezone.now() - timedelta(seconds=30)).isoformat()
+    session.save()
+
+    assert check_line(client) == "Still waiting for WorkOS…"
 
 
 def test_page_stops_polling_when_the_reconcile_does_not_succeed(acme: Enterprise, ada: User) -> None:
     client = signed_in(ada)
     client.post(f"{PATH}check/")
-    Task.objects.update(enqueued_at=timezone.now() - timedelta(minutes=11))
+    session = client.session
+    session[f"portal_action_{acme.pk}"]["at"] = (timezone.now() - timedelta(minutes=11)).isoformat()
+    session.save()
 
     assert "load delay" not in client.get(PATH).text
 
 
-def test_page_reports_no_change_after_the_second_reconcile(acme: Enterprise, ada: User) -> None:
+def test_return_without_a_change_says_nothing(acme: Enterprise, ada: User) -> None:
     create_portal_session(acme, ada, returned_at=timezone.now())
     Organization.objects.update(reconciled_at=timezone.now() + timedelta(seconds=20))
     page = signed_in(ada).get(PATH)
 
-    assert "WorkOS says that nothing has changed since you left." in text(page.text)
+    assert "hanged since" not in text(page.text)
     assert "load delay" not in page.text
+
+
+def test_finish_after_a_look_at_a_settled_directory_does_not_wait(acme: Enterprise, ada: User) -> None:
+    create_directory(acme, as_of=timezone.now() - timedelta(days=9))
+    session = create_portal_session(acme, ada, intent="dsync")
+    page = signed_in(ada).get(f"{PATH}portal/finished/{session.nonce}/", follow=True)
+
+    assert "Waiting" not in page.text
 
 
 def test_status_message_is_sent_again_only_when_it_changed(acme: Enterprise, ada: User) -> None:
@@ -173,4 +271,4 @@ def test_check_now_enqueues_nothing_when_a_reconcile_is_pending_or_recent(
 def test_old_unfinished_session_is_not_shown(acme: Enterprise, ada: User) -> None:
     create_portal_session(acme, ada, launched_at=timezone.now() - timedelta(days=15))
 
-    assert "not finished" not in signed_in(ada).get(PATH).text
+    assert "You started this" not in signed_in(ada).get(PATH).text

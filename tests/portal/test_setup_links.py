@@ -97,7 +97,7 @@ def test_old_sign_in_must_reauthenticate_before_sending(contacts: responses.Requ
     client = old_sign_in(ada)
     page = client.post(PATH, FORM)
 
-    assert "Your password, please" in page.text
+    assert "Confirm your password" in page.text
     assert not SetupLink.objects.exists()
     client.post(PATH, FORM | {"current_password": "correct horse battery"})
     assert SetupLink.objects.get().state == "sent"
@@ -119,12 +119,12 @@ def test_setup_links_over_the_rate_limit_are_refused(
             enterprise=acme, email="x@provider.example", intents=["sso"], sent_by=ada, state="revoked",
             requested_at=now, expires_at=now,
         )
-        for _ in range(10)
+        for _ in range(30)
     )  # fmt: skip
     response = signed_in(ada).post(PATH, FORM, follow=True)
 
-    assert "You have sent a setup link 10 times in ten minutes" in response.text
-    assert SetupLink.objects.count() == 10
+    assert "Too many attempts. You can send a setup link again at" in response.text
+    assert SetupLink.objects.count() == 30
 
 
 def test_setup_links_of_a_leaver_are_revoked_and_others_are_kept(
@@ -161,8 +161,19 @@ def test_rate_limited_resend_does_not_revoke_the_old_link(
     client.post(PATH, FORM)
     page = client.post(f"{PATH}{SetupLink.objects.get().pk}/resend/", follow=True)
 
-    assert "Nothing was changed." in page.text
+    assert "Too many attempts. You can send a setup link again at" in page.text
     assert SetupLink.objects.get().state == "sent"
+
+
+def test_setup_links_that_were_not_sent_do_not_count(
+    contacts: responses.RequestsMock, acme: Enterprise, ada: User, settings: Any
+) -> None:
+    settings.PORTAL_LIMIT_PERSON = 1
+    for state in ("failed", "failed"):
+        create_setup_link(acme, ada, state=state)
+    signed_in(ada).post(PATH, FORM)
+
+    assert SetupLink.objects.filter(state="sent").count() == 1
 
 
 def test_possibly_sent_setup_link_is_mailed_to_it_admins_and_audited(
@@ -173,8 +184,10 @@ def test_possibly_sent_setup_link_is_mailed_to_it_admins_and_audited(
     run_due_tasks(now=timezone.now())
 
     assert SetupLink.objects.get().state == "requested"
-    assert [mail.subject for mail in mailoutbox] == ["A setup link of Acme Inc. may have been sent"]
-    assert "we do not know whether it was mailed" in mailoutbox[0].body
+    assert [mail.subject for mail in mailoutbox] == [
+        "Setup link may have been sent to ines@provider.example · Acme Inc."
+    ]
+    assert "we don't know whether the link was sent" in mailoutbox[0].body
     assert AuditEntry.objects.get(action="setup_link_sent").outcome.startswith("Not certain: ")
 
 

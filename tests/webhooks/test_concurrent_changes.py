@@ -104,7 +104,7 @@ def test_two_activations_are_one_audit_entry_and_one_mail(acme: Enterprise, ada:
         # Enqueued once, not twice and coalesced.
         assert [task.requests for task in Task.objects.filter(kind=TaskKind.NOTIFY_STATE)] == [1]
         run_all_tasks()
-        assert [message.subject for message in mail.outbox] == ["Single Sign-On of Acme Inc. is active"]
+        assert [message.subject for message in mail.outbox] == ["Single sign-on is active · Acme Inc."]
 
 
 def test_events_that_change_no_state_write_neither_audit_entry_nor_mail(acme: Enterprise, ada: User) -> None:

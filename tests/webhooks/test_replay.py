@@ -94,7 +94,7 @@ def test_replay_of_a_failed_event_has_the_consequences_of_its_change_once(
         run_due_tasks(now=timezone.now())
 
     assert [entry.action for entry in audit_entries_for(acme)] == ["connection_activated"]
-    assert [message.subject for message in mail.outbox] == ["Single Sign-On of Acme Inc. is active"]
+    assert [message.subject for message in mail.outbox] == ["Single sign-on is active · Acme Inc."]
 
 
 def test_preview_has_no_consequences(failed: WebhookEvent, ada: User, acme: Enterprise) -> None:

@@ -9,6 +9,7 @@ import time
 import urllib.request
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -20,6 +21,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from devtools import demo_data
+from devtools.mailbox import files as mailbox
 
 _STARTUP_SECONDS = 30.0
 _SHUTDOWN_SECONDS = 10.0
@@ -104,6 +106,7 @@ or when its terminal is closed.
                 is_replaced = has_unknown_migrations()
                 cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
             call_command("migrate", verbosity=0)
+            mailbox.empty(Path(settings.DEV_MAILBOX))
         if is_replaced:
             self.stdout.write("Replaced the database of an older version.")
         with self._step("Starting the sandbox"):
@@ -137,17 +140,38 @@ or when its terminal is closed.
                 self.stdout.write(f"  {email:<22} {demo_data.PASSWORD}   {role.label} of {enterprise}")
         self.stdout.write(f"  {demo_data.STAFF_EMAIL:<22} {demo_data.PASSWORD}   staff")
         self.stdout.write(f"\nThe sandbox, standing in for WorkOS: {settings.WORKOS_BASE_URL}/_sandbox/")
+        self.stdout.write(f"Mails, none of which is sent: {url}/dev/mailbox/")
         self.stdout.write("Try: sign in as ada@acme.example, press Configure SSO. Ctrl-C stops everything.\n")
         self.stdout.flush()
         started.set()
 
+        shown: set[str] = set()
         while True:
+            self._show_new_mails(shown)
             for name, child in children.items():
                 if child.poll() is not None:
                     raise CommandError(
                         f"The {name} process exited by itself (exit code {child.returncode}); see above."
                     )
             time.sleep(0.3)
+
+    def _show_new_mails(self, shown: set[str]) -> None:
+        """Print a box for each mail that is not in `shown`. Its own links stay out of the terminal."""
+        folder = Path(settings.DEV_MAILBOX)
+        for name in reversed(mailbox.list_names(folder)):
+            if name in shown:
+                continue
+            shown.add(name)
+            if mail := mailbox.read_mail(folder, name):
+                lines = [
+                    f"To       {mail.to}",
+                    f"Subject  {mail.subject}",
+                    f"Link     {settings.SITE_URL}/dev/mailbox/{name}/",
+                ]
+                width = max(map(len, lines))
+                edge = "─" * (width + 2)
+                body = "".join(f"│ {line:<{width}} │\n" for line in lines)
+                self._write_if_possible(f"┌{edge}┐\n{body}└{edge}┘")
 
     @contextlib.contextmanager
     def _step(self, text: str) -> Iterator[None]:

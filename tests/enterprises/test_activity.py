@@ -1,0 +1,54 @@
+"""The filters of the activity page, for folded portal sessions and for actors that are no people."""
+
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+
+from audit.actions import Action
+from audit.actor import APPLICATION, COMMAND_LINE, Actor
+from audit.log import append_audit_entry
+from enterprises.models import Enterprise
+from hostapp.models import User
+from tests.conftest import signed_in
+
+pytestmark = pytest.mark.django_db
+
+ACTIVITY = "/enterprises/acme-inc/history/"
+BEFORE_MIDNIGHT = datetime(2026, 1, 15, 23, 58, tzinfo=UTC)
+AFTER_MIDNIGHT = datetime(2026, 1, 16, 0, 3, tzinfo=UTC)
+
+
+@pytest.fixture
+def client(ada: User) -> Client:
+    return signed_in(ada)
+
+
+@pytest.mark.parametrize(
+    "days", ["until=2026-01-15", "since=2026-01-16", "since=2026-01-15&until=2026-01-16"]
+)
+def test_portal_session_over_midnight_is_one_row_on_each_of_its_days(
+    client: Client, acme: Enterprise, ada: User, days: str
+) -> None:
+    actor = Actor.from_user(ada)
+    for action, at in ((Action.PORTAL_OPENED, BEFORE_MIDNIGHT), (Action.PORTAL_FINISHED, AFTER_MIDNIGHT)):
+        append_audit_entry(acme, action, actor, at, target="Single sign-on", session="one")
+
+    page = client.get(f"{ACTIVITY}?{days}").text
+
+    assert page.count("<strong>Admin Portal</strong>") == 1
+    assert "finished after 5 minutes" in page
+
+
+@pytest.mark.parametrize(
+    ("actor", "label"), [(APPLICATION, "System"), (COMMAND_LINE, "Support (Portal Host)")]
+)
+def test_actor_that_is_no_person_is_found_by_what_the_page_calls_it(
+    client: Client, acme: Enterprise, actor: Actor, label: str
+) -> None:
+    append_audit_entry(acme, Action.RENAMED, actor, BEFORE_MIDNIGHT)
+
+    found = client.get(ACTIVITY, {"person": label.lower()}).text
+
+    assert f'<td role="cell">{label}</td>' in found
+    assert "No activity matches this filter." in client.get(ACTIVITY, {"person": "nobody.here"}).text

@@ -1,0 +1,184 @@
+"""In a pseudo-language, every page shows words only inside of ⟦⟧: nothing is left unmarked for translation.
+
+Add a page with one line in PAGES.
+"""
+
+import re
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core import mail
+from django.template import loader
+from django.test import Client
+from django.utils import timezone
+
+from audit.actions import Action
+from audit.actor import Actor
+from audit.log import append_audit_entry
+from enterprises import invitations, memberships
+from enterprises.models import Enterprise, Membership
+from enterprises.tasks import TaskKind
+from hostapp.context_processors import product
+from hostapp.models import User
+from outbox import queue
+from outbox.models import Task
+from outbox.runner import run_due_tasks
+from tests.conftest import signed_in
+from tests.deliveries import deliver
+from tests.factories import create_connection, create_directory, create_domain
+from tests.pseudo_locale import CLOSE, OPEN, find_unmarked, outside_of_marks, speak_pseudo_language
+from webhooks.models import WebhookEvent
+
+pytestmark = pytest.mark.django_db
+
+# What is no word of ours: names, addresses, ids, and what the tests' data is called.
+_DATA = re.compile(
+    r"""
+    \S+@\S+ | https?://\S+ | \S*/\S*
+    | \b\w+_\w+\b | \b[a-z0-9]+(?:-[a-z0-9]+)+\b | \w+\.(?:example|activated)\b
+    | Acme\ Inc\. | Birch\ Ltd | (?:Ada|Ben|Cleo|Dan|Sam|Eve)(?:\ (?:Adeyemi|Brandt|Castro|Diaz|Staff|Engel))?
+    | not\ a\ domain | Portal\ Host | WorkOS | UTC | English
+    # Names of providers, and the role in an entry of the audit log.
+    | (?:[A-Z]\w+\ )*(?:SAML|OIDC|SCIM|OpenID\ Connect) | Okta | Entra\ ID | Google(?:\ Workspace)? | Member
+    """,
+    re.VERBOSE,
+)
+
+# Name → who, path, and what is posted, if anything.
+PAGES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
+    "home of several": ("eve", "/", None),
+    "home of none": ("dan", "/", None),
+    "home of staff": ("sam", "/", None),
+    "sign-in": ("", "/account/login/", None),
+    "sign-in, wrong": ("", "/account/login/", {"username": "ada@acme.example", "password": "wrong"}),
+    "sign-in, as another": ("ada", "/account/login/", None),
+    "password change": ("ada", "/account/password_change/", None),
+    "password change, empty": ("ada", "/account/password_change/", {}),
+    "password changed": ("ada", "/account/password_change/done/", None),
+    "password reset": ("", "/account/password_reset/", None),
+    "password reset, empty": ("", "/account/password_reset/", {}),
+    "password reset sent": ("", "/account/password_reset/done/", None),
+    "password reset, too late": ("", "/account/reset/MQ/no-token/", None),
+    "password set": ("", "/account/reset/done/", None),
+    "account": ("ada", "/account/", None),
+    "account, invalid": ("ada", "/account/", {"name": ""}),
+    "sign out everywhere": ("ada", "/account/sign_out_everywhere/", None),
+    "overview": ("ada", "/enterprises/acme-inc/", None),
+    "overview, member": ("ben", "/enterprises/acme-inc/", None),
+    "overview, not set up": ("cleo", "/enterprises/birch-ltd/", None),
+    "members": ("ada", "/enterprises/acme-inc/members/", None),
+    "members, member": ("ben", "/enterprises/acme-inc/members/", None),
+    "invite, empty": ("ada", "/enterprises/acme-inc/members/invite/", {}),
+    "invite, invalid": ("ada", "/enterprises/acme-inc/members/invite/", {"email": "x", "role": "y"}),
+    "activity": ("ada", "/enterprises/acme-inc/history/", None),
+    "activity, no match": ("ada", "/enterprises/acme-inc/history/?person=zzz", None),
+    "activity, forbidden": ("ben", "/enterprises/acme-inc/history/", None),
+    "setup links": ("ada", "/enterprises/acme-inc/setup-links/", None),
+    "setup links, empty": ("ada", "/enterprises/acme-inc/setup-links/", {}),
+    "staff list": ("sam", "/staff/enterprises/", None),
+    "staff, provision": ("sam", "/staff/provision-enterprise/", None),
+    "staff, provision, empty": ("sam", "/staff/provision-enterprise/", {"domains": "not a domain"}),
+    "staff, enterprise": ("sam", "/staff/enterprises/acme-inc/", None),
+    "staff, enterprise, empty": ("sam", "/staff/enterprises/acme-inc/", {"name": ""}),
+    "staff, deprovision, wrong": ("sam", "/staff/enterprises/acme-inc/deprovision/", {"typed": "x"}),
+    "staff, forbidden": ("ada", "/staff/enterprises/", None),
+    "not found": ("ada", "/no-such-page/", None),
+    "admin, replay": ("sam", "/admin/webhooks/webhookevent/", {"action": "replay", "_selected_action": "1"}),
+}  # fmt: skip
+
+
+@pytest.fixture
+def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, cleo: User, dan: User, sam: User) -> None:
+    """Acme with data on each of its pages. All stored text is a name or an id."""
+    now = timezone.now()
+    User.objects.filter(pk=sam.pk).update(is_superuser=True)
+    eve = User.objects.create_user("eve@acme.example", "correct horse battery", name="Eve Engel")
+    for enterprise in (acme, birch):
+        Membership.objects.create(user=eve, enterprise=enterprise, role=Membership.Role.IT_ADMIN)
+    create_connection(acme)
+    create_directory(acme)
+    create_domain(acme)
+    invitations.invite(acme, "x@acme.example", Membership.Role.MEMBER, Actor.from_user(ada), now)
+    for action in Action:
+        append_audit_entry(acme, action, Actor.from_user(ada), now, target=ben)
+    queue.enqueue(TaskKind.PUSH_NAME, acme.external_id)
+    Task.objects.update(error="an_error", attempts=3)
+    deliver("connection.activated", event_id="event_1")
+    WebhookEvent.objects.update(id=1)
+
+
+@pytest.mark.parametrize("name", sorted(PAGES))
+def test_page_shows_no_unmarked_word(name: str, cast: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    who, path, posted = PAGES[name]
+    client = signed_in(User.objects.get(email__startswith=f"{who}@")) if who else Client()
+    speak_pseudo_language(monkeypatch)
+
+    page = client.get(path, follow=True) if posted is None else client.post(path, posted, follow=True)
+
+    assert re.search(f"<title>.+ · {settings.PRODUCT_NAME}</title>", page.text)
+    # Around its content, the administration shows the names of all models, which stay English.
+    html = "<main" + page.text.partition("<main")[2] if path.startswith("/admin/") else page.text
+    assert find_unmarked(html, lambda text: _DATA.sub("", text)) == []
+
+
+def test_mails_show_no_unmarked_word(
+    cast: None, acme: Enterprise, ada: User, monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
+    speak_pseudo_language(monkeypatch)
+    invitations.invite(
+        acme, "new@acme.example", Membership.Role.IT_ADMIN, Actor.from_user(ada), timezone.now()
+    )
+    client.post("/account/password_reset/", {"email": ada.email})
+    memberships.add_it_admin(acme, "fay@acme.example", Actor.from_user(ada), timezone.now())
+    member = Membership.objects.get(enterprise=acme, user__email="ben@acme.example")
+    for role in (Membership.Role.IT_ADMIN, Membership.Role.MEMBER):
+        memberships.change_role(member, role, Actor.from_user(ada), timezone.now())
+    memberships.remove_member(member, Actor.from_user(ada), timezone.now())
+    for event in ("connection.deactivated", "connection.saml_certificate_renewal_required"):
+        deliver(event)
+    run_due_tasks(now=timezone.now())
+
+    assert mail.outbox
+    for message in mail.outbox:
+        for text in (str(message.subject), str(message.body)):
+            assert not re.search(r"[^\W\d_]{2,}", _DATA.sub("", outside_of_marks(text))), text
+        for html, _ in getattr(message, "alternatives", []):
+            assert find_unmarked(str(html), lambda text: _DATA.sub("", text)) == []
+
+
+@pytest.mark.parametrize("template", ["500.html", "503.html"])
+def test_error_page_without_database_shows_no_unmarked_word(
+    template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak_pseudo_language(monkeypatch)
+    page = loader.get_template(template).render({**product(), "static_url": settings.STATIC_URL})
+
+    assert find_unmarked(page, lambda text: _DATA.sub("", text)) == []
+
+
+@pytest.mark.parametrize(
+    ("html", "found"),
+    [
+        ("<p>⟦Marked⟧ words</p>", ["words"]),
+        ("<p>⟦Marked <b>words</b>, ⟦nested⟧, too⟧</p>", []),
+        ('<p title="Words">⟦Marked⟧</p>', ["Words"]),
+        ('<p title="⟦Words⟧" class="words">· 1.</p><script>let words</script><code>org_1</code>', []),
+        ('<input type="submit" value="Words"><input value="typed">', ["Words"]),
+    ],
+)
+def test_unmarked_word_is_found_in_html(html: str, found: list[str]) -> None:
+    assert find_unmarked(html, lambda text: text) == found
+
+
+def test_pseudo_language_marks_templates_forms_and_plurals(monkeypatch: pytest.MonkeyPatch) -> None:
+    from django.utils.translation import gettext, ngettext, npgettext, pgettext
+
+    speak_pseudo_language(monkeypatch)
+
+    assert gettext("One") == pgettext("number", "One") == f"{OPEN}One{CLOSE}"
+    assert (
+        ngettext("%d page", "%d pages", 2)
+        == npgettext("x", "%d page", "%d pages", 2)
+        == f"{OPEN}%d pages{CLOSE}"
+    )
