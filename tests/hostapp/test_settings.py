@@ -422,3 +422,13 @@ def test_accent_of_mails_is_the_accent_of_the_stylesheet() -> None:
 
     assert first
     assert first[1] == configured.PRODUCT_ACCENT
+
+
+def test_process_that_does_not_call_workos_does_not_import_its_sdk() -> None:
+    code = (
+        "import django, sys\ndjango.setup()\n"
+        "from django.urls import get_resolver\nget_resolver().url_patterns\n"
+        "print([name for name in sys.modules if name.split('.')[0] == 'workos'])"
+    )
+
+    assert run(code, PRODUCTION).stdout == "[]\n"
