@@ -239,6 +239,7 @@ BOOLEANS = {
 VALID_TEXTS = {
     "WORKOS_LINK_HOSTS": {"on", "null", "zq7garbage"},
     "WORKOS_API_HOSTS": {"on", "null", "zq7garbage"},
+    "WORKOS_WEBHOOK_REFUSALS_INTERVAL": {"0"},
     "WORKOS_WEBHOOK_TOKEN": {"on", "0", "null", "-", "zq7garbage"},
     # Any printable text is a name.
     "PRODUCT_NAME": {*WRONG_TYPES["text"], "zq7 garbage", "%", "💥"},

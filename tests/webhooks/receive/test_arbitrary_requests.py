@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pytest_django import DjangoDbBlocker
 
 from tests.webhooks.receive.server import PROGRAMS, Server, answer, request, serving, status
-from webhooks.models import WebhookEvent
+from webhooks.models import RefusalCount, RefusalSample, WebhookEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,11 +23,15 @@ Case = tuple[str, str, str | None, list[str], bytes]
 
 @pytest.fixture(scope="module", params=PROGRAMS)
 def server(
-    request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: object
+    request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Server]:
     # Refusals are written once; no further write happens during the test.
     with serving(program=request.param, TEST_REFUSALS_INTERVAL="3600") as server:
         yield server
+    with django_db_blocker.unblock():
+        # What it counted since then it wrote when it stopped, after the last test's tables were emptied.
+        RefusalCount.objects.all().delete()
+        RefusalSample.objects.all().delete()
 
 
 # Bytes that a header line can carry: CR, LF and NUL would end the line or the request.
