@@ -12,10 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from tests.deliveries import payload, signed
 from tests.processes import wait_until
-from tests.webhooks.receive.server import Server, answer, request, serving, status
+from tests.webhooks.receive.server import Server, answer, request, serving, serving_module, status
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,11 +31,13 @@ def program(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(program: str, django_db_setup: None, django_db_blocker: object) -> Iterator[Server]:
+def server(program: str, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Server]:
     # Requests that a test has given up are refused after it has ended. Counting them would then collide with
     # the emptying of the tables.
     settings = {"WEB_CONCURRENCY": "1", "WEB_THREADS": str(THREADS), "WEB_PATIENCE": "3"}
-    with serving(program=program, TEST_REFUSALS_INTERVAL="3600", **settings) as server:
+    with serving_module(
+        django_db_blocker, program=program, TEST_REFUSALS_INTERVAL="3600", **settings
+    ) as server:
         # The first refusal is written at once.
         assert status(server.send(request(b"{}"))) == 400
         yield server

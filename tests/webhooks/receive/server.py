@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 import psutil
 from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from tests.processes import ROOT, build_environment
+from webhooks.models import RefusalCount, RefusalSample
 
 # The servers that receive deliveries, and how each is started.
 PROGRAMS = {
@@ -128,6 +130,19 @@ def serving(files: int = 0, /, *, program: str = "serve", **more: str) -> Iterat
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def serving_module(blocker: DjangoDbBlocker, *, program: str, **more: str) -> Iterator[Server]:
+    """Like `serving`, for the tests of a module. Leaves no refusals in the database.
+
+    A server writes those that it has counted when it stops: after the tables of the last test were emptied.
+    """
+    with serving(program=program, **more) as server:
+        yield server
+    with blocker.unblock():
+        RefusalCount.objects.all().delete()
+        RefusalSample.objects.all().delete()
 
 
 def _build_server_environment(program: str, more: dict[str, str]) -> dict[str, str]:

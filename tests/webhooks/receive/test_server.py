@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from tests.deliveries import payload, signed
 from tests.processes import wait_until
-from tests.webhooks.receive.server import PROGRAMS, Server, answer, request, serving, status
+from tests.webhooks.receive.server import PROGRAMS, Server, answer, request, serving, serving_module, status
 from webhooks.models import RefusalCount, RefusalSample, WebhookEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,8 +28,8 @@ def program(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(program: str, django_db_setup: None, django_db_blocker: object) -> Iterator[Server]:
-    with serving(program=program) as server:
+def server(program: str, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Server]:
+    with serving_module(django_db_blocker, program=program) as server:
         yield server
     gc.collect()
 
