@@ -33,11 +33,11 @@ from sandbox.app_keys import (
     dashboard_routes,
 )
 from sandbox.bursts import BURSTS, BurstRunner
+from sandbox.dashboard.messages import MESSAGES, Messages
 from sandbox.deliveries import Dispatcher
 from sandbox.faults import Faults
 from sandbox.initial_state import INITIAL_STATE, InitialState
 from sandbox.middleware import CONTROL_PREFIX, MIDDLEWARE
-from sandbox.dashboard.messages import MESSAGES, Messages
 from sandbox.rate_limits import RateLimiter
 from sandbox.request_log import REQUEST_LOG, RequestLog
 from sandbox.store import Store

@@ -26,7 +26,8 @@ def render_page(
 ) -> web.Response:
     """Render `template`. `redirects_to` is the URL that a form of the page may redirect to.
 
-    `refreshes`: the page fetches itself. `referrer` is "same-origin" for pages without a token in their URL: with "no-referrer", browsers send
+    `refreshes`: the page fetches itself.
+    `referrer` is "same-origin" for pages without a token in their URL: with "no-referrer", browsers send
     the Origin "null" with a form.
     """
     # Browsers apply `form-action` to redirects after a form, too.

@@ -24,7 +24,7 @@ _SHOWN_HEADERS = ("Content-Type", "Idempotency-Key", "User-Agent")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedRequest:
-    """One request of the API. `status` is None if no response was sent. `target` is the path with its query."""
+    """One request of the API. `target` is the path with its query; `status` is None without a response."""
 
     id: str
     at: str

@@ -1,11 +1,11 @@
 """Save the sandbox's objects as JSON, and load them again.
 
-Where webhooks go and what was delivered belong to the process; links, sessions and mails are secrets. They are
-not saved.
+Where webhooks go and what was delivered belong to the process; links, sessions and mails are secrets.
+They are not saved.
 """
 
 import types
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from sandbox.clock import parse_timestamp
@@ -48,12 +48,17 @@ def save_state(store: Store) -> dict[str, Any]:
     }
 
 
-def load_state(store: Store, saved: Any) -> int:
-    """Replace the objects by the saved ones, without events. Returns how many organizations there are.
+@dataclass(frozen=True, slots=True)
+class SavedState:
+    """A state that can be loaded. `rows` are the objects by table."""
 
-    Raises InvalidState, and has then changed nothing.
-    """
-    switches, names, rows = _parse_state(store, saved)
+    switches: Switches
+    published_dns: set[str]
+    rows: dict[str, list[Model]]
+
+
+def load_state(store: Store, state: SavedState) -> int:
+    """Replace the objects by the saved ones, without events. Returns how many organizations there are."""
     tables = store.tables
     endpoints = list(store.endpoints)
     for name in _CLEARED_TABLES:
@@ -62,32 +67,34 @@ def load_state(store: Store, saved: Any) -> int:
         store.state_file.clear()
     for endpoint in endpoints:
         store.endpoints.put(endpoint)
-    for name, objects in rows.items():
+    for name, objects in state.rows.items():
         for item in objects:
             tables[name].put(item)
-    store.switches = switches
-    store.published_dns = names
+    store.switches = state.switches
+    store.published_dns = state.published_dns
     return len(store.organizations)
 
 
-def _parse_state(store: Store, saved: Any) -> tuple[Switches, set[str], dict[str, list[Model]]]:
+def parse_state(store: Store, saved: Any) -> SavedState:
+    """Check the JSON of a file. Changes nothing. Raises InvalidState."""
     if not isinstance(saved, dict) or saved.get("format") != FORMAT:
         raise InvalidState("This file was not saved by the sandbox.")
     if saved.get("version") != VERSION:
         raise InvalidState(f"This file has version {saved.get('version')}; the sandbox loads {VERSION}.")
     switches = Switches()
-    names, tables = saved.get("published_dns"), saved.get("tables")
+    names = saved.get("published_dns")
+    tables = _require_object(saved.get("tables"), "tables")
     try:
         switches.update(_require_object(saved.get("switches"), "switches"))
     except ValueError as error:
         raise InvalidState(f"A setting is wrong: {error}.") from error
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InvalidState("published_dns must be a list of domains.")
-    if set(_require_object(tables, "tables")) != set(SAVED_TABLES):
+    if set(tables) != set(SAVED_TABLES):
         raise InvalidState(f"tables must have exactly {', '.join(SAVED_TABLES)}.")
     rows = {name: _parse_table(store.tables[name], tables[name]) for name in SAVED_TABLES}
     _check_references(rows)
-    return switches, set(names), rows
+    return SavedState(switches, set(names), rows)
 
 
 def _require_object(value: Any, name: str) -> dict[str, Any]:
@@ -128,7 +135,8 @@ def _build_row(model: type[Model], row: dict[str, Any], name: str) -> Model:
             parse_timestamp(row[field_name])
         except ValueError as error:
             raise InvalidState(f"{name} has a wrong time in {field_name}.") from error
-    return model(**{key: tuple(value) if isinstance(value, list) else value for key, value in row.items()})
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in row.items()}
+    return model(**values)
 
 
 def _is_of_type(value: Any, kind: Any) -> bool:
