@@ -54,10 +54,12 @@ os.environ.update(
     WORKOS_CLIENT_ID="client_demo",
     WORKOS_BASE_URL=f"http://localhost:{DEMO_SANDBOX_PORT}",
     WORKOS_WEBHOOK_SECRET=_read_or_create_secret("webhook_secret"),
+    WEB_ACCESS_LOG="on" if os.environ.get("DEMO_VERBOSE") else "off",
 )
 
 from hostapp.settings import *  # noqa: E402, F403
 
 # Error pages as in production; static files without collectstatic, as in development.
 DEBUG = False
+EMAIL_BACKEND = "hostapp.demo_output.BoxBackend"
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True
