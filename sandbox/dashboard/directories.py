@@ -1,13 +1,12 @@
 """The page of a directory: its people and groups, and the forms that change them."""
 
-from itertools import islice
-
 from aiohttp import web
 
 from sandbox import directories, directory_groups, directory_users, errors, parameters
 from sandbox.app_keys import dashboard_routes, get_store
+from sandbox.dashboard.listings import list_rows
 from sandbox.dashboard.messages import redirect_with_message
-from sandbox.dashboard.pages import MAX_ROWS, render_dashboard_page
+from sandbox.dashboard.pages import render_dashboard_page
 from sandbox.models import Directory, DirectoryGroup, DirectoryUser
 
 PERSON_FIELDS = {
@@ -23,20 +22,24 @@ async def show_directory(request: web.Request) -> web.Response:
     store = get_store(request)
     directory = _get_directory(request)
     people = store.users.filter(directory_id=directory.id)
-    groups = store.groups.filter(directory_id=directory.id)
+    all_groups = store.groups.filter(directory_id=directory.id)
+    groups = list_rows(request, all_groups, parameter="groups")
     return render_dashboard_page(
         request,
         "directory.html",
         "overview",
         directory=directory,
         organization=store.organizations.get(directory.organization_id),
-        people=people[:MAX_ROWS],
+        people=list_rows(request, people),
         people_count=len(people),
-        groups=[
-            (group, list(islice((row for row in people if row.id in group.user_ids), MAX_ROWS)))
-            for group in groups[:MAX_ROWS]
-        ],
-        groups_count=len(groups),
+        groups=groups,
+        members={
+            group.id: list_rows(
+                request, (row for row in people if row.id in group.user_ids), parameter=f"members-{group.id}"
+            )
+            for group in groups.rows
+        },
+        groups_count=len(all_groups),
         fields=PERSON_FIELDS,
     )
 
