@@ -29,7 +29,7 @@ WORKOS = {
     "cascade_deletions": "WorkOS does not say whether these events are sent.",
     "exclusive_pending_domains": "WorkOS does not say whether a pending domain blocks others.",
     "envelope_context": "Webhooks from WorkOS were seen with neither; its Events API has both.",
-    "link_seconds": "WorkOS: 300.",
+    "link_seconds": "WorkOS: 300 seconds.",
     "session_seconds": "WorkOS does not say how long a session lasts.",
     "retention_days": "WorkOS names both 30 and 90 days.",
     "requests_per_minute": "WorkOS: 6000.",

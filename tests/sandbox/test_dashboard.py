@@ -54,14 +54,14 @@ def test_delivery_page_shows_the_attempts_and_resends(
 
 def test_faults_page_adds_and_cancels_faults(sandbox: Sandbox, workos: WorkOSClient, page: Page) -> None:
     page.goto(f"{sandbox.url}/_sandbox/dashboard/faults")
-    page.get_by_text("Deliver it later", exact=True).click()
+    page.locator("summary", has_text="Deliver it later").click()
     form = page.locator("details[open]")
     form.get_by_label("Events").fill("organization.*")
     form.get_by_label("Seconds later").fill("3")
     form.get_by_label("Every time").check()
     page.get_by_role("button", name="Inject Deliver it later").click()
     expect(page.locator("#message")).to_have_text("Injected: Deliver it later.")
-    page.get_by_text("Answer with an error", exact=True).click()
+    page.locator("summary", has_text="Answer with an error").click()
     form.get_by_label("Status").fill("429")
     form.get_by_label("Path").fill("/portal/*")
     page.get_by_role("button", name="Inject Answer with an error").click()
@@ -87,7 +87,7 @@ def test_faults_page_adds_and_cancels_faults(sandbox: Sandbox, workos: WorkOSCli
 
 def test_faults_page_explains_an_invalid_fault(sandbox: Sandbox, page: Page) -> None:
     page.goto(f"{sandbox.url}/_sandbox/dashboard/faults")
-    page.get_by_text("Never deliver it", exact=True).click()
+    page.locator("summary", has_text="Never deliver it").click()
     page.locator("details[open]").get_by_label("Times").fill("often")
     page.get_by_role("button", name="Inject Never deliver it").click()
 
