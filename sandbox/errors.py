@@ -51,3 +51,10 @@ def rate_limited(retry_after: int, path: str) -> ApiError:
     # The published schema has a plain string for this one list.
     body: Any = "Ratelimited" if path == "/directory_users" else {"message": "Rate limit exceeded."}
     return ApiError(429, body, {"Retry-After": str(retry_after)})
+
+
+def describe(error: ApiError) -> str:
+    """The error as a sentence for a page."""
+    body = error.body if isinstance(error.body, dict) else {}
+    fields = [item["message"] for item in body.get("errors", [])]
+    return " ".join(fields) or str(body.get("message", error.body))

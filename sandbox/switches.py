@@ -16,10 +16,41 @@ DESCRIPTIONS = {
     "requests_per_minute": "Requests per API key and minute; more are answered 429.",
     "deletions_per_minute": "Organization deletions per API key and minute; more are answered 429.",
     "webhook_timeout": "Seconds that a receiver has to answer.",
-    "retry_delays": "Seconds before each retry. WorkOS spreads its six over three days.",
+    "retry_delays": "Seconds before each retry.",
     "concurrency": "Deliveries sent at the same time; 1 keeps them in order.",
     "delivery_log": "Finished deliveries that are kept.",
 }
+
+# What WorkOS does, as far as it says so.
+WORKOS = {
+    "single_use_links": "WorkOS does not say whether a link can be opened twice.",
+    "resign_retries": "WorkOS does not say whether a retry is signed again.",
+    "unknown_organization_status": "WorkOS documents both 404 and 400.",
+    "cascade_deletions": "WorkOS does not say whether these events are sent.",
+    "exclusive_pending_domains": "WorkOS does not say whether a pending domain blocks others.",
+    "envelope_context": "Webhooks from WorkOS were seen with neither; its Events API has both.",
+    "link_seconds": "WorkOS: 300 seconds.",
+    "session_seconds": "WorkOS does not say how long a session lasts.",
+    "retention_days": "WorkOS names both 30 and 90 days.",
+    "requests_per_minute": "WorkOS: 6000.",
+    "deletions_per_minute": "WorkOS: 50.",
+    "webhook_timeout": "WorkOS does not say how long it waits.",
+    "retry_delays": "WorkOS: up to six retries over three days; older documentation says twelve.",
+    "concurrency": "WorkOS promises no order.",
+    "delivery_log": "Only the sandbox has this.",
+}
+# What nobody outside WorkOS knows, and an application should survive either way.
+UNDOCUMENTED = (
+    "single_use_links",
+    "resign_retries",
+    "unknown_organization_status",
+    "cascade_deletions",
+    "exclusive_pending_domains",
+    "envelope_context",
+    "session_seconds",
+    "retention_days",
+    "webhook_timeout",
+)
 
 # Thirty years, in seconds.
 MAX_VALUE = 10**9

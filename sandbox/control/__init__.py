@@ -4,6 +4,7 @@ from sandbox.control import (  # noqa: F401  (each registers its routes)
     faults,
     inspection,
     runtime,
+    saved_states,
     simulation,
     webhooks,
 )

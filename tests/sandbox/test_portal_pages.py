@@ -49,7 +49,7 @@ def test_it_admin_sets_up_single_sign_on(
     [connection] = workos.sso.list_connections(organization_id=acme.id).data
     assert connection.state == "validating"
 
-    press(page, "Let it fail")
+    press(page, "Simulate a failure")
     expect(page.get_by_role("alert")).to_contain_text("failed")
     press(page, "Test sign-in")
     press(page, "Finish")
@@ -85,13 +85,11 @@ def test_unfinished_setup_is_continued_with_a_new_link(
     open_portal(page, workos, acme, "sso", receiver)
     page.get_by_role("radio", name="Google Workspace").check()
     press(page, "Continue")
-    expect(page.get_by_role("link", name="Come back later")).to_have_attribute(
-        "href", f"{receiver.url}?later"
-    )
+    expect(page.get_by_role("link", name="Save and exit")).to_have_attribute("href", f"{receiver.url}?later")
 
     open_portal(page, workos, acme, "sso", receiver)
     check_page(page)
-    page.get_by_role("link", name="Continue set-up of Google Workspace").click()
+    page.get_by_role("link", name="Continue setup of Google Workspace").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Configure Google Workspace")
     assert len(workos.sso.list_connections(organization_id=acme.id).data) == 1
@@ -122,7 +120,7 @@ def test_it_admin_sets_up_directory_sync(
         f"{public_url(sandbox)}/scim/v2.0/{external_key(sandbox)}"
     )
     expect(page.get_by_label("Bearer token")).not_to_have_value("")
-    press(page, "Let it fail")
+    press(page, "Simulate a failure")
     expect(page.get_by_role("alert")).to_contain_text("Okta refused us")
     press(page, "Test connection")
     press(page, "Finish")
@@ -155,7 +153,7 @@ def test_it_admin_verifies_a_domain(
     page.get_by_label("Domain", exact=True).fill("acme.org")
     press(page, "Add domain")
     expect(page.get_by_label("Type")).to_have_value("TXT")
-    press(page, "Check, as if it were missing")
+    press(page, "Simulate: record missing")
     expect(page.get_by_role("alert")).to_contain_text("not there yet")
     press(page, "Check now")
     press(page, "Finish")
@@ -232,7 +230,7 @@ def test_link_without_an_intent_shows_a_menu(
 
     check_page(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Choose your directory provider")
-    expect(page.get_by_role("link", name="All set-up tasks")).to_be_visible()
+    expect(page.get_by_role("link", name="All setup tasks")).to_be_visible()
 
 
 def test_expired_link_page_links_back_to_the_app(

@@ -9,6 +9,7 @@ import time
 import urllib.request
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,12 +17,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.core.management.color import no_style
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from devtools import demo_data
 from devtools.mailbox import files as mailbox
+from hostapp.demo_output import format_box, format_line, is_colored
 
 _STARTUP_SECONDS = 30.0
 _SHUTDOWN_SECONDS = 10.0
@@ -29,6 +32,11 @@ _SHUTDOWN_SECONDS = 10.0
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM)
 # An advisory lock that one demo at a time holds while it is connected to the database.
 _LOCK_ID = 20_261_124
+_TOUR = """A minute's tour:
+  1. Sign in as ada@acme.example, and select Configure SSO.
+  2. Choose Okta, then Continue, Continue, Test sign-in, Finish: single sign-on is active.
+  3. In the sandbox, select Expire certificates: the app asks you to renew, and mails it.
+  4. Sign in as staff@saas.example to see what support sees."""
 
 
 class Command(BaseCommand):
@@ -39,13 +47,19 @@ or when its terminal is closed.
 
   manage.py demo
   manage.py demo --port 8001 --sandbox-port 4101
+  manage.py demo -v                                 log every request
 """
     # The demo has its own settings, so errors in the user's settings do not matter.
     requires_system_checks = ()
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
+            prog_name,
+            subcommand,
+            formatter_class=RawDescriptionHelpFormatter,
+            # `-v` replaces Django's, which needs a number.
+            conflict_handler="resolve",
+            **kwargs,
         )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -54,7 +68,18 @@ or when its terminal is closed.
             "--sandbox-port", type=int, default=4100, help="port of the sandbox (default: 4100)"
         )
 
-    def handle(self, *, port: int, sandbox_port: int, **options: Any) -> None:
+        parser.add_argument(
+            "-v",
+            "--verbosity",
+            type=int,
+            nargs="?",
+            const=2,
+            default=1,
+            choices=range(4),
+            help="2, or -v alone: log every request (default: 1)",
+        )
+
+    def handle(self, *, port: int, sandbox_port: int, verbosity: int, **options: Any) -> None:
         ports = (getattr(settings, "DEMO_PORT", None), getattr(settings, "DEMO_SANDBOX_PORT", None))
         if None in ports:
             raise CommandError("Run the demo as `manage.py demo`: `demo` must be the first argument.")
@@ -69,6 +94,9 @@ or when its terminal is closed.
                     "or stop the process that uses it."
                 )
 
+        self._is_verbose = verbosity > 1
+        if not is_colored(sys.stdout):
+            self.style = no_style()
         for signum in _ENDING_SIGNALS:
             # Under `nohup` a hangup stays ignored.
             if signal.getsignal(signum) is not signal.SIG_IGN:
@@ -109,39 +137,45 @@ or when its terminal is closed.
             mailbox.empty(Path(settings.DEV_MAILBOX))
         if is_replaced:
             self.stdout.write("Replaced the database of an older version.")
+        # The web first: what the sandbox sends must find it.
+        with self._step("Starting the web server"):
+            children["web"] = _start_child(
+                "web",
+                [python, "manage.py", "serve", "--port", str(port), "--verbosity", "0"],
+                started,
+                DEMO_VERBOSE="on" if self._is_verbose else "",
+            )
+            _wait_until_reachable(f"{url}/account/login/", children["web"])
         with self._step("Starting the sandbox"):
             children["sandbox"] = _start_child(
                 "sandbox",
                 [
                     *(python, "-m", "sandbox", "--port", str(sandbox_port)),
                     *("--webhook-url", f"{url}/webhooks/workos/"),
+                    *(() if self._is_verbose else ("--quiet",)),
                 ],
                 started,
+                # Its addresses, which are among ours.
+                stdout=None if self._is_verbose else subprocess.DEVNULL,
                 # Other users of the machine can read the arguments, but not the environment.
                 SANDBOX_WEBHOOK_SECRET=settings.WORKOS_WEBHOOK_SECRETS[0],
             )
             _wait_until_reachable(f"{settings.WORKOS_BASE_URL}/_sandbox/health", children["sandbox"])
         with self._step("Provisioning two enterprises"):
             enterprises = demo_data.create_demo_data()
-        with self._step("Starting web and worker"):
+        with self._step("Starting the worker"):
             children["worker"] = _start_child(
                 "worker", [python, "manage.py", "worker", "--interval", "0.2"], started
             )
-            children["web"] = _start_child(
-                "web",
-                [python, "manage.py", "serve", "--port", str(port), "--verbosity", "0"],
-                started,
-            )
-            _wait_until_reachable(f"{url}/account/login/", children["web"])
 
         self.stdout.write(f"\n{self.style.SUCCESS('The demo is running.')} Sign in at {url}/ with:\n")
         for enterprise, (_, _, members) in zip(enterprises, demo_data.ENTERPRISES, strict=True):
             for email, _, role in members:
                 self.stdout.write(f"  {email:<22} {demo_data.PASSWORD}   {role.label} of {enterprise}")
-        self.stdout.write(f"  {demo_data.STAFF_EMAIL:<22} {demo_data.PASSWORD}   staff")
+        self.stdout.write(f"  {demo_data.STAFF_EMAIL:<22} {demo_data.PASSWORD}   Support staff of the SaaS")
         self.stdout.write(f"\nThe sandbox, standing in for WorkOS: {settings.WORKOS_BASE_URL}/_sandbox/")
-        self.stdout.write(f"Mails, none of which is sent: {url}/dev/mailbox/")
-        self.stdout.write("Try: sign in as ada@acme.example, press Configure SSO. Ctrl-C stops everything.\n")
+        self.stdout.write(f"Mails, none of which is sent:        {url}/dev/mailbox/")
+        self.stdout.write(f"\n{_TOUR}\n\nCtrl-C stops everything.\n\n")
         self.stdout.flush()
         started.set()
 
@@ -163,15 +197,8 @@ or when its terminal is closed.
                 continue
             shown.add(name)
             if mail := mailbox.read_mail(folder, name):
-                lines = [
-                    f"To       {mail.to}",
-                    f"Subject  {mail.subject}",
-                    f"Link     {settings.SITE_URL}/dev/mailbox/{name}/",
-                ]
-                width = max(map(len, lines))
-                edge = "─" * (width + 2)
-                body = "".join(f"│ {line:<{width}} │\n" for line in lines)
-                self._write_if_possible(f"┌{edge}┐\n{body}└{edge}┘")
+                link = f"{settings.SITE_URL}/dev/mailbox/{name}/"
+                self._write_if_possible(format_box(mail.to, mail.subject, link))
 
     @contextlib.contextmanager
     def _step(self, text: str) -> Iterator[None]:
@@ -203,8 +230,14 @@ def _is_port_taken(port: int) -> bool:
 
 
 def _start_child(
-    name: str, command: list[str], started: threading.Event, **environment: str
+    name: str,
+    command: list[str],
+    started: threading.Event,
+    *,
+    stdout: int | None = None,
+    **environment: str,
 ) -> "subprocess.Popen[str]":
+    """Start the command. Its stderr is relayed, and its stdout, too, unless that goes elsewhere."""
     child = subprocess.Popen(  # noqa: S603 - our own commands
         [sys.executable, "-m", "devtools.bound_process", str(os.getpid()), *command],
         cwd=settings.BASE_DIR,
@@ -212,8 +245,8 @@ def _start_child(
         # Ctrl-C must reach this process only, which stops the children in order.
         start_new_session=True,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE if stdout is None else stdout,
+        stderr=subprocess.STDOUT if stdout is None else subprocess.PIPE,
         text=True,
     )
     threading.Thread(target=_relay_output, args=(name, child, started), daemon=True).start()
@@ -222,12 +255,13 @@ def _start_child(
 
 def _relay_output(name: str, child: "subprocess.Popen[str]", started: threading.Event) -> None:
     # During startup their output would break up the lines of the steps.
-    started.wait(_STARTUP_SECONDS)
-    if child.stdout is not None:
-        for line in child.stdout:
+    started.wait()
+    colored = is_colored(sys.stdout)
+    if output := child.stdout or child.stderr:
+        for line in output:
             # Read on after the terminal is closed, or the child would wait for its output to be read.
             with contextlib.suppress(OSError):
-                sys.stdout.write(f"{name:>8} | {line}")
+                sys.stdout.write(format_line(name, line, datetime.now(), colored=colored))  # noqa: DTZ005
                 sys.stdout.flush()
 
 
