@@ -15,7 +15,7 @@ from sandbox.switches import Switches
 from sandbox.tables import Table
 
 FORMAT = "workos-sandbox-state"
-VERSION = 2
+VERSION = 1
 SAVED_TABLES = (
     "organizations",
     "domains",
