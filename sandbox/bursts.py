@@ -97,9 +97,7 @@ class BurstRunner:
             for number in itertools.count(1):
                 yield partial(directory_groups.create_group, self._store, directory, f"Group {number}")
         else:
-            for user in self._store.users:
-                if user.directory_id != directory.id:
-                    continue
+            for user in self._store.users.filter(directory_id=directory.id):
                 if burst.event == "dsync.user.deleted":
                     yield partial(directory_users.delete_user, self._store, user)
                 else:

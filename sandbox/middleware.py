@@ -12,6 +12,7 @@ from aiohttp import web
 from sandbox import errors, rendering, request_log
 from sandbox.app_keys import ALLOWED_HOSTS, FAULTS, RATE_LIMITER, STORE
 from sandbox.faults import Fault
+from sandbox.list_faults import LIST_FAULTS, apply_list_fault
 from sandbox.request_log import REQUEST_LOG
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -95,7 +96,7 @@ async def render_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except errors.ApiError as error:
         if _wants_page(request):
             return _render_error_page(request, error.status, errors.describe(error))
-        return web.json_response(error.body, status=error.status, headers=error.headers)
+        return errors.build_response(error)
     except web.HTTPException as error:
         if error.status >= 400 and _wants_page(request):
             return _render_error_page(request, error.status, "Check the address, or start from the overview.")
@@ -190,6 +191,8 @@ async def apply_response_faults(request: web.Request, handler: Handler) -> web.S
         finally:
             # In `finally`: the response to a refused request is delayed, too.
             await asyncio.sleep(fault.values["seconds"])
+    if fault.kind in LIST_FAULTS:
+        return await apply_list_fault(fault, request, await handler(request))
     if fault.kind == "empty":
         return web.Response(status=200)
     if fault.kind == "link":
@@ -205,7 +208,7 @@ def _build_status_response(fault: Fault, path: str) -> web.Response:
         error = errors.rate_limited(round(fault.values["retry_after"]), path)
     else:
         error = errors.ApiError(status, {"message": f"A fault makes the sandbox answer {status}."})
-    return web.json_response(error.body, status=error.status, headers=error.headers)
+    return errors.build_response(error)
 
 
 @web.middleware

@@ -14,8 +14,9 @@ from sandbox.app_keys import DISPATCHER, FAULTS, STORE
 from sandbox.bursts import BURSTS
 from sandbox.clock import parse_timestamp
 from sandbox.models import DirectoryUser, Event, Model
-from sandbox.store import Store, Table
+from sandbox.store import Store
 from sandbox.switches import Switches
+from sandbox.tables import Table
 
 FORMAT = "workos-sandbox-state"
 VERSION = 1
@@ -33,7 +34,7 @@ SAVED_TABLES = (
 # Rows of these belong to what is loaded away.
 _CLEARED_TABLES = (*SAVED_TABLES, "links", "sessions", "mails", "deliveries")
 # Which table the ids in a field are of.
-_REFERENCES = {"directory_id": "directories", "organization_id": "organizations", "user_ids": "users"}
+_REFERENCES = {"directory_id": "directories", "organization_id": "organizations", "group_keys": "groups"}
 
 
 class InvalidState(Exception):
@@ -124,7 +125,7 @@ def _parse_table(table: Table[Any], rows: Any) -> list[Model]:
     parsed = [
         _parse_row(table.model, row, f"Row {number} of {table.name}") for number, row in enumerate(rows, 1)
     ]
-    if len({row.id for row in parsed}) < len(parsed):
+    if len({row.key for row in parsed}) < len(parsed):
         raise InvalidState(f"{table.name} has an id twice.")
     return parsed
 
@@ -170,7 +171,7 @@ def _is_of_type(value: Any, kind: Any) -> bool:
 
 
 def _check_references(rows: dict[str, list[Model]]) -> None:
-    ids = {name: {row.id for row in objects} for name, objects in rows.items()}
+    ids = {name: {row.key for row in objects} for name, objects in rows.items()}
     for name, objects in rows.items():
         if name == "events":
             # An event outlives what it is about.

@@ -2,11 +2,12 @@
 
 from aiohttp import web
 
-from sandbox import directories, directory_groups, directory_users, errors, parameters
+from sandbox import directories, directory_groups, directory_users, parameters
 from sandbox.app_keys import dashboard_routes, get_store
 from sandbox.dashboard.listings import list_rows
 from sandbox.dashboard.messages import redirect_with_message
 from sandbox.dashboard.pages import render_dashboard_page
+from sandbox.directory_objects import get_group, get_user
 from sandbox.models import Directory, DirectoryGroup, DirectoryUser
 
 PERSON_FIELDS = {
@@ -21,7 +22,6 @@ PERSON_FIELDS = {
 async def show_directory(request: web.Request) -> web.Response:
     store = get_store(request)
     directory = _get_directory(request)
-    people = store.users.filter(directory_id=directory.id)
     all_groups = store.groups.filter(directory_id=directory.id)
     groups = list_rows(request, all_groups, parameter="groups")
     return render_dashboard_page(
@@ -30,12 +30,14 @@ async def show_directory(request: web.Request) -> web.Response:
         "overview",
         directory=directory,
         organization=store.organizations.get(directory.organization_id),
-        people=list_rows(request, people),
-        people_count=len(people),
+        people=list_rows(request, store.users.iterate(within=("directory_id", directory.id))),
+        people_count=store.users.count("directory_id", directory.id),
         groups=groups,
         members={
-            group.id: list_rows(
-                request, (row for row in people if row.id in group.user_ids), parameter=f"members-{group.id}"
+            group.key: list_rows(
+                request,
+                store.users.iterate(within=("group_key", group.key)),
+                parameter=f"members-{group.id}",
             )
             for group in groups.rows
         },
@@ -49,17 +51,11 @@ def _get_directory(request: web.Request) -> Directory:
 
 
 def _get_person(request: web.Request, directory: Directory, user_id: str) -> DirectoryUser:
-    user = get_store(request).users.get(user_id)
-    if user is None or user.directory_id != directory.id:
-        raise errors.not_found("Directory user", user_id)
-    return user
+    return get_user(get_store(request), user_id, directory.id)
 
 
 def _get_group(request: web.Request, directory: Directory) -> DirectoryGroup:
-    group = directory_groups.get_group(get_store(request), request.match_info["group"])
-    if group.directory_id != directory.id:
-        raise errors.not_found("Directory group", group.id)
-    return group
+    return get_group(get_store(request), request.match_info["group"], directory.id)
 
 
 def _redirect(request: web.Request, directory: Directory, text: str) -> web.HTTPSeeOther:
@@ -78,7 +74,7 @@ def _parse_person(form: dict[str, str]) -> dict[str, str]:
 async def submit_person(request: web.Request) -> web.Response:
     directory = _get_directory(request)
     values = _parse_person(await parameters.parse_form(request))
-    user = directory_users.create_user(get_store(request), directory, **values)
+    user = directory_users.create_user(get_store(request), directory, values)
     raise _redirect(request, directory, f"Added {user.email}. Sent dsync.user.created.")
 
 
@@ -125,7 +121,7 @@ async def submit_group_action(request: web.Request) -> web.Response:
         raise _redirect(request, directory, f"Removed the group {group.name}. Sent dsync.group.deleted.")
     user = _get_person(request, directory, form.get("user_id", ""))
     if action == "add":
-        if user.id in group.user_ids:
+        if group.key in user.group_keys:
             raise _redirect(request, directory, f"{user.email} is already in {group.name}.")
         directory_groups.add_group_member(store, group, user)
         text = f"Added {user.email} to {group.name}. Sent dsync.group.user_added."

@@ -98,8 +98,8 @@ async def show_organization(request: web.Request) -> web.Response:
         directories=[
             (
                 item,
-                len(store.users.filter(directory_id=item.id)),
-                len(store.groups.filter(directory_id=item.id)),
+                store.users.count("directory_id", item.id),
+                store.groups.count("directory_id", item.id),
             )
             for item in store.directories.filter(**owned)
         ],
