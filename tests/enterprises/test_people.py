@@ -190,14 +190,7 @@ def test_person_page_shows_state_groups_and_source(directory: Directory, client:
 
     page = client.get(f"{PEOPLE}people/{DirectoryUser.objects.get().pk}/")
 
-    for text in (
-        "Ada Byron",
-        "Active",
-        "ada.byron@acme.example",
-        "Engineers",
-        "Acme SCIM",
-        "15 January 2026",
-    ):
+    for text in ("Ada Byron", "Active", "ada.byron@acme.example", "Engineers", "Acme SCIM", "15 January"):
         assert text in page.text
     assert "Managers" not in page.text
 
