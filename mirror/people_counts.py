@@ -123,8 +123,8 @@ def find_arrival(directory: Directory, counts: Counts, now: datetime) -> Arrival
     return Arrival(people, directory.listed_people) if counts.changed_at > now - quiet else None
 
 
-def merge_counts(now: datetime) -> None:
-    """Replace rows of a directory by their sum, so that there are few to add up.
+def merge_counts(now: datetime) -> int:
+    """Replace rows of a directory by their sum, so that there are few to add up. Returns how many are left.
 
     Rows that another worker is merging are left to it, and rows that are added meanwhile to the next time.
     """
@@ -139,3 +139,4 @@ def merge_counts(now: datetime) -> None:
             " FROM merged GROUP BY directory_id",
             [_MERGED_AT_ONCE],
         )
+        return cursor.rowcount

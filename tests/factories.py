@@ -37,9 +37,8 @@ def create_directory_user(directory: Directory, **fields: Any) -> DirectoryUser:
     name = fields.get("name", "Ada Adeyemi")
     defaults = {"user_id": "directory_user_1", "state": "active", "name_key": name.lower()}
     email = {"email": "ada@acme.example", "email_key": "ada@acme.example"}
-    return DirectoryUser.objects.create(
-        **_of_directory(directory), **{**defaults, **email, "name": name, **fields}
-    )
+    values = {**_of_directory(directory), **defaults, **email, "name": name, **fields}
+    return DirectoryUser.objects.create(**values)
 
 
 def create_directory_group(directory: Directory, **fields: Any) -> DirectoryGroup:
@@ -49,7 +48,7 @@ def create_directory_group(directory: Directory, **fields: Any) -> DirectoryGrou
         "name": "Engineers",
         "name_key": "engineers",
     }
-    return DirectoryGroup.objects.create(**_of_directory(directory), **{**defaults, **fields})
+    return DirectoryGroup.objects.create(**{**_of_directory(directory), **defaults, **fields})
 
 
 def _of_directory(directory: Directory) -> dict[str, Any]:

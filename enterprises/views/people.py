@@ -88,7 +88,7 @@ def _build_access(request: HttpRequest, enterprise: Enterprise) -> dict[str, Any
 
 
 def _build_context(
-    request: HttpRequest, enterprise: Enterprise, form: PeopleForm, directories: Sequence[Directory]
+    request: HttpRequest, enterprise: Enterprise, form: GroupsForm, directories: Sequence[Directory]
 ) -> dict[str, Any]:
     """What both lists show: the directory that was chosen, or the first, and how much is in it."""
     chosen = form.get_choice("directory")

@@ -103,10 +103,10 @@ PAGES: dict[str, tuple[str, str, str, str]] = {
     "account-sign-out": ("ada", "sign_out_everywhere", "/account/sign_out_everywhere/", "everywhere"),
     "members": ("ada", "enterprises:members", "/enterprises/acme-inc/members/", "Invite a colleague"),
     "members-for-a-member": ("ben", "enterprises:members", "/enterprises/acme-inc/members/", "Roles"),
-    "directory": ("ada", "enterprises:people", "/enterprises/acme-inc/directory/", "The first sync is arriving"),
+    "directory": ("ada", "enterprises:people", "/enterprises/acme-inc/directory/", "first sync"),
     "directory-of-none": ("eve", "enterprises:people", "/enterprises/birch-ltd/directory/", "No directory"),
     "groups": ("ada", "enterprises:groups", "/enterprises/acme-inc/directory/groups/", "Group 3"),
-    "person": ("ada", "enterprises:person", "/enterprises/acme-inc/directory/people/1/", "In the directory since"),
+    "person": ("ada", "enterprises:person", "/enterprises/acme-inc/directory/people/1/", "Active since"),
     "activity": ("ada", "enterprises:activity", "/enterprises/acme-inc/history/", "An outcome."),
     "activity-with-no-match": (
         "ada",
