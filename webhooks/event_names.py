@@ -26,3 +26,6 @@ HANDLED_EVENTS = (
     "organization_domain.verification_failed",
     "organization_domain.verified",
 )
+
+# Why an event of any other name is ignored.
+NO_HANDLER = "No handler is needed for it."
