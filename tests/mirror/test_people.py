@@ -108,8 +108,9 @@ def test_person_who_is_absent_from_the_api_returns_with_newer_news(directory: Di
     write_user(user(1), by_event(1))
 
     assert remove_user(by_api(10)) is Outcome.APPLIED
-    assert write_user(user(8), by_event(8, learned=12)) is Outcome.STALE
-    assert get_state() == "inactive"
+    # It is late: its name is news, and its state is not.
+    write_user(user(8, name="Ada Byron"), by_event(8, learned=12))
+    assert (get_state(), DirectoryUser.objects.get().name) == ("inactive", "Ada Byron")
     assert write_user(user(11), by_event(11)) is Outcome.APPLIED
     assert get_state() == "active"
 
