@@ -102,7 +102,7 @@ def measure(people: int) -> None:
         directory=directory, active_people=people, inactive_people=0, groups=10_000, changed_at=now
     )
     print(f"{people:,} people in {time.perf_counter() - started:.0f} s")
-    client = Client()
+    client = Client(SERVER_NAME="127.0.0.1")
     client.force_login(user)
     middle = DirectoryUser.objects.get(user_id=f"user_{people // 2 + 1}").pk
     base = "/enterprises/bench/directory/"

@@ -173,7 +173,8 @@ def test_numbers_that_the_api_lists_are_kept_whatever_the_directorys_time(direct
     observe(metadata={"users": {"active": 8, "inactive": 2}})
     assert (directory.listed_people, directory.listed_groups) == (10, 3)
 
-    for odd in ({"users": "many", "groups": -1}, [], {"users": {"active": True, "inactive": 1}}):
+    odd_values: list[Any] = [{"users": "many", "groups": -1}, [], {"users": {"active": True, "inactive": 1}}]
+    for odd in odd_values:
         observe(metadata=odd)
     assert (directory.listed_people, directory.listed_groups) == (10, 3)
 
