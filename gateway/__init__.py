@@ -15,7 +15,15 @@ from gateway.client import (
     get_client,
     get_environment,
 )
-from gateway.it_contacts import find_or_create_it_contact, invite_it_contact, revoke_it_contact
+from gateway.it_contacts import (
+    ITContact,
+    create_it_contact,
+    delete_it_contact,
+    find_or_create_it_contact,
+    invite_it_contact,
+    list_it_contacts,
+    revoke_it_contact,
+)
 from gateway.listing import is_missing, list_connections, list_directories
 from gateway.organizations import (
     Organization,
@@ -32,12 +40,15 @@ from gateway.organizations import (
 __all__ = [
     "Busy",
     "GatewayError",
+    "ITContact",
     "Organization",
     "Refused",
     "Unavailable",
     "UntrustedLink",
     "add_domain",
+    "create_it_contact",
     "create_organization",
+    "delete_it_contact",
     "delete_organization",
     "find_or_create_it_contact",
     "find_organization_by_external_id",
@@ -49,6 +60,7 @@ __all__ = [
     "is_missing",
     "list_connections",
     "list_directories",
+    "list_it_contacts",
     "remove_domain",
     "rename_organization",
     "revoke_it_contact",

@@ -15,3 +15,4 @@ if os.environ.get("TEST_NO_SECRET"):
 if os.environ.get("TEST_SMTP_PORT"):
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST, EMAIL_PORT = "127.0.0.1", int(os.environ["TEST_SMTP_PORT"])
+WORKOS_SYNC_IT_CONTACTS = os.environ.get("TEST_SYNC_IT_CONTACTS") == "on"
