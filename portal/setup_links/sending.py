@@ -52,7 +52,8 @@ def send_setup_link(
     """Have WorkOS mail a setup link. All IT admins get a notification.
 
     Raises RateLimited, ActiveLinkExists, ContactBeingRemoved, gateway.Refused or gateway.Unavailable; Http404
-    or PermissionDenied when the actor has just lost the right to send one. Nothing was sent then, as far as we know.
+    or PermissionDenied when the actor has just lost the right to send one. Nothing was sent then, as far as
+    we know.
     """
     _check_rate_limit(enterprise, actor, now)
     _send(enterprise, email, intents, actor, now)

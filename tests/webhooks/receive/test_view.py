@@ -194,7 +194,7 @@ def test_unreadable_delivery_is_shown_to_staff_with_its_beginning(sam: User) -> 
     out = StringIO()
     with pytest.raises(SystemExit):
         call_command("inspect_webhooks", stdout=out)
-    assert "1 signed deliveries of the last three days are not events" in out.getvalue()
+    assert "Signed deliveries of the last three days that are not events: 1." in out.getvalue()
 
 
 def test_unreadable_deliveries_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
