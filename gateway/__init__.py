@@ -36,6 +36,12 @@ from gateway.organizations import (
     rename_organization,
     set_external_id,
 )
+from gateway.webhook_endpoints import (
+    WebhookEndpoint,
+    create_webhook_endpoint,
+    list_webhook_endpoints,
+    update_webhook_endpoint,
+)
 
 __all__ = [
     "Busy",
@@ -45,9 +51,11 @@ __all__ = [
     "Refused",
     "Unavailable",
     "UntrustedLink",
+    "WebhookEndpoint",
     "add_domain",
     "create_it_contact",
     "create_organization",
+    "create_webhook_endpoint",
     "delete_it_contact",
     "delete_organization",
     "find_or_create_it_contact",
@@ -61,9 +69,11 @@ __all__ = [
     "list_connections",
     "list_directories",
     "list_it_contacts",
+    "list_webhook_endpoints",
     "remove_domain",
     "rename_organization",
     "revoke_it_contact",
     "revoke_portal_links",
     "set_external_id",
+    "update_webhook_endpoint",
 ]

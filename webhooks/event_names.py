@@ -18,3 +18,6 @@ HANDLED_EVENTS = (
     "organization_domain.verification_failed",
     "organization_domain.verified",
 )
+
+# Some environments send dsync.deactivated, but an endpoint cannot subscribe to it.
+SUBSCRIBED_EVENTS = tuple(name for name in HANDLED_EVENTS if name != "dsync.deactivated")
