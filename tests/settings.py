@@ -16,7 +16,7 @@ os.environ.update(
 )
 
 from hostapp.settings import *  # noqa: F403
-from hostapp.settings import DATABASES
+from hostapp.settings import DATABASES, INSTALLED_APPS
 
 DEBUG = False
 # Each IT admin of a test would enqueue a task. tests/enterprises/test_it_contacts.py switches it on.
@@ -33,3 +33,4 @@ WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = (  # type: ignore[index]
     "-c audit_log.may_be_truncated=on -c lock_timeout=15s"
 )
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.quick_flush"]
