@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from enterprises.models import Enterprise
 from outbox.management.base import count_of
 from tests.factories import create_enterprise
-from tests.processes import ROOT, Manage, build_environment, start_manage_command, wait_until
+from tests.processes import ROOT, build_environment
 
 INTERVALS = ["0", "-1", "0.001", "61", "nan", "inf", "often"]
 
@@ -26,7 +26,7 @@ def test_counts_are_plural_when_they_are_not_one(count: int, words: str) -> None
 
 @pytest.mark.parametrize("interval", INTERVALS)
 def test_worker_refuses_an_interval_that_would_not_pause(interval: str) -> None:
-    with pytest.raises(CommandError, match="between 0.01 and 60 seconds"):
+    with pytest.raises(CommandError, match=r"between 0\.01 and 60 seconds"):
         call_command("worker", f"--interval={interval}")
 
 
@@ -46,7 +46,7 @@ def test_question_without_anyone_to_ask_exits_with_2(
     assert Enterprise.objects.get().deprovisioned_at is None
 
 
-def run(*arguments: str, shell: bool = False, **options: Any) -> "subprocess.CompletedProcess[str]":
+def run(*arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     command: Any = [sys.executable, "manage.py", *arguments]
     return subprocess.run(
         command, cwd=ROOT, env=build_environment(), capture_output=True, text=True, timeout=60, **options
@@ -64,7 +64,8 @@ def test_closed_pipe_ends_a_command_without_a_traceback() -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
     process.stdout.read(1)
     # As `head -c 1` does.
     process.stdout.close()

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import urllib.request
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -15,13 +15,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from devtools import demo_data
 from devtools.mailbox import files as mailbox
+from outbox.management.base import Command as BaseCommand
 
 _STARTUP_SECONDS = 30.0
 _SHUTDOWN_SECONDS = 10.0
@@ -42,11 +43,6 @@ or when its terminal is closed.
 """
     # The demo has its own settings, so errors in the user's settings do not matter.
     requires_system_checks = ()
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="port of the application (default: 8000)")

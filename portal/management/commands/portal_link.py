@@ -54,7 +54,7 @@ audit log of the enterprise says that it was created, and by whom with --staff. 
         minutes = int(LIFETIME.total_seconds() // 60)
         self.stdout.write(link.url)
         self.stdout.write(
-            f"Expires at {link.expires_at:%H:%M:%S} UTC, in {minutes} minutes. Do not send it by mail or chat."
+            f"Expires at {link.expires_at:%H:%M:%S} UTC, in {minutes} minutes. Never mail it or put it in a chat."
         )
 
 

@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
 Shows what changes and asks. WorkOS makes the secret of a new endpoint. It goes into a file that only you can
 read (--secret-file), or once onto your terminal: put it into WORKOS_WEBHOOK_SECRET and restart. The secret of
-an endpoint that exists is written by --secret-file. Prints nothing when there is nothing to do. Safe to repeat.
+an endpoint that exists is written by --secret-file. Safe to repeat; prints nothing when nothing is to do.
 
   manage.py register_webhook --secret-file webhook_secret
   manage.py register_webhook --dry-run --json
