@@ -5,6 +5,7 @@ import pty
 import subprocess
 import sys
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -33,7 +34,8 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
 
 
 @pytest.fixture
-def cedar(workos_sandbox: Sandbox) -> Enterprise:
+def cedar(workos_sandbox: Sandbox, settings: Any) -> Enterprise:
+    settings.WORKOS_LINK_ORIGINS = [workos_sandbox.url, workos_sandbox.url.replace("127.0.0.1", "localhost")]
     enterprise = provisioning.enroll(name="Cedar Co.", slug="cedar")
     return provisioning.provision(enterprise)
 
@@ -101,7 +103,7 @@ def test_dry_run_creates_nothing(cedar: Enterprise) -> None:
     out = StringIO()
     create_link("--intent", "sso", "--dry-run", out=out)
 
-    assert out.getvalue() == "Would create a link for Single Sign-On of Cedar Co.\n"
+    assert out.getvalue() == "Would create a link of Cedar Co. for Single Sign-On.\n"
     assert not AuditEntry.objects.filter(action="portal_link_created").exists()
 
 

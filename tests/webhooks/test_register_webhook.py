@@ -96,7 +96,7 @@ def test_refused_creation_leaves_no_file(workos_sandbox: Sandbox, tmp_path: Path
 
 def test_existing_endpoint_gets_what_it_lacks_and_loses_the_rest(workos_sandbox: Sandbox) -> None:
     endpoint = create()
-    workos_sandbox.request("PATCH", f"/webhook_endpoints/{endpoint.endpoint_id}", {"status": "disabled"})
+    gateway.get_client().webhooks.update_webhook_endpoint(endpoint.endpoint_id, status="disabled")
 
     out, _ = register("--yes", "--json")
 

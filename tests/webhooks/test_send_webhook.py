@@ -1,7 +1,6 @@
 """Sample events are signed as WorkOS signs them, and sent to this application only."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -11,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from enterprises.models import Enterprise
-from mirror.models import Connection
+from mirror.models import Connection, Organization
 from tests.conftest import ACME_ORGANIZATION
 from tests.deliveries import post
 from tests.factories import create_connection, create_directory, create_domain, create_enterprise
@@ -42,10 +41,9 @@ def error_of(*arguments: str) -> CommandError:
 
 
 @pytest.fixture
-def receiver(live_server: Any, settings: Any) -> Iterator[None]:
+def receiver(live_server: Any, settings: Any) -> None:
     """The application, served, at SITE_URL."""
     settings.SITE_URL = live_server.url
-    yield
 
 
 @pytest.fixture
@@ -174,9 +172,11 @@ def test_every_handled_event_has_a_sample() -> None:
 @pytest.mark.parametrize("name", sorted(SAMPLES))
 def test_sample_is_applied(acme: Enterprise, name: str, settings: Any) -> None:
     old = timezone.now() - timedelta(days=1)
+    Organization.objects.update(as_of=old)
     create_connection(acme, as_of=old)
     create_directory(acme, as_of=old)
     create_domain(acme, as_of=old, state="pending")
+    acme.name = "Acme Incorporated"
     now = timezone.now()
     body = json.dumps(build_sample_event(name, SampleObjects(acme), now, {})).encode()
 

@@ -37,7 +37,7 @@ audit log of the enterprise says that it was created, and by whom with --staff. 
         try:
             require_intent(enterprise, wanted)
             if dry_run:
-                self.stdout.write(f"Would create a link for {wanted.label} of {enterprise.name}.")
+                self.stdout.write(f"Would create a link of {enterprise.name} for {wanted.label}.")
                 return
             # Nothing here may end in a file or a pipe.
             if not (self.stdout.isatty() and sys.stdin is not None and sys.stdin.isatty()):
@@ -54,7 +54,7 @@ audit log of the enterprise says that it was created, and by whom with --staff. 
         minutes = int(LIFETIME.total_seconds() // 60)
         self.stdout.write(link.url)
         self.stdout.write(
-            f"Expires at {link.expires_at:%H:%M:%S} UTC, in {minutes} minutes. Never mail it or put it in a chat."
+            f"Expires at {link.expires_at:%H:%M:%S} UTC, in {minutes} minutes. Never mail it or chat it."
         )
 
 
