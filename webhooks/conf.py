@@ -8,7 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
+import audit.conf
 from audit.client_ip import Network
+from webhooks.receive.config import ReceiverConfig
 
 # WorkOS repeats a delivery for three days: an event that is deleted earlier could be recorded again.
 MIN_KEPT_DAYS = 7
@@ -48,6 +50,17 @@ def refusals_interval() -> float:
 def kept_days() -> int:
     """Days that applied, stale and ignored events are kept. 0 keeps them for ever."""
     return int(getattr(settings, "WEBHOOK_EVENTS_KEPT_DAYS", 90))
+
+
+def receiver_config() -> ReceiverConfig:
+    return ReceiverConfig(
+        secrets=secrets(),
+        tolerance=tolerance(),
+        token=token(),
+        sources=sources(),
+        trusted_proxies=audit.conf.trusted_proxies(),
+        refusals_interval=refusals_interval(),
+    )
 
 
 @checks.register

@@ -29,3 +29,6 @@ HANDLED_EVENTS = (
 
 # Some environments send dsync.deactivated, but an endpoint cannot subscribe to it.
 SUBSCRIBED_EVENTS = tuple(name for name in HANDLED_EVENTS if name != "dsync.deactivated")
+
+# Why an event of any other name is ignored.
+NO_HANDLER = "No handler is needed for it."

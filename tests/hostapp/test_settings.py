@@ -239,6 +239,7 @@ BOOLEANS = {
 VALID_TEXTS = {
     "WORKOS_LINK_HOSTS": {"on", "null", "zq7garbage"},
     "WORKOS_API_HOSTS": {"on", "null", "zq7garbage"},
+    "WORKOS_WEBHOOK_REFUSALS_INTERVAL": {"0"},
     "WORKOS_WEBHOOK_TOKEN": {"on", "0", "null", "-", "zq7garbage"},
     # Any printable text is a name.
     "PRODUCT_NAME": {*WRONG_TYPES["text"], "zq7 garbage", "%", "💥"},
@@ -398,10 +399,11 @@ def test_demo_settings_ignore_production_variables() -> None:
 
 
 def test_env_example_documents_exactly_the_settings_that_are_read() -> None:
-    tree = ast.parse((ROOT / "hostapp/settings.py").read_text())
+    modules = "settings.py", "receiver_settings.py"
     read = {
         str(call.args[0].value)
-        for call in ast.walk(tree)
+        for module in modules
+        for call in ast.walk(ast.parse((ROOT / "hostapp" / module).read_text()))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)
         and isinstance(call.func.value, ast.Name)

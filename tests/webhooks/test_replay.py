@@ -21,7 +21,7 @@ from tests.conftest import BIRCH_ORGANIZATION, signed_in
 from tests.deliveries import deliver
 from webhooks import inbox
 from webhooks.events import Event
-from webhooks.handlers import HANDLERS, Outcome
+from webhooks.handlers import APPLIED, HANDLERS, Outcome
 from webhooks.models import WebhookEvent
 
 pytestmark = pytest.mark.django_db
@@ -225,3 +225,19 @@ def test_staff_without_permission_cannot_replay(failed: WebhookEvent, sam: User)
     submit_replay(signed_in(sam), failed, confirmed="yes")
 
     assert not Connection.objects.exists()
+
+
+def test_replay_applies_the_ignored_events_of_a_new_handler(monkeypatch: pytest.MonkeyPatch) -> None:
+    deliver("dsync.user.created")
+    seen: list[str] = []
+
+    def handle(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
+        seen.extend(event.event_id for event in events)
+        return [APPLIED for _ in events]
+
+    monkeypatch.setitem(HANDLERS, "dsync.user.created", handle)
+    replay("--event", "dsync.user.created", "--no-input")
+
+    event = WebhookEvent.objects.get()
+    # Twice: what it would change is shown first.
+    assert (seen, event.status) == ([event.event_id] * 2, "applied")
