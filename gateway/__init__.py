@@ -15,7 +15,15 @@ from gateway.client import (
     get_client,
     get_environment,
 )
-from gateway.it_contacts import find_or_create_it_contact, invite_it_contact, revoke_it_contact
+from gateway.it_contacts import (
+    ITContact,
+    create_it_contact,
+    delete_it_contact,
+    find_or_create_it_contact,
+    invite_it_contact,
+    list_it_contacts,
+    revoke_it_contact,
+)
 from gateway.listing import is_missing, list_connections, list_directories
 from gateway.organizations import (
     Organization,
@@ -28,16 +36,27 @@ from gateway.organizations import (
     rename_organization,
     set_external_id,
 )
+from gateway.webhook_endpoints import (
+    WebhookEndpoint,
+    create_webhook_endpoint,
+    list_webhook_endpoints,
+    update_webhook_endpoint,
+)
 
 __all__ = [
     "Busy",
     "GatewayError",
+    "ITContact",
     "Organization",
     "Refused",
     "Unavailable",
     "UntrustedLink",
+    "WebhookEndpoint",
     "add_domain",
+    "create_it_contact",
     "create_organization",
+    "create_webhook_endpoint",
+    "delete_it_contact",
     "delete_organization",
     "find_or_create_it_contact",
     "find_organization_by_external_id",
@@ -49,9 +68,12 @@ __all__ = [
     "is_missing",
     "list_connections",
     "list_directories",
+    "list_it_contacts",
+    "list_webhook_endpoints",
     "remove_domain",
     "rename_organization",
     "revoke_it_contact",
     "revoke_portal_links",
     "set_external_id",
+    "update_webhook_endpoint",
 ]

@@ -109,6 +109,9 @@ if 0 < WEBHOOK_EVENTS_KEPT_DAYS < 7:
 # Seconds. A person may be waiting.
 WORKOS_TIMEOUT = env.number("WORKOS_TIMEOUT", default=8.0, least=0.1, most=60)
 
+# Keep WorkOS's IT contacts, who get its alerts, equal to the IT admins.
+WORKOS_SYNC_IT_CONTACTS = env.boolean("WORKOS_SYNC_IT_CONTACTS", default=True)
+
 # Hosts that a Portal Link may lead to.
 WORKOS_LINK_HOSTS = env.items(
     "WORKOS_LINK_HOSTS", formats.parse_host_and_port, default=["setup.workos.com", "id.workos.com"]

@@ -19,6 +19,8 @@ from hostapp.settings import *  # noqa: F403
 from hostapp.settings import DATABASES, INSTALLED_APPS
 
 DEBUG = False
+# Each IT admin of a test would enqueue a task. tests/enterprises/test_it_contacts.py switches it on.
+WORKOS_SYNC_IT_CONTACTS = False
 # Count refusals immediately, in the test's own transaction.
 WORKOS_WEBHOOK_REFUSALS_INTERVAL = 0.0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -27,5 +27,8 @@ HANDLED_EVENTS = (
     "organization_domain.verified",
 )
 
+# Some environments send dsync.deactivated, but an endpoint cannot subscribe to it.
+SUBSCRIBED_EVENTS = tuple(name for name in HANDLED_EVENTS if name != "dsync.deactivated")
+
 # Why an event of any other name is ignored.
 NO_HANDLER = "No handler is needed for it."

@@ -27,12 +27,12 @@ def apply_later(minutes: float = 0) -> None:
 
 
 @pytest.mark.django_db
-def test_apply_events_reports_that_no_events_wait() -> None:
+def test_apply_events_prints_nothing_when_no_events_wait() -> None:
     out = StringIO()
 
     call_command("apply_events", stdout=out)
 
-    assert out.getvalue() == "No events wait.\n"
+    assert out.getvalue() == ""
 
 
 @pytest.mark.django_db

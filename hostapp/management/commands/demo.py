@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import urllib.request
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.core.management.color import no_style
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -25,6 +25,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from devtools import demo_data
 from devtools.mailbox import files as mailbox
 from hostapp.demo_output import format_box, format_line, is_colored
+from outbox.management.base import Command as BaseCommand
 
 _STARTUP_SECONDS = 30.0
 _SHUTDOWN_SECONDS = 10.0
@@ -53,14 +54,8 @@ or when its terminal is closed.
     requires_system_checks = ()
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(
-            prog_name,
-            subcommand,
-            formatter_class=RawDescriptionHelpFormatter,
-            # `-v` replaces Django's, which needs a number.
-            conflict_handler="resolve",
-            **kwargs,
-        )
+        # `-v` replaces Django's, which needs a number.
+        return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="port of the application (default: 8000)")

@@ -1,10 +1,10 @@
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
 from hostapp.server.run import run_server
+from outbox.management.base import Command as BaseCommand
 
 # Seconds that requests may take to finish when the server stops.
 _GRACEFUL_SECONDS = 30
@@ -20,11 +20,6 @@ starts new processes, one by one.
   manage.py serve
   manage.py serve --host 0.0.0.0 --port 8000
   manage.py serve --unix-socket /run/portal/web.sock"""
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")

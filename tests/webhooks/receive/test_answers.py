@@ -182,7 +182,7 @@ def test_unreadable_delivery_is_shown_to_staff_with_its_beginning(to: Deliveries
     out = StringIO()
     with pytest.raises(SystemExit):
         call_command("inspect_webhooks", stdout=out)
-    assert "1 signed deliveries of the last three days are not events" in out.getvalue()
+    assert "Signed deliveries of the last three days that are not events: 1." in out.getvalue()
 
 
 def test_unreadable_deliveries_are_bounded_in_number(to: Deliveries, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,11 +263,11 @@ def test_number_that_only_postgresql_refuses_is_recorded_as_python_reads_it(to: 
 
 
 def test_event_without_a_handler_is_ignored_at_once(to: Deliveries) -> None:
-    to.deliver("dsync.user.created", event_id="event_1")
+    to.deliver("dsync.token.created", event_id="event_1")
     to.deliver("connection.activated", event_id="event_2")
 
     ignored, waiting = WebhookEvent.objects.order_by("status")
-    assert (ignored.event, ignored.status, ignored.due_at) == ("dsync.user.created", "ignored", None)
+    assert (ignored.event, ignored.status, ignored.due_at) == ("dsync.token.created", "ignored", None)
     assert ignored.applied_at == ignored.received_at
     assert "handler" in ignored.reason
     assert (waiting.event, waiting.status, waiting.due_at) == (
