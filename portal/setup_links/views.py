@@ -35,13 +35,16 @@ from portal.setup_links.sending import LIFETIME, ActiveLinkExists, resend_setup_
 logger = logging.getLogger(__name__)
 
 _PAGE_SIZE = 50
+# What staff need. IT admins need none.
+_VIEW, _SEND = "portal.view_setuplink", "portal.add_setuplink"
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def manage_setup_links(request: HttpRequest, slug: str) -> HttpResponse:
-    enterprise = get_enterprise_for_setup(request.user, slug)
+    permission = _SEND if request.method == "POST" else _VIEW
+    enterprise = get_enterprise_for_setup(request.user, slug, permission=permission)
     now = timezone.now()
     form = SetupLinkForm(request.POST or None, enterprise=enterprise)
     if request.method != "POST" or not form.is_valid():
@@ -73,7 +76,7 @@ def manage_setup_links(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 def resend_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Send a new link and revoke the old one, because WorkOS allows one active setup link."""
-    enterprise = get_enterprise_for_setup(request.user, slug)
+    enterprise = get_enterprise_for_setup(request.user, slug, permission=_SEND)
     link = get_object_or_404(SetupLink, enterprise=enterprise, pk=pk)
     now = timezone.now()
     if page := require_reauthentication(
@@ -99,7 +102,7 @@ def resend_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @never_cache
 def revoke_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Revoke a link. No reauthentication is needed, because a revocation only takes access away."""
-    enterprise = get_enterprise_for_setup(request.user, slug)
+    enterprise = get_enterprise_for_setup(request.user, slug, permission=_SEND)
     link = get_object_or_404(SetupLink, enterprise=enterprise, pk=pk)
     with _show_failure(request, enterprise):
         revoke_setup_link(link, Actor.from_request(request), timezone.now())
@@ -123,6 +126,7 @@ def _build_context(
         "enterprise": enterprise,
         "is_it_admin": bool(membership and membership.is_it_admin),
         "is_outsider": membership is None,
+        "can_send": bool(membership and membership.is_it_admin) or request.user.has_perm(_SEND),
         "page": page,
         "form": form,
         "links": links,
