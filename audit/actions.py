@@ -14,6 +14,7 @@ class Action(models.TextChoices):
     DOMAIN_REMOVED = "domain_removed", gettext_lazy("Domain removed")
     PLAN_CHANGED = "plan_changed", gettext_lazy("Plan changed")
     DEPROVISIONED = "deprovisioned", gettext_lazy("Deprovisioned")
+    TASK_RETRIED = "task_retried", gettext_lazy("Task retried")
     INVITED = "invited", gettext_lazy("Invited")
     INVITATION_RESENT = "invitation_resent", gettext_lazy("Invitation sent again")
     INVITATION_REVOKED = "invitation_revoked", gettext_lazy("Invitation revoked")
@@ -98,6 +99,7 @@ ACTION_GROUPS = (
             Action.RENAMED,
             Action.PLAN_CHANGED,
             Action.DEPROVISIONED,
+            Action.TASK_RETRIED,
         ),
     ),
 )

@@ -61,12 +61,13 @@ def has_right(user: AbstractBaseUser | AnonymousUser, right: Right) -> bool:
 
 
 @contextmanager
-def as_current_staff(request: HttpRequest, enterprise: Enterprise, right: Right) -> Iterator[None]:
+def as_current_staff(request: HttpRequest, enterprise: Enterprise, right: Right) -> Iterator[Enterprise]:
     """A transaction for an action on an enterprise, with the right read again under its lock.
 
-    A request may have waited since the view looked, and the person may have lost the right in that time.
+    Yields the enterprise as it is now. A request may have waited since the view looked, and the person may
+    have lost the right in that time.
     """
     with limited_lock_waits():
-        lock_enterprise(enterprise.pk)
+        current = lock_enterprise(enterprise.pk)
         require_right(access.lock_user(request.user.pk), right)
-        yield
+        yield current
