@@ -6,6 +6,7 @@ from django.utils.translation import gettext_noop
 
 from enterprises import (
     access_grants,
+    failures,
     hooks,
     invitations,
     lifecycle,
@@ -85,5 +86,6 @@ PERIODIC_JOBS: Sequence[PeriodicJob] = (
     PeriodicJob("Expired waiting events", 3600, inbox.ignore_events_of_unknown_organizations),
     PeriodicJob("Pruned events", 86_400, pruning.prune_expired_events),
     PeriodicJob("Pruned refusals of mail", 86_400, mail.prune_undeliverable_addresses),
+    PeriodicJob("Pruned failures", 86_400, failures.prune_failures),
     PeriodicJob("Pruned rate limits", 3600, rate_limits.prune_counts),
 )

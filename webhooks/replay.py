@@ -15,6 +15,7 @@ from django.db import models, transaction
 
 from audit.models import AuditEntry
 from enterprises.description import describe_enterprises
+from enterprises.models import Failure
 from mirror.description import describe_objects
 from webhooks.handlers import HANDLERS
 from webhooks.inbox import apply_events, set_outcome, write_outcomes
@@ -89,7 +90,7 @@ def select_events(
 def preview_replay(events: "models.QuerySet[WebhookEvent]", *, now: datetime) -> Report:
     """What `replay_events` would do. It does it to copies of the tables, so that nobody waits for it."""
     ordered = _order(events)
-    rows: dict[type[models.Model], Collection[int]] = {WebhookEvent: ordered, AuditEntry: ()}
+    rows: dict[type[models.Model], Collection[int]] = {WebhookEvent: ordered, AuditEntry: (), Failure: ()}
     with shadow_tables(_written_tables(), rows=rows):
         return _replay(ordered, now)
 

@@ -9,12 +9,16 @@ from enterprises.models.customers import (
     Role,
     parse_external_id,
 )
+from enterprises.models.failures import Failure, FailureActivity, FailureKind
 from enterprises.models.mail import RateLimitCount, UndeliverableAddress
 from enterprises.models.notification import Notification, NotificationKind, NotificationOptOut
 
 __all__ = [
     "AccessGrant",
     "Enterprise",
+    "Failure",
+    "FailureActivity",
+    "FailureKind",
     "Invitation",
     "Membership",
     "Notification",

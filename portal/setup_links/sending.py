@@ -18,9 +18,10 @@ from enterprises.environment import require_organization_id
 from enterprises.intents import Intent
 from enterprises.locks import limited_lock_waits, lock_enterprise
 from enterprises.mail import Mail, build_facts, format_time
-from enterprises.models import Enterprise
+from enterprises.models import Enterprise, Failure
 from enterprises.notifications import build_it_admin_mail, enqueue_notification
 from enterprises.rate_limits import TIME, WINDOW, check_rate_limit
+from portal.setup_links.failures import record_link_failure
 from portal.setup_links.listing import active_setup_links
 from portal.setup_links.models import SetupLink
 from portal.setup_links.models import SetupLinkState as State
@@ -89,25 +90,25 @@ def _check_rate_limit(enterprise: Enterprise, actor: Actor, now: datetime) -> No
 
 
 def _send(enterprise: Enterprise, email: str, intents: Sequence[str], actor: Actor, now: datetime) -> None:
-    organization_id = require_organization_id(enterprise)
     link = _save_request(enterprise, email, intents, actor, now)
     # No transaction is open while WorkOS is called.
     try:
+        organization_id = require_organization_id(enterprise)
         link.contact_id = gateway.find_or_create_it_contact(organization_id, email)
         # Saved at once: without it the link could not be revoked if the process is killed in the next call.
         link.save(update_fields=["contact_id"])
         gateway.invite_it_contact(organization_id, link.contact_id, intents=intents)
     except gateway.Refused as refusal:
-        SetupLink.objects.filter(pk=link.pk).update(state=State.FAILED)
+        record_link_failure(link, Failure.Activity.SETUP_LINK, refusal, actor, now, is_failed=True)
         if refusal.status == 409:
             raise ActiveLinkExists(_explain_active_link("")) from None
         raise
-    except gateway.Unavailable:
-        if link.contact_id:
-            # It may have been mailed, so the IT admins are notified.
+    except gateway.Unavailable as error:
+        # With the contact's id it may have been mailed, so the IT admins are notified.
+        may_be_sent = bool(link.contact_id)
+        record_link_failure(link, Failure.Activity.SETUP_LINK, error, actor, now, is_failed=not may_be_sent)
+        if may_be_sent:
             _save_outcome(link, State.REQUESTED, actor, now)
-        else:
-            SetupLink.objects.filter(pk=link.pk).update(state=State.FAILED)
         raise
     _save_outcome(link, State.SENT, actor, now)
 

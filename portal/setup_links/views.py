@@ -1,7 +1,6 @@
 """The page of setup links, which onboard an enterprise through an IT contact outside the app."""
 
 import logging
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -153,10 +152,10 @@ def _show_failure(request: HttpRequest, enterprise: Enterprise) -> Iterator[None
     except ActiveLinkExists as refusal:
         messages.error(request, str(refusal))
     except gateway.GatewayError as error:
-        reference = uuid.uuid4().hex[:8]
         logger.warning(
             "Setup link %s failed: enterprise=%s %s status=%s request_id=%s",
-            reference, enterprise.slug, type(error).__name__, error.status or "-", error.request_id or "-",
+            error.reference, enterprise.slug, type(error).__name__, error.status or "-",
+            error.request_id or "-",
         )  # fmt: skip
         messages.error(
             request,
@@ -164,5 +163,5 @@ def _show_failure(request: HttpRequest, enterprise: Enterprise) -> Iterator[None
                 "%(error)s The list below shows what is known. Try again, or contact %(support)s and quote "
                 "%(reference)s."
             )
-            % {"error": error, "support": conf.support_email(), "reference": reference},
+            % {"error": error, "support": conf.support_email(), "reference": error.reference},
         )

@@ -139,19 +139,14 @@ def _provision(request: HttpRequest, enterprise: Enterprise) -> HttpResponse:
         messages.error(
             request,
             _("%(enterprise)s is saved, but not provisioned: %(reason)s")
-            % {"enterprise": enterprise.name, "reason": f"{refusal}{_quote_request(refusal)}"},
+            % {"enterprise": enterprise.name, "reason": refusal.describe()},
         )
     except gateway.Unavailable as error:
         messages.warning(
             request,
-            _("%(enterprise)s is saved. %(reason)s The worker will try again.")
-            % {"enterprise": enterprise.name, "reason": error}
-            + _quote_request(error),
+            _("%(enterprise)s is saved, and the worker will try again: %(reason)s")
+            % {"enterprise": enterprise.name, "reason": error.describe()},
         )
     else:
         messages.success(request, _("%(enterprise)s is provisioned.") % {"enterprise": enterprise.name})
     return redirect("staff:customer", enterprise.slug)
-
-
-def _quote_request(error: gateway.GatewayError) -> str:
-    return " " + _("Reference: %(id)s.") % {"id": error.request_id} if error.request_id else ""
