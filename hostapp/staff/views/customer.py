@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from enterprises.access import can_use_intent
+from enterprises.failures import newest_failures
 from enterprises.intents import Intent
 from enterprises.models import Enterprise
 from enterprises.views.activity import build_activity_context, build_export
@@ -21,6 +22,7 @@ from portal.page.providers import GUIDES_URL
 from portal.page.sections import build_overview
 
 _MAX_TASKS = 50
+_MAX_FAILURES = 10
 # The ids of users are greater: nobody looks at this page as a member.
 _NO_MEMBER = 0
 
@@ -40,6 +42,7 @@ def show_customer(request: HttpRequest, slug: str) -> HttpResponse:
         "details": list_details(enterprise),
         "failing_tasks": tasks.exclude(error="").order_by("due_at", "pk")[:_MAX_TASKS],
         "waiting_tasks": tasks.filter(error="").order_by("due_at", "pk")[:_MAX_TASKS],
+        "failures": newest_failures(enterprise)[:_MAX_FAILURES],
         "overview": build_overview(
             enterprise,
             plan=[intent for intent in Intent if can_use_intent(enterprise, intent)],
