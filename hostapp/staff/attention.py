@@ -82,7 +82,7 @@ def _build_conditions(now: datetime) -> dict[str, _Condition]:
         "provisioning": is_used & Q(organization=None) & ~Q(attention=""),
         "removal": is_used & Q(organization__deleted_at__isnull=False),
         "sso": Q(Exists(connections.filter(state=states.INACTIVE)))
-        & ~Exists(connections.filter(state=states.ACTIVE)),
+        & Q(~Exists(connections.filter(state=states.ACTIVE))),
         "certificate": Exists(
             Certificate.objects.filter(
                 Exists(with_certificate), **own, state=Certificate.State.RENEWAL_REQUIRED
@@ -95,9 +95,11 @@ def _build_conditions(now: datetime) -> dict[str, _Condition]:
         ),
         "domain": Exists(OrganizationDomain.objects.filter(**own, state=OrganizationDomain.State.FAILED)),
         "launch": is_used
-        & Exists(
-            sessions.filter(
-                ~Exists(opened_later), enterprise=OuterRef("pk"), outcome=PortalSession.Outcome.REFUSED
+        & Q(
+            Exists(
+                sessions.filter(
+                    ~Exists(opened_later), enterprise=OuterRef("pk"), outcome=PortalSession.Outcome.REFUSED
+                )
             )
         ),
         "tasks": Exists(Task.objects.filter(~Q(error=""), subject=OuterRef("external_id"))),

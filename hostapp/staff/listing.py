@@ -97,7 +97,8 @@ def _cut_page(
     changes in between move nobody to another page.
     """
     is_backward = before is not None
-    end = Enterprise.objects.filter(pk=before if is_backward else after).first()
+    end_id = before if is_backward else after
+    end = Enterprise.objects.filter(pk=end_id).first() if end_id is not None else None
     order = ("-name", "-pk") if is_backward else ("name", "pk")
     rows = customers.order_by(*order)
     if end is not None:

@@ -56,8 +56,9 @@ def require_right(user: AbstractBaseUser | AnonymousUser, right: Right) -> None:
 
 
 def has_right(user: AbstractBaseUser | AnonymousUser, right: Right) -> bool:
-    is_staff = isinstance(user, PermissionsMixin) and getattr(user, "is_staff", False)
-    return bool(is_staff and user.has_perm(right.value))
+    if not isinstance(user, PermissionsMixin) or not getattr(user, "is_staff", False):
+        return False
+    return user.has_perm(right.value)
 
 
 @contextmanager

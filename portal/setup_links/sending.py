@@ -27,6 +27,8 @@ from portal.setup_links.models import SetupLink
 from portal.setup_links.models import SetupLinkState as State
 from portal.setup_links.revoking import enqueue_setup_link_revocation, revoke_setup_link
 
+# What staff need. IT admins need none.
+SEND_PERMISSION = "portal.add_setuplink"
 LIFETIME = timedelta(days=30)
 # The intents that WorkOS accepts in the invitation of an IT contact.
 _SUPPORTED_INTENTS = (
@@ -124,7 +126,7 @@ def _save_request(
         # right between our check and our commit.
         lock_enterprise(enterprise.pk)
         sender = lock_user(actor.user_id)
-        get_enterprise_for_setup(sender, enterprise.slug)
+        get_enterprise_for_setup(sender, enterprise.slug, permission=SEND_PERMISSION)
         if active := active_setup_links(enterprise, now).first():
             raise ActiveLinkExists(_explain_active_link(active.email))
         link: SetupLink = SetupLink.objects.create(

@@ -29,20 +29,26 @@ from portal.setup_links.forms import SetupLinkForm
 from portal.setup_links.listing import active_setup_links, newest_setup_links
 from portal.setup_links.models import SetupLink
 from portal.setup_links.revoking import revoke_setup_link
-from portal.setup_links.sending import LIFETIME, ActiveLinkExists, resend_setup_link, send_setup_link
+from portal.setup_links.sending import (
+    LIFETIME,
+    SEND_PERMISSION,
+    ActiveLinkExists,
+    resend_setup_link,
+    send_setup_link,
+)
 
 logger = logging.getLogger(__name__)
 
 _PAGE_SIZE = 50
-# What staff need. IT admins need none.
-_VIEW, _SEND = "portal.view_setuplink", "portal.add_setuplink"
+# What staff need to see the page. IT admins need none.
+_VIEW_PERMISSION = "portal.view_setuplink"
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def manage_setup_links(request: HttpRequest, slug: str) -> HttpResponse:
-    permission = _SEND if request.method == "POST" else _VIEW
+    permission = SEND_PERMISSION if request.method == "POST" else _VIEW_PERMISSION
     enterprise = get_enterprise_for_setup(request.user, slug, permission=permission)
     now = timezone.now()
     form = SetupLinkForm(request.POST or None, enterprise=enterprise)
@@ -75,7 +81,7 @@ def manage_setup_links(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 def resend_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Send a new link and revoke the old one, because WorkOS allows one active setup link."""
-    enterprise = get_enterprise_for_setup(request.user, slug, permission=_SEND)
+    enterprise = get_enterprise_for_setup(request.user, slug, permission=SEND_PERMISSION)
     link = get_object_or_404(SetupLink, enterprise=enterprise, pk=pk)
     now = timezone.now()
     if page := require_reauthentication(
@@ -101,7 +107,7 @@ def resend_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @never_cache
 def revoke_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Revoke a link. No reauthentication is needed, because a revocation only takes access away."""
-    enterprise = get_enterprise_for_setup(request.user, slug, permission=_SEND)
+    enterprise = get_enterprise_for_setup(request.user, slug, permission=SEND_PERMISSION)
     link = get_object_or_404(SetupLink, enterprise=enterprise, pk=pk)
     with _show_failure(request, enterprise):
         revoke_setup_link(link, Actor.from_request(request), timezone.now())
@@ -125,7 +131,7 @@ def _build_context(
         "enterprise": enterprise,
         "is_it_admin": bool(membership and membership.is_it_admin),
         "is_outsider": membership is None,
-        "can_send": bool(membership and membership.is_it_admin) or request.user.has_perm(_SEND),
+        "can_send": bool(membership and membership.is_it_admin) or request.user.has_perm(SEND_PERMISSION),
         "page": page,
         "form": form,
         "links": links,

@@ -133,7 +133,7 @@ def test_final_revocation_counts_from_the_first_and_not_from_the_request(
         ("/enterprises/acme-inc/setup-links/", {"email": "x@y.example", "intents": "sso"}),
         ("/enterprises/acme-inc/members/invite/", {"email": "x@y.example", "role": "member"}),
         ("/enterprises/acme-inc/members/{ben}/remove/", {}),
-        ("/staff/enterprises/acme-inc/", {"name": "Renamed", "domains": "", "intents": "sso"}),
+        ("/staff/enterprises/acme-inc/settings/", {"name": "Renamed", "domains": "", "intents": "sso"}),
         ("/staff/enterprises/acme-inc/deprovision/", {"typed": "acme-inc"}),
     ],
 )
