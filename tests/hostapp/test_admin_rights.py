@@ -155,7 +155,8 @@ def test_rights_and_groups_need_a_recent_sign_in(ada: User, superuser: Client) -
         assert "enter your password again" in superuser.post(path, fields).text, path
     ada.refresh_from_db()
     assert not ada.is_staff
-    assert list(Group.objects.values_list("name", flat=True)) == ["Support"]
+    assert set(Group.objects.filter(pk=group.pk).values_list("name", flat=True)) == {"Helpers"}
+    assert not Group.objects.filter(name__in=["Renamed", "Another"]).exists()
 
     page = superuser.post(f"/admin/hostapp/user/{ada.pk}/change/", {**data, "current_password": PASSWORD})
     assert page.status_code == 302
