@@ -76,12 +76,11 @@ def list_events(
     )
 
 
-def get_row(event_id: str) -> EventRow | None:
+def find_row(event_id: str) -> EventRow | None:
     """The event with this id and its payload, or None."""
-    event = (
-        WebhookEvent.objects.annotate(organization=EVENT_ORGANIZATION_ID).filter(event_id=event_id).first()
-    )
-    return build_rows([event])[0] if event else None
+    events = WebhookEvent.objects.annotate(organization=EVENT_ORGANIZATION_ID)
+    rows = build_rows(events.filter(event_id=event_id))
+    return rows[0] if rows else None
 
 
 def build_rows(events: Iterable[Any]) -> list[EventRow]:
