@@ -37,6 +37,8 @@ class Action(models.TextChoices):
     DIRECTORY_REMOVED = "directory_removed", gettext_lazy("Directory removed")
     DOMAIN_VERIFIED = "domain_verified", gettext_lazy("Domain verified")
     DOMAIN_VERIFICATION_FAILED = "domain_verification_failed", gettext_lazy("Domain verification failed")
+    EVENT_REPLAYED = "event_replayed", gettext_lazy("WorkOS event replayed")
+    EVENT_RETRIED = "event_retried", gettext_lazy("WorkOS event retried")
     CERTIFICATE_EXPIRES = "certificate_expires", gettext_lazy("Certificate expires")
     CERTIFICATE_RENEWED = "certificate_renewed", gettext_lazy("Certificate renewed")
 
@@ -100,6 +102,8 @@ ACTION_GROUPS = (
             Action.PLAN_CHANGED,
             Action.DEPROVISIONED,
             Action.TASK_RETRIED,
+            Action.EVENT_REPLAYED,
+            Action.EVENT_RETRIED,
         ),
     ),
 )

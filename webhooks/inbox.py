@@ -14,7 +14,7 @@ from mirror.times import resolve_time
 from outbox.backoff import retry_delay
 from webhooks.events import Event
 from webhooks.handlers import HANDLERS, Handler, Outcome
-from webhooks.models import WebhookEvent
+from webhooks.models import QUARANTINED_PREFIX, WebhookEvent
 
 logger = logging.getLogger(__name__)
 
@@ -137,8 +137,8 @@ def _quarantine_event(event: WebhookEvent) -> Outcome:
     logger.error("Event %s (%s) quarantined: its workers died", event.event_id, event.event)
     return Outcome(
         Status.FAILED,
-        f"Quarantined: {MAX_UNFINISHED_ATTEMPTS} workers died while they applied it, the last ones with no "
-        "other event. Check the worker's log and memory, fix the handler, then replay the event.",
+        f"{QUARANTINED_PREFIX} {MAX_UNFINISHED_ATTEMPTS} workers died while they applied it, the last ones "
+        "with no other event. Check the worker's log and memory, fix the handler, then retry the event.",
     )
 
 

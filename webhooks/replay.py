@@ -52,6 +52,11 @@ class ReplayedEvent:
     after: str
     reason: str
 
+    @property
+    def transition(self) -> str:
+        """Both statuses as staff read them, such as `Failed → Applied`."""
+        return f"{WebhookEvent.State(self.before).label} → {WebhookEvent.State(self.after).label}"
+
 
 @dataclass
 class Report:

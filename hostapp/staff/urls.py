@@ -1,5 +1,6 @@
 from django.urls import path
 
+from hostapp.staff import webhooks
 from hostapp.staff.views import customer, customers, people, settings, tasks
 
 app_name = "staff"
@@ -30,4 +31,10 @@ urlpatterns = [
         name="provision_again",
     ),
     path("staff/enterprises/<slug:slug>/deprovision/", settings.deprovision_enterprise, name="deprovision"),
+    path("staff/webhooks/", webhooks.show_webhooks, name="webhooks"),
+    path("staff/webhooks/retry-failed/", webhooks.retry_events, name="retry_events"),
+    # An event's id is any short text: WorkOS chooses it.
+    path("staff/webhooks/events/<path:event_id>/", webhooks.show_event, name="event"),
+    path("staff/webhooks/replay/<path:event_id>/", webhooks.replay_event, name="event_replay"),
+    path("staff/webhooks/retry/<path:event_id>/", webhooks.retry_event, name="event_retry"),
 ]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.utils.translation import gettext
 
 from webhooks.models import RING_MINUTES, RefusalSample
 from webhooks.receive.reasons import Reason, Refused
@@ -162,11 +163,13 @@ def describe_age(issued_at: datetime | None, refused_at: datetime) -> str:
     seconds = (refused_at - issued_at).total_seconds()
     size = abs(seconds)
     if size < 120:
-        amount = f"{size:.0f} s"
+        amount = gettext("%(number)d s") % {"number": round(size)}
     elif size < 7200:
-        amount = f"{size / 60:.0f} min"
+        amount = gettext("%(number)d min") % {"number": round(size / 60)}
     elif size < 172_800:
-        amount = f"{size / 3600:.0f} h"
+        amount = gettext("%(number)d h") % {"number": round(size / 3600)}
     else:
-        amount = f"{size / 86_400:.0f} days"
-    return f"{amount} {'old' if seconds >= 0 else 'in the future: your clock?'}"
+        amount = gettext("%(number)d days") % {"number": round(size / 86_400)}
+    if seconds >= 0:
+        return gettext("%(amount)s old") % {"amount": amount}
+    return gettext("%(amount)s in the future: your clock?") % {"amount": amount}
