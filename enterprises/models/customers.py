@@ -102,6 +102,10 @@ class Enterprise(models.Model):
 
     class Meta:
         ordering = ["name"]
+        indexes = [
+            # Serves the staff's list of customers, which continues from a name.
+            models.Index(fields=["name", "id"], name="enterprise_by_name"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=is_one_of("environment", ["", *Environment.values]),

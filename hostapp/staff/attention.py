@@ -15,6 +15,7 @@ from enterprises.models.customers import EnterpriseQuerySet
 from mirror.models import Certificate, Connection, Directory, OrganizationDomain
 from outbox.models import Task
 from portal.models import PortalSession
+from webhooks.models import EVENT_ORGANIZATION_ID, WebhookEvent
 
 # A refused launch is shown this long, unless a later one succeeds.
 _REFUSED_SHOWN_FOR = timedelta(days=7)
@@ -40,6 +41,7 @@ REASONS = (
     Reason("directory", _("Directory sync has stopped"), "dsync"),
     Reason("domain", _("Domain verification failed"), "domain_verification"),
     Reason("launch", _("Admin Portal didn’t open"), "failures"),
+    Reason("events", _("Events fail"), "events"),
     Reason("tasks", _("Outbox tasks fail"), "tasks"),
 )
 
@@ -100,6 +102,11 @@ def _build_conditions(now: datetime) -> dict[str, _Condition]:
                 sessions.filter(
                     ~Exists(opened_later), enterprise=OuterRef("pk"), outcome=PortalSession.Outcome.REFUSED
                 )
+            )
+        ),
+        "events": Exists(
+            WebhookEvent.objects.alias(of=EVENT_ORGANIZATION_ID).filter(
+                of=OuterRef("organization_id"), status=WebhookEvent.Status.FAILED
             )
         ),
         "tasks": Exists(Task.objects.filter(~Q(error=""), subject=OuterRef("external_id"))),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,6 +17,7 @@ from mirror.models import Connection, Directory, MirroredRow, OrganizationDomain
 from mirror.registry import MIRRORED
 from portal.models import PortalSession, SetupLink
 from portal.page.wording import INTENT_WORDINGS, describe_state
+from webhooks.event_list import find_row
 
 # What people copy together with a reference.
 _AROUND = " \t\r\n.,;:()[]<>\"'“”‘’"
@@ -24,13 +26,17 @@ _MAX_LENGTH = 255
 
 @dataclass(frozen=True)
 class Found:
-    """What a reference names. `place` is the id of the element of the customer's page that shows it."""
+    """What a reference names. No customer: an event of nobody's.
 
-    customer: Enterprise
+    `place` is the id of the element of the customer's page that shows it, `url` the page of its own.
+    """
+
+    customer: Enterprise | None
     kind: str | Promise
     text: str = ""
     at: datetime | None = None
     place: str = ""
+    url: str = ""
 
 
 def find_reference(quoted: str) -> Found | None:
@@ -108,6 +114,16 @@ def _find_portal_session(text: str) -> Found | None:
 _REFERENCE = re.compile(r"[0-9a-f]{8}")
 
 
+def _find_event(text: str) -> Found | None:
+    row = find_row(text)
+    if row is None:
+        return None
+    event = row.event
+    words = " · ".join(filter(None, (event.event, event.get_status_display(), event.reason[:_MAX_LENGTH])))
+    url = reverse("staff:event", args=[event.event_id])
+    return Found(row.enterprise, gettext_lazy("Event"), words, event.received_at, "events", url)
+
+
 def _find_setup_link(text: str) -> Found | None:
     """By WorkOS's id of the IT contact."""
     link = SetupLink.objects.select_related("enterprise").filter(contact_id=text).first()
@@ -126,5 +142,6 @@ _FINDERS: Sequence[Callable[[str], Found | None]] = (
     _find_object,
     _find_failure,
     _find_portal_session,
+    _find_event,
     _find_setup_link,
 )

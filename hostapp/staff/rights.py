@@ -29,6 +29,7 @@ class Right(StrEnum):
     DEPROVISION = "enterprises.delete_enterprise"
     INVITE = "enterprises.add_invitation"
     RETRY_TASKS = "outbox.change_task"
+    VIEW_EVENTS = "webhooks.view_webhookevent"
 
 
 _View = Callable[Concatenate[HttpRequest, ...], HttpResponseBase]

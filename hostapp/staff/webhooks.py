@@ -16,8 +16,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audit.actor import Actor
-from enterprises.access import require_staff
 from enterprises.locks import limited_lock_waits
+from hostapp.staff.rights import Right, require_right
 from hostapp.staff.webhook_forms import EventFilterForm
 from webhooks.event_list import EventRow, find_row, list_events, select_filtered_events
 from webhooks.health import read_health
@@ -37,7 +37,7 @@ State = WebhookEvent.State
 @require_safe
 @never_cache
 def show_webhooks(request: HttpRequest) -> HttpResponse:
-    require_staff(request.user)
+    require_right(request.user, Right.VIEW_EVENTS)
     form = EventFilterForm(request.GET)
     if form.is_valid() and (event_id := form.cleaned_data["event_id"].strip()):
         if WebhookEvent.objects.filter(event_id=event_id).exists():
@@ -67,7 +67,7 @@ def show_webhooks(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def show_event(request: HttpRequest, event_id: str) -> HttpResponse:
-    require_staff(request.user)
+    require_right(request.user, Right.VIEW_EVENTS)
     row = _get_row(event_id)
     payload, is_cut = _format_payload(row.event.payload)
     context = {
@@ -86,7 +86,7 @@ def show_event(request: HttpRequest, event_id: str) -> HttpResponse:
 @never_cache
 def replay_event(request: HttpRequest, event_id: str) -> HttpResponse:
     """Show what applying the event again would change; a POST applies it."""
-    require_staff(request.user)
+    require_right(request.user, Right.VIEW_EVENTS)
     _require_right_to_change(request)
     row = _get_row(event_id)
     if row.event.state == State.QUARANTINED:
@@ -113,7 +113,7 @@ def replay_event(request: HttpRequest, event_id: str) -> HttpResponse:
 @require_POST
 @never_cache
 def retry_event(request: HttpRequest, event_id: str) -> HttpResponse:
-    require_staff(request.user)
+    require_right(request.user, Right.VIEW_EVENTS)
     _require_right_to_change(request)
     row = _get_row(event_id)
     with limited_lock_waits():
@@ -132,7 +132,7 @@ def retry_event(request: HttpRequest, event_id: str) -> HttpResponse:
 @never_cache
 def retry_events(request: HttpRequest) -> HttpResponse:
     """Retry the failed events of the list as it was filtered."""
-    require_staff(request.user)
+    require_right(request.user, Right.VIEW_EVENTS)
     _require_right_to_change(request)
     form = EventFilterForm(request.POST)
     if not form.is_valid() or form.wanted.state not in (State.FAILED, State.QUARANTINED):

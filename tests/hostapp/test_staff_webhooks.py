@@ -31,7 +31,7 @@ QUARANTINED = "Quarantined: 3 workers died while they applied it."
 
 @pytest.fixture
 def viewer(sam: User) -> Client:
-    """Staff without any right."""
+    """Staff without the right to change events."""
     return signed_in(sam)
 
 
@@ -40,7 +40,7 @@ def editor(db: None) -> Client:
     user = User.objects.create_user(
         "vic@saas.example", "correct horse battery", name="Vic Voss", is_staff=True
     )
-    user.user_permissions.set(Permission.objects.filter(codename="change_webhookevent"))
+    user.user_permissions.set(Permission.objects.filter(codename__endswith="_webhookevent"))
     return signed_in(user)
 
 

@@ -16,13 +16,15 @@ from enterprises.views.activity import build_activity_context, build_export
 from hostapp.staff.attention import annotate_reasons, list_reasons
 from hostapp.staff.details import list_details
 from hostapp.staff.references import find_reference
-from hostapp.staff.rights import Right, staff_only
+from hostapp.staff.rights import Right, has_right, staff_only
 from outbox.models import Task
 from portal.page.providers import GUIDES_URL
 from portal.page.sections import build_overview
+from webhooks.event_list import EventFilter, EventRow, list_events
 
 _MAX_TASKS = 50
 _MAX_FAILURES = 10
+_MAX_EVENTS = 10
 # The ids of users are greater: nobody looks at this page as a member.
 _NO_MEMBER = 0
 
@@ -42,6 +44,7 @@ def show_customer(request: HttpRequest, slug: str) -> HttpResponse:
         "details": list_details(enterprise),
         "failing_tasks": tasks.exclude(error="").order_by("due_at", "pk")[:_MAX_TASKS],
         "waiting_tasks": tasks.filter(error="").order_by("due_at", "pk")[:_MAX_TASKS],
+        "event_rows": _list_events(enterprise, request),
         "failures": newest_failures(enterprise)[:_MAX_FAILURES],
         "overview": build_overview(
             enterprise,
@@ -68,6 +71,13 @@ def show_activity(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 def export_activity(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     return build_export(get_customer(slug), request.GET)
+
+
+def _list_events(enterprise: Enterprise, request: HttpRequest) -> list[EventRow]:
+    if not enterprise.organization_id or not has_right(request.user, Right.VIEW_EVENTS):
+        return []
+    wanted = EventFilter(organization_id=enterprise.organization_id)
+    return list_events(wanted, size=_MAX_EVENTS).rows
 
 
 def get_customer(slug: str) -> Enterprise:

@@ -26,6 +26,8 @@ def show_customers(request: HttpRequest) -> HttpResponse:
     search = data["q"] or ""
     is_attention_only = data["show"] == CustomersForm.ATTENTION
     if is_valid and search and (found := find_reference(search)):
+        if found.customer is None:
+            return redirect(found.url)
         page = reverse("staff:customer", args=[found.customer.slug])
         return redirect(f"{page}?{urlencode({'found': search})}")
     filters = urlencode({name: data[name] for name in ("q", "show") if data[name]})
