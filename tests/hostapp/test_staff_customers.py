@@ -108,9 +108,7 @@ def test_event_without_a_customer_is_opened_itself(sam: User) -> None:
     assert signed_in(sam).get(LIST, {"q": "event_1"})["Location"] == "/staff/webhooks/events/event_1/"
 
 
-@pytest.mark.parametrize(
-    "search", ["zzz", "\0", "%", "x" * 321, "5af8e2f8-0000-4000-8000-000000000000", "a@b"]
-)
+@pytest.mark.parametrize("search", ["zzz", "%", "x" * 321, "5af8e2f8-0000-4000-8000-000000000000", "a@b"])
 def test_search_without_a_match_says_so(search: str, acme: Enterprise, sam: User) -> None:
     response = signed_in(sam).get(LIST, {"q": search})
 
@@ -206,8 +204,7 @@ def test_customer_page_shows_what_it_admins_see_without_their_buttons(
     for shown in ("conn_1", "org_domain_1", str(acme.external_id), acme.organization_id or "", "event_1"):
         assert f'data-copy="{shown}"' in page or f"/events/{shown}/" in page, shown
     assert "Failed 3 times" in page
-    assert "/portal/" not in page
-    assert "/check" not in page
+    assert 'action="/enterprises/' not in page
     assert "hx-get" not in page
 
 
@@ -275,7 +272,9 @@ def test_invitations_end_when_their_sender_is_no_longer_staff(acme: Enterprise, 
 def test_nobody_is_invited_to_a_deprovisioned_customer(acme: Enterprise, sam: User) -> None:
     Enterprise.objects.update(deprovisioned_at=timezone.now())
 
-    response = signed_in(sam).post(f"{PAGE}people/invite/", {"email": "x@x.example", "role": "member"})
+    response = signed_in(sam).post(
+        f"{PAGE}people/invite/", {"email": "x@x.example", "role": "member"}, follow=True
+    )
 
     assert "is deprovisioned" in response.text
     assert not Invitation.objects.exists()

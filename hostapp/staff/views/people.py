@@ -46,9 +46,13 @@ def invite_person(request: HttpRequest, slug: str) -> HttpResponse:
     except invitations.AlreadyMember as error:
         form.add_error("email", str(error))
         return _render_people(request, enterprise, form)
-    except (RateLimited, _Deprovisioned) as refusal:
+    except RateLimited as refusal:
         form.add_error(None, str(refusal))
         return _render_people(request, enterprise, form)
+    except _Deprovisioned as refusal:
+        # Its page has no form that could show the error.
+        messages.error(request, str(refusal))
+        return redirect("staff:customer_people", slug)
     messages.success(request, _("Invitation sent to %(email)s. It expires in 30 days.") % {"email": email})
     return redirect("staff:customer_people", slug)
 
