@@ -14,6 +14,7 @@ class Action(models.TextChoices):
     DOMAIN_REMOVED = "domain_removed", gettext_lazy("Domain removed")
     PLAN_CHANGED = "plan_changed", gettext_lazy("Plan changed")
     DEPROVISIONED = "deprovisioned", gettext_lazy("Deprovisioned")
+    TASK_RETRIED = "task_retried", gettext_lazy("Task retried")
     INVITED = "invited", gettext_lazy("Invited")
     INVITATION_RESENT = "invitation_resent", gettext_lazy("Invitation sent again")
     INVITATION_REVOKED = "invitation_revoked", gettext_lazy("Invitation revoked")
@@ -37,6 +38,8 @@ class Action(models.TextChoices):
     DIRECTORY_REMOVED = "directory_removed", gettext_lazy("Directory removed")
     DOMAIN_VERIFIED = "domain_verified", gettext_lazy("Domain verified")
     DOMAIN_VERIFICATION_FAILED = "domain_verification_failed", gettext_lazy("Domain verification failed")
+    EVENT_REPLAYED = "event_replayed", gettext_lazy("WorkOS event replayed")
+    EVENT_RETRIED = "event_retried", gettext_lazy("WorkOS event retried")
     CERTIFICATE_EXPIRES = "certificate_expires", gettext_lazy("Certificate expires")
     CERTIFICATE_RENEWED = "certificate_renewed", gettext_lazy("Certificate renewed")
 
@@ -100,6 +103,9 @@ ACTION_GROUPS = (
             Action.RENAMED,
             Action.PLAN_CHANGED,
             Action.DEPROVISIONED,
+            Action.TASK_RETRIED,
+            Action.EVENT_REPLAYED,
+            Action.EVENT_RETRIED,
         ),
     ),
 )

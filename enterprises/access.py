@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, PermissionsMixin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import Http404
@@ -134,6 +134,13 @@ def require_staff(user: AbstractBaseUser | AnonymousUser) -> None:
         raise PermissionDenied(_("This page is for staff only."))
 
 
+def explain_missing_permission(permission: str) -> str:
+    """For staff. `permission` is `app.codename`."""
+    return _(
+        "Your staff account doesn’t have the permission %(permission)s. Ask an administrator for it."
+    ) % {"permission": permission}
+
+
 def it_admins_of(enterprise: Enterprise) -> list[Any]:
     """The active IT admins, whom a member can ask and notifications go to."""
     return list(
@@ -152,8 +159,13 @@ def can_use_intent(enterprise: Enterprise, intent: Intent) -> bool:
     return INCLUDED_WITH.get(intent, intent) in enterprise.intents
 
 
-def get_enterprise_for_setup(user: AbstractBaseUser | AnonymousUser, slug: str) -> Enterprise:
-    """For those who may send a setup link or see the directory: IT admins of the enterprise, and staff."""
+def get_enterprise_for_setup(
+    user: AbstractBaseUser | AnonymousUser, slug: str, *, permission: str
+) -> Enterprise:
+    """For those who may send a setup link or see the directory: IT admins, and staff with this permission."""
     if getattr(user, "is_staff", False):
-        return get_object_or_404(Enterprise.objects.select_related("organization"), slug=slug)
+        if isinstance(user, PermissionsMixin) and user.has_perm(permission):
+            return get_object_or_404(Enterprise.objects.select_related("organization"), slug=slug)
+        if not memberships_of(user).filter(enterprise__slug=slug).exists():
+            raise PermissionDenied(explain_missing_permission(permission))
     return get_membership_for_it_admin(user, slug).enterprise

@@ -111,7 +111,7 @@ class EnterpriseAdmin(admin.ModelAdmin):
             try:
                 provisioning.provision(enterprise, Actor.from_request(request))
             except gateway.GatewayError as error:
-                self.message_user(request, f"{enterprise.name}: {error}", messages.ERROR)
+                self.message_user(request, f"{enterprise.name}: {error.describe()}", messages.ERROR)
             else:
                 self.message_user(
                     request,

@@ -31,6 +31,10 @@ _WINDOW = timedelta(hours=1)
 _MAX_PER_ADDRESS = 3
 
 
+# Staff invite people of every enterprise.
+_SENT_BY_STAFF = Q(invited_by__is_staff=True, invited_by__is_active=True)
+
+
 class AlreadyMember(Exception):
     """The person belongs to the enterprise. The message says in which role."""
 
@@ -114,6 +118,15 @@ def revoke_invitations_sent_by(enterprise: Enterprise, user_id: int, actor: Acto
         revoke_invitation(invitation, actor, now)
 
 
+@transaction.atomic
+def revoke_invitations_of_former_staff(user_id: int, actor: Actor, now: datetime) -> None:
+    """Those of enterprises that the person is no IT admin of."""
+    own = Membership.objects.filter(user=user_id, role=Role.IT_ADMIN, user__is_active=True)
+    sent = Invitation.objects.filter(invited_by_id=user_id).exclude(enterprise__in=own.values("enterprise"))
+    for invitation in sent.select_related("enterprise").select_for_update(of=("self",)).order_by("pk"):
+        revoke_invitation(invitation, actor, now)
+
+
 def find_invitation(token: str, *, now: datetime) -> Invitation | None:
     """The invitation that this token belongs to, or None if its link no longer works."""
     # The inviter's access may have ended by SQL: the periodic job that revokes their invitations runs later.
@@ -127,7 +140,7 @@ def find_invitation(token: str, *, now: datetime) -> Invitation | None:
         Invitation.objects.filter(
             token_hash=_hash_token(token), expires_at__gt=now, enterprise__deprovisioned_at=None
         )
-        .filter(Q(invited_by=None) | Exists(as_it_admin))
+        .filter(Q(invited_by=None) | _SENT_BY_STAFF | Exists(as_it_admin))
         .select_related("enterprise")
         .first()
     )

@@ -33,6 +33,7 @@ def rename(enterprise: Enterprise, name: str, actor: Actor, now: datetime) -> No
     outcome = f"{current.name} → {name}"
     current.name = enterprise.name = name
     current.save(update_fields=["name"])
+    _provision_again_if_refused(current)
     append_audit_entry(current, Action.RENAMED, actor, now, outcome=outcome)
     queue.enqueue(TaskKind.PUSH_NAME, current.external_id)
 
@@ -44,6 +45,8 @@ def change_domains(enterprise: Enterprise, domains: Sequence[str], actor: Actor,
     before, after = set(current.requested_domains), set(domains)
     current.requested_domains = enterprise.requested_domains = sorted(after)
     current.save(update_fields=["requested_domains"])
+    if before != after:
+        _provision_again_if_refused(current)
     for domain in sorted(before ^ after):
         action = Action.DOMAIN_ADDED if domain in after else Action.DOMAIN_REMOVED
         append_audit_entry(current, action, actor, now, target=domain)
@@ -73,8 +76,8 @@ def deprovision(enterprise: Enterprise, actor: Actor, now: datetime) -> None:
     if current.deprovisioned_at:
         return
     current.deprovisioned_at = now
-    current.attention = ""
-    current.save(update_fields=["deprovisioned_at", "attention"])
+    current.attention, current.refusal = "", None
+    current.save(update_fields=["deprovisioned_at", "attention", "refusal"])
     if current.organization_id:
         # Its objects are deleted with it, including those that a late event reports. Nobody is notified of
         # what we did ourselves.
@@ -87,6 +90,14 @@ def deprovision(enterprise: Enterprise, actor: Actor, now: datetime) -> None:
     queue.enqueue(TaskKind.DELETE_ORGANIZATION, current.external_id)
     append_audit_entry(current, Action.DEPROVISIONED, actor, now)
     enterprise.refresh_from_db()
+
+
+def _provision_again_if_refused(current: Enterprise) -> None:
+    """What WorkOS refused has changed: the reason is no longer known to hold, and the worker asks again."""
+    if current.attention:
+        current.attention, current.refusal = "", None
+        current.save(update_fields=["attention", "refusal"])
+        queue.enqueue(TaskKind.PROVISION, current.external_id)
 
 
 def push_name(enterprise: Enterprise, task: Task, now: datetime) -> None:

@@ -15,8 +15,9 @@ from audit.log import append_audit_entry
 from audit.one_line import fold_to_one_line
 from enterprises.consequences import record_consequences
 from enterprises.environment import require_same_environment
+from enterprises.failures import record_failure
 from enterprises.it_contacts import enqueue_it_contact_sync
-from enterprises.models import Enterprise, parse_external_id
+from enterprises.models import Enterprise, Failure, parse_external_id
 from enterprises.tasks import TaskKind
 from mirror.models import Organization
 from mirror.parsing import parse_each
@@ -71,17 +72,18 @@ def provision(enterprise: Enterprise, actor: Actor = APPLICATION) -> Enterprise:
 
     Repeating is harmless and recovers from a crash at any point: our row with its `external_id` and the
     worker's task were committed before WorkOS was called. No transaction is open across the network. Raises
-    gateway.Refused (the reason is kept in `attention`) or gateway.Unavailable.
+    gateway.Refused (the reason is kept in `attention`) or gateway.Unavailable; both are stored as a Failure.
     """
-    known_reason = _begin_provisioning(enterprise)
-    if enterprise.organization_id:
-        return enterprise
     try:
-        organization = _find_organization(enterprise) or _create_organization(enterprise)
-    except gateway.Refused as refusal:
-        _record_refusal(enterprise, str(refusal), known_reason, actor)
-        # Another attempt, or the organization.created event, may have been faster.
+        _begin_provisioning(enterprise)
         if enterprise.organization_id:
+            return enterprise
+        organization = _find_organization(enterprise) or _create_organization(enterprise)
+    except gateway.GatewayError as error:
+        was_provisioned = enterprise.organization_id is not None
+        _record_failure(enterprise, error, actor)
+        # Another attempt, or the organization.created event, may have been faster.
+        if enterprise.provisioning == Enterprise.Provisioning.READY and not was_provisioned:
             return enterprise
         raise
     now = timezone.now()
@@ -132,9 +134,9 @@ def adopt_organization(
         enterprise.organization, _ = Organization.objects.get_or_create(
             organization_id=organization_id, defaults={"name": name, "as_of": as_of}
         )
-        enterprise.attention = ""
+        enterprise.attention, enterprise.refusal = "", None
         enterprise.environment = gateway.get_environment()
-        enterprise.save(update_fields=["organization", "attention", "environment"])
+        enterprise.save(update_fields=["organization", "attention", "refusal", "environment"])
         queue.cancel_tasks(enterprise.external_id, kind=TaskKind.PROVISION)
         queue.enqueue(TaskKind.RUN_PROVISIONED_HOOK, enterprise.external_id)
         enqueue_it_contact_sync(enterprise)
@@ -151,8 +153,8 @@ def find_known_organization_ids(organization_ids: Iterable[str]) -> set[str]:
     )
 
 
-def _begin_provisioning(enterprise: Enterprise) -> str:
-    """Record that we call WorkOS. Returns why an earlier attempt was refused, or a blank."""
+def _begin_provisioning(enterprise: Enterprise) -> None:
+    """Record that we call WorkOS. Why an earlier attempt was refused stays until this one succeeds."""
     now = timezone.now()
     with transaction.atomic():
         current = Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
@@ -160,24 +162,30 @@ def _begin_provisioning(enterprise: Enterprise) -> str:
             raise gateway.Refused(f"{current.name} was deprovisioned.")
         if not current.organization_id:
             Enterprise.objects.filter(pk=current.pk).update(
-                attention="", provisioning_since=Coalesce("provisioning_since", now)
+                provisioning_since=Coalesce("provisioning_since", now)
             )
             _ensure_provisioning(current, now)
     enterprise.refresh_from_db()
     require_same_environment(enterprise)
-    return current.attention
 
 
 def _ensure_provisioning(enterprise: Enterprise, now: datetime) -> None:
     queue.ensure(TaskKind.PROVISION, enterprise.external_id, due_at=now + FIRST_RETRY)
 
 
-def _record_refusal(enterprise: Enterprise, reason: str, known_reason: str, actor: Actor) -> None:
+def _record_failure(enterprise: Enterprise, error: gateway.GatewayError, actor: Actor) -> None:
+    """Store the cause. A refusal is also kept as what a person must act on; a passing error leaves it."""
+    now, reason = timezone.now(), str(error)
     with transaction.atomic():
-        unprovisioned = Enterprise.objects.filter(pk=enterprise.pk, organization=None, deprovisioned_at=None)
-        # The worker retries; the audit log does not repeat the reason.
-        if unprovisioned.update(attention=reason) and reason != known_reason:
-            append_audit_entry(enterprise, Action.PROVISIONING_REFUSED, actor, timezone.now(), outcome=reason)
+        current = Enterprise.objects.select_for_update(no_key=True).get(pk=enterprise.pk)
+        failure = record_failure(current, Failure.Activity.PROVISIONING, error, actor, now)
+        is_unprovisioned = not current.organization_id and not current.deprovisioned_at
+        if is_unprovisioned and isinstance(error, gateway.Refused):
+            # The worker retries; the audit log does not repeat the reason.
+            if reason != current.attention:
+                append_audit_entry(enterprise, Action.PROVISIONING_REFUSED, actor, now, outcome=reason)
+            current.attention, current.refusal = reason, failure
+            current.save(update_fields=["attention", "refusal"])
     enterprise.refresh_from_db()
 
 

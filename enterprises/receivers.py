@@ -9,7 +9,7 @@ from django.db.models.signals import post_delete, post_save, pre_delete, pre_sav
 from django.dispatch import receiver
 from django.utils import timezone
 
-from audit.actor import Actor
+from audit.actor import APPLICATION, Actor
 from enterprises import access_grants, invitations
 from enterprises.it_contacts import enqueue_it_contact_sync
 from enterprises.models import AccessGrant, Enterprise, Membership, Role
@@ -65,6 +65,17 @@ def update_grants_of_user(
             access_grants.announce_unattributed_access_ended(
                 membership, remaining_role="", username=instance.get_username(), now=timezone.now()
             )
+
+
+# Staff invite without a membership, so access_ended is not sent when they lose that right.
+@receiver(post_save, sender=settings.AUTH_USER_MODEL, dispatch_uid="enterprises.staff_saved")
+def revoke_invitations_of_former_staff(
+    instance: Any, created: bool = False, raw: bool = False, update_fields: Any = None, **kwargs: Any
+) -> None:
+    is_unrelated = update_fields is not None and {"is_staff", "is_active"}.isdisjoint(update_fields)
+    if created or raw or is_unrelated or (instance.is_active and instance.is_staff):
+        return
+    invitations.revoke_invitations_of_former_staff(instance.pk, APPLICATION, timezone.now())
 
 
 @receiver(access_ended, dispatch_uid="enterprises.access_ended")

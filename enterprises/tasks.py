@@ -34,8 +34,8 @@ EnterpriseTask = Callable[[Enterprise, Task, datetime], None]
 def enterprise_task(function: EnterpriseTask) -> Callable[[Task, datetime], None]:
     """Adapt `function(enterprise, task, now)` for the outbox.
 
-    A gateway error becomes a TaskFailed: its message is meant for people. A task of an enterprise that was
-    deleted is complete.
+    A gateway error becomes a TaskFailed: its message is meant for staff and names the cause. A task of an
+    enterprise that was deleted is complete.
     """
 
     @wraps(function)
@@ -48,6 +48,6 @@ def enterprise_task(function: EnterpriseTask) -> Callable[[Task, datetime], None
         try:
             function(enterprise, task, now)
         except gateway.GatewayError as error:
-            raise TaskFailed(str(error), retry_after=error.retry_after) from error
+            raise TaskFailed(error.describe(), retry_after=error.retry_after) from error
 
     return run

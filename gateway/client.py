@@ -1,6 +1,7 @@
 """The WorkOS client of this process, its time-out, and the two errors that a call can end in."""
 
 import logging
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -19,8 +20,9 @@ logger = logging.getLogger(__name__)
 class GatewayError(Exception):
     """A call that failed. The message is for our staff and the log: customers get other words.
 
-    `status` and `code` are WorkOS's, `request_id` finds the request there, and `retry_after` is the number
-    of seconds that WorkOS asks us to wait.
+    `reference` is ours: what a person is shown and quotes, and what the log and the stored cause are found
+    by. `status` and `code` are WorkOS's, `request_id` finds the request there, and `retry_after` is the
+    number of seconds that WorkOS asks us to wait.
     """
 
     def __init__(
@@ -33,10 +35,26 @@ class GatewayError(Exception):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
+        self.reference = build_reference()
         self.status = status
         self.code = code
         self.request_id = request_id
         self.retry_after = retry_after
+
+    def describe(self) -> str:
+        """The message with its cause and reference, for staff and the log."""
+        parts = [
+            f"HTTP {self.status}" if self.status else "",
+            f"code {self.code}" if self.code else "",
+            f"request {self.request_id}" if self.request_id else "",
+            f"reference {self.reference}",
+        ]
+        return f"{self} ({', '.join(filter(None, parts))})"
+
+
+def build_reference() -> str:
+    """Eight characters that can be read out on the telephone."""
+    return secrets.token_hex(4)
 
 
 class Refused(GatewayError):

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_noop
 
 from enterprises import (
     access_grants,
+    failures,
     hooks,
     invitations,
     it_contacts,
@@ -93,5 +94,6 @@ PERIODIC_JOBS: Sequence[PeriodicJob] = (
     PeriodicJob("Merged counts of directories", 60, people_counts.merge_counts),
     PeriodicJob("Pruned events", 86_400, pruning.prune_expired_events),
     PeriodicJob("Pruned refusals of mail", 86_400, mail.prune_undeliverable_addresses),
+    PeriodicJob("Pruned failures", 86_400, failures.prune_failures),
     PeriodicJob("Pruned rate limits", 3600, rate_limits.prune_counts),
 )

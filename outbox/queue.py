@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 
 from outbox.models import Task
@@ -116,3 +117,10 @@ def retry(task: Task, reason: str, *, due_at: datetime) -> None:
     claimed = Task.objects.filter(pk=task.pk, claimed_until=task.claimed_until)
     if not claimed.filter(requests=task.requests).update(error=reason, due_at=due_at, claimed_until=None):
         claimed.update(error=reason, claimed_until=None)
+
+
+def retry_now(task: Task, now: datetime) -> bool:
+    """Make a task due at once. False if it is due already, running, or done: then nothing changes."""
+    later = Task.objects.filter(pk=task.pk, due_at__gt=now)
+    is_free = Q(claimed_until=None) | Q(claimed_until__lte=now)
+    return bool(later.filter(is_free).update(due_at=now))

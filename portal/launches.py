@@ -15,41 +15,39 @@ from audit.log import append_audit_entry, audit_entries_for
 from enterprises import conf
 from enterprises.access import lock_membership_for_it_admin
 from enterprises.environment import require_organization_id
+from enterprises.failures import record_failure
 from enterprises.intents import Intent
 from enterprises.locks import limited_lock_waits
-from enterprises.models import Enterprise, Membership
+from enterprises.models import Enterprise, Failure, Membership
 from enterprises.rate_limits import TIME, WINDOW, RateLimited, check_rate_limit
 from gateway.conf import timeout as gateway_timeout
 from portal.models import PortalSession
 from portal.models import PortalSessionOutcome as Outcome
 
 
-def launch(
-    membership: Membership, intent: Intent, actor: Actor, now: datetime, *, nonce: uuid.UUID, reference: str
-) -> str:
+def launch(membership: Membership, intent: Intent, actor: Actor, now: datetime, *, nonce: uuid.UUID) -> str:
     """Mint a Portal Link for this IT admin. Redirect to it at once and keep no copy.
 
-    `nonce` comes from the button's form, and `reference` finds a failure in the log. Raises RateLimited
-    before WorkOS is called, or gateway.Refused or gateway.Unavailable. The audit log has an entry for each.
+    `nonce` comes from the button's form. Raises RateLimited before WorkOS is called, or gateway.Refused or
+    gateway.Unavailable, whose cause is stored with the portal session. The audit log has an entry for each.
     Raises Http404 or PermissionDenied when the person has just lost the right to it.
     """
     try:
-        session = _begin_session(membership, intent, actor, now, nonce=nonce, reference=reference)
+        session = _begin_session(membership, intent, actor, now, nonce=nonce)
     except RateLimited:
         _audit_rate_limited(membership.enterprise, intent, actor, now)
         raise
     try:
         link = _mint_link(session)
     except gateway.GatewayError as error:
-        outcome = Outcome.REFUSED if isinstance(error, gateway.Refused) else Outcome.UNAVAILABLE
-        _end_launch(session, outcome, actor, now)
+        _fail_launch(session, error, actor, now)
         raise
     _end_launch(session, Outcome.OPENED, actor, now)
     return link
 
 
 def _begin_session(
-    membership: Membership, intent: Intent, actor: Actor, now: datetime, *, nonce: uuid.UUID, reference: str
+    membership: Membership, intent: Intent, actor: Actor, now: datetime, *, nonce: uuid.UUID
 ) -> PortalSession:
     """Save the portal session before WorkOS is called.
 
@@ -83,7 +81,6 @@ def _begin_session(
             enterprise=enterprise,
             user=user,
             intent=intent,
-            reference=reference,
             client_ip=actor.client_ip,
             launched_at=now,
         )
@@ -104,8 +101,24 @@ def _return_url(name: str, session: PortalSession) -> str:
     return f"{conf.site_url()}{reverse(name, args=[session.enterprise.slug, session.nonce])}"
 
 
-def _end_launch(session: PortalSession, outcome: Outcome, actor: Actor, now: datetime) -> None:
-    reference = "" if outcome == Outcome.OPENED else f" ({session.reference})"
+@transaction.atomic
+def _fail_launch(session: PortalSession, error: gateway.GatewayError, actor: Actor, now: datetime) -> None:
+    failure = record_failure(
+        session.enterprise,
+        Failure.Activity.PORTAL_LAUNCH,
+        error,
+        actor,
+        now,
+        target=session.get_intent_display(),
+    )
+    PortalSession.objects.filter(pk=session.pk).update(failure=failure, reference=error.reference)
+    outcome = Outcome.REFUSED if isinstance(error, gateway.Refused) else Outcome.UNAVAILABLE
+    _end_launch(session, outcome, actor, now, reference=error.reference)
+
+
+def _end_launch(
+    session: PortalSession, outcome: Outcome, actor: Actor, now: datetime, *, reference: str = ""
+) -> None:
     session_row = PortalSession.objects.filter(pk=session.pk)
     with transaction.atomic():
         if outcome == Outcome.OPENED:
@@ -119,7 +132,7 @@ def _end_launch(session: PortalSession, outcome: Outcome, actor: Actor, now: dat
             actor,
             now,
             target=session.get_intent_display(),
-            outcome=f"{outcome.label}{reference}",
+            outcome=f"{outcome.label} ({reference})" if reference else outcome.label,
             session=str(session.nonce),
         )
 

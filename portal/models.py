@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from enterprises.intents import Intent
-from enterprises.models import Enterprise
+from enterprises.models import Enterprise, Failure
 from mirror.models import is_one_of
 from portal.setup_links.models import SetupLink
 
@@ -34,8 +34,9 @@ class PortalSession(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     intent = models.CharField(max_length=32, choices=Intent)
     outcome = models.CharField(max_length=16, choices=Outcome, default=Outcome.REQUESTED)
-    # Shown to the person when the launch fails, and written to the log.
+    # Of the newest failure, as the person was shown it. It outlives the row with the cause.
     reference = models.CharField(max_length=8, blank=True)
+    failure = models.ForeignKey(Failure, on_delete=models.SET_NULL, null=True, related_name="+")
     client_ip = models.GenericIPAddressField("IP address", null=True)
     launched_at = models.DateTimeField()
     links = models.PositiveSmallIntegerField(

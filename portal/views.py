@@ -156,21 +156,20 @@ def launch_portal(request: HttpRequest, slug: str, intent: str) -> HttpResponse:
         sentence = _("%(enterprise)s isn’t connected to WorkOS yet. Nothing changed.")
         failure = LaunchFailure(intent, sentence % {"enterprise": enterprise})
         return _show_failure(request, enterprise, failure, now)
-    reference = uuid.uuid4().hex[:8]
     actor = Actor.from_request(request)
     try:
-        link = launches.launch(membership, chosen, actor, now, nonce=_nonce(request), reference=reference)
+        link = launches.launch(membership, chosen, actor, now, nonce=_nonce(request))
     except RateLimited as refusal:
         failure = LaunchFailure(intent, refusal.sentence, retry_at=refusal.retry_at)
         return _show_failure(request, enterprise, failure, now)
     except gateway.GatewayError as error:
         logger.warning(
             "Portal launch %s failed: enterprise=%s intent=%s %s status=%s request_id=%s",
-            reference, slug, chosen.value, type(error).__name__, error.status or "-", error.request_id or "-",
+            error.reference, slug, chosen.value, type(error).__name__, error.status or "-",
+            error.request_id or "-",
         )  # fmt: skip
-        return _show_failure(
-            request, enterprise, LaunchFailure(intent, explain_failure(error), reference), timezone.now()
-        )
+        failure = LaunchFailure(intent, explain_failure(error), error.reference)
+        return _show_failure(request, enterprise, failure, timezone.now())
     save_last_action(request.session, enterprise, LastAction(now))
     # A bearer secret that lives five minutes: hand it over and keep no copy.
     response = HttpResponseRedirect(link, status=303)

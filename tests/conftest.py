@@ -1,4 +1,4 @@
-"""Fixtures: Acme with Ada (IT admin) and Ben (member), Birch with Cleo (IT admin), Dan, Sam (staff)."""
+"""Fixtures: Acme with Ada (IT admin) and Ben (member), Birch with Cleo (IT admin), Dan; Sam, Vic (staff)."""
 
 import subprocess
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import pytest
 import responses
 import workos
 from django.conf import settings
+from django.contrib.auth.models import Permission
 from django.test import Client
 from playwright.sync_api import Browser, sync_playwright
 
@@ -15,6 +16,7 @@ import gateway
 from enterprises.models import Enterprise, Membership
 from gateway import client as gateway_client
 from hostapp.models import User
+from hostapp.staff.rights import Right
 from sandbox.client import Sandbox
 from tests import processes
 from tests.browser import chromium
@@ -82,7 +84,27 @@ def dan(db: None) -> User:
 
 @pytest.fixture
 def sam(db: None) -> User:
-    return _create_user("sam@saas.example", "Sam Staff", is_staff=True)
+    """Staff with every right of the staff pages, and none of the administration's others."""
+    user = _create_user("sam@saas.example", "Sam Staff", is_staff=True)
+    user.user_permissions.set(find_permissions(*Right, "portal.view_setuplink", "portal.add_setuplink"))
+    return user
+
+
+@pytest.fixture
+def vic(db: None) -> User:
+    """Staff who may view everything and change nothing."""
+    user = _create_user("vic@saas.example", "Vic Viewer", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    return user
+
+
+def find_permissions(*names: str) -> list[Permission]:
+    """The permissions with these names, such as `outbox.change_task`."""
+    known = {
+        f"{one.content_type.app_label}.{one.codename}": one
+        for one in Permission.objects.select_related("content_type")
+    }
+    return [known[name] for name in names]
 
 
 def signed_in(user: User) -> Client:

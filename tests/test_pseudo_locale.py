@@ -27,7 +27,7 @@ from outbox import queue
 from outbox.models import Task
 from outbox.runner import run_due_tasks
 from tests.conftest import signed_in
-from tests.deliveries import deliver
+from tests.deliveries import deliver, post
 from tests.factories import (
     create_connection,
     create_directory,
@@ -40,11 +40,11 @@ from webhooks.models import WebhookEvent
 
 pytestmark = pytest.mark.django_db
 
-# What is no word of ours: names, addresses, ids, and what the tests' data is called.
+# What is no word of ours: names, addresses, ids, types of events, and what the tests' data is called.
 _DATA = re.compile(
     r"""
     \S+@\S+ | https?://\S+ | \S*/\S*
-    | \b\w+_\w+\b | \b[a-z0-9]+(?:-[a-z0-9]+)+\b | \w+\.(?:example|activated)\b
+    | \b[a-z_]+(?:\.[a-z_]+)+\b | \b\w+_\w+\b | \b[a-z0-9]+(?:-[a-z0-9]+)+\b
     | Acme\ Inc\. | Birch\ Ltd | (?:Ada|Ben|Cleo|Dan|Sam|Eve)(?:\ (?:Adeyemi|Brandt|Castro|Diaz|Staff|Engel))?
     | not\ a\ domain | Portal\ Host | WorkOS | UTC | English
     # Names of providers, and the role in an entry of the audit log.
@@ -96,9 +96,25 @@ PAGES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "staff, provision": ("sam", "/staff/provision-enterprise/", None),
     "staff, provision, empty": ("sam", "/staff/provision-enterprise/", {"domains": "not a domain"}),
     "staff, enterprise": ("sam", "/staff/enterprises/acme-inc/", None),
-    "staff, enterprise, empty": ("sam", "/staff/enterprises/acme-inc/", {"name": ""}),
+    "staff list, search": ("sam", "/staff/enterprises/?q=zzz", None),
+    "staff list, attention": ("sam", "/staff/enterprises/?show=attention", None),
+    "staff, found": ("sam", "/staff/enterprises/?q=conn_01EHWNC0FCBHZ3BJ7EGKYXK0E6", None),
+    "staff, people": ("sam", "/staff/enterprises/acme-inc/people/", None),
+    "staff, people, invalid": ("sam", "/staff/enterprises/acme-inc/people/invite/", {"email": "x"}),
+    "staff, activity": ("sam", "/staff/enterprises/acme-inc/activity/", None),
+    "staff, retry": ("sam", "/staff/enterprises/acme-inc/tasks/1/retry/", None),
+    "staff, settings": ("sam", "/staff/enterprises/acme-inc/settings/", None),
+    "staff, settings, empty": ("sam", "/staff/enterprises/acme-inc/settings/", {"name": ""}),
     "staff, deprovision, wrong": ("sam", "/staff/enterprises/acme-inc/deprovision/", {"typed": "x"}),
     "staff, forbidden": ("ada", "/staff/enterprises/", None),
+    "staff, webhooks": ("sam", "/staff/webhooks/", None),
+    "staff, webhooks, no match": ("sam", "/staff/webhooks/?state=failed", None),
+    "staff, webhooks, unknown event": ("sam", "/staff/webhooks/?event_id=event_2", None),
+    "staff, webhooks, invalid filter": ("sam", "/staff/webhooks/?state=x&customer=y", None),
+    "staff, event": ("sam", "/staff/webhooks/events/event_1/", None),
+    "staff, replay an event": ("sam", "/staff/webhooks/replay/event_1/", None),
+    "staff, replayed event": ("sam", "/staff/webhooks/replay/event_1/", {}),
+    "staff, retry an event": ("sam", "/staff/webhooks/retry/event_1/", {}),
     "not found": ("ada", "/no-such-page/", None),
     "admin, replay": ("sam", "/admin/webhooks/webhookevent/", {"action": "replay", "_selected_action": "1"}),
 }  # fmt: skip
@@ -138,6 +154,8 @@ def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, cleo: User, 
     Task.objects.update(error="an_error", attempts=3)
     deliver("connection.activated", event_id="event_1")
     WebhookEvent.objects.update(id=1)
+    # Refused, so that the reason is shown.
+    post(b"{}", None)
 
 
 @pytest.mark.parametrize("name", sorted(PAGES))

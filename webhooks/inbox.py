@@ -15,7 +15,7 @@ from outbox.backoff import retry_delay
 from webhooks.event_names import NO_HANDLER
 from webhooks.events import Event
 from webhooks.handlers import HANDLERS, Handler, Outcome
-from webhooks.models import WebhookEvent
+from webhooks.models import QUARANTINED_PREFIX, WebhookEvent
 from webhooks.receive.record import build_secret_uses
 
 logger = logging.getLogger(__name__)
@@ -145,8 +145,8 @@ def _quarantine_event(event: WebhookEvent) -> Outcome:
     logger.error("Event %s (%s) quarantined: its workers died", event.event_id, event.event)
     return Outcome(
         Status.FAILED,
-        f"Quarantined: {MAX_UNFINISHED_ATTEMPTS} workers died while they applied it, the last ones with no "
-        "other event. Check the worker's log and memory, fix the handler, then replay the event.",
+        f"{QUARANTINED_PREFIX} {MAX_UNFINISHED_ATTEMPTS} workers died while they applied it, the last ones "
+        "with no other event. Check the worker's log and memory, fix the handler, then retry the event.",
     )
 
 

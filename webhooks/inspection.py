@@ -7,18 +7,19 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Min, Q, Sum
+from django.utils.translation import gettext
 
 from mirror.models import Organization
 from webhooks.models import RefusalCount, RefusalSample, Secret, UnreadableDelivery, WebhookEvent
 from webhooks.receive.reasons import Reason
-from webhooks.receive.refusals import describe_age
+from webhooks.refusal_ages import describe_age
 
 # WorkOS repeats a delivery for three days.
 _UNUSED_AFTER = timedelta(days=3)
 # How many deliveries the clock is judged by, and the part of the tolerance that may be used up.
 _CLOCK_SAMPLE_SIZE = 500
 _CLOCK_WARNING_SHARE = 1 / 3
-_LATE_AFTER = timedelta(minutes=5)
+LATE_AFTER = timedelta(minutes=5)
 # Reasons and problems may name an object each: no report grows with the number of events.
 _MAX_OUTCOMES = 200
 _MAX_SHOWN = 20
@@ -118,7 +119,7 @@ def inspect_webhooks(*, secret_names: Sequence[str], tolerance: timedelta, now: 
         unreadable=unreadable,
         secrets=describe_secrets(secret_names, now),
         clock_seconds=clock_seconds,
-        refusals=_build_refusal_reports(now),
+        refusals=build_refusal_reports(now),
         attention=[
             *_find_problems(due["oldest"], clock_seconds, tolerance, now),
             *_find_value_problems(data_problems, reconcile_problems, unreadable),
@@ -148,10 +149,13 @@ def describe_sample(sample: RefusalSample | RefusalReport) -> str:
     age = (
         sample.age if isinstance(sample, RefusalReport) else describe_age(sample.issued_at, sample.refused_at)
     )
+    header, body = sample.header_length, sample.body_length
     parts = [
         age,
-        "no header" if sample.header_length is None else f"header of {sample.header_length} characters",
-        "body not read" if sample.body_length is None else f"body of {sample.body_length} bytes",
+        gettext("no header")
+        if header is None
+        else gettext("header of %(count)d characters") % {"count": header},
+        gettext("body not read") if body is None else gettext("body of %(count)d bytes") % {"count": body},
         sample.detail,
     ]
     return ", ".join(filter(None, parts))
@@ -161,7 +165,7 @@ def _find_problems(
     oldest_due_at: datetime | None, clock_seconds: float | None, tolerance: timedelta, now: datetime
 ) -> list[str]:
     problems = []
-    if oldest_due_at and now - oldest_due_at > _LATE_AFTER:
+    if oldest_due_at and now - oldest_due_at > LATE_AFTER:
         problems.append(
             f"Events have been due since {oldest_due_at:%Y-%m-%d %H:%M} UTC. Is `manage.py worker` running?"
         )
@@ -260,7 +264,7 @@ def _measure_clock() -> float | None:
     return None if median is None else float(median)
 
 
-def _build_refusal_reports(now: datetime) -> list[RefusalReport]:
+def build_refusal_reports(now: datetime) -> list[RefusalReport]:
     """A report on each reason that occurred, the newest first."""
     counts = {
         row["reason"]: row
@@ -272,7 +276,7 @@ def _build_refusal_reports(now: datetime) -> list[RefusalReport]:
     none = {"hour": 0, "days": 0}
     return [
         RefusalReport(
-            reason=Reason(sample.reason).label,
+            reason=gettext(Reason(sample.reason).label),
             last_hour=counts.get(sample.reason, none)["hour"],
             last_days=counts.get(sample.reason, none)["days"],
             refused_at=sample.refused_at,
@@ -280,7 +284,7 @@ def _build_refusal_reports(now: datetime) -> list[RefusalReport]:
             header_length=sample.header_length,
             body_length=sample.body_length,
             detail=sample.detail,
-            next_step=Reason(sample.reason).next_step,
+            next_step=gettext(Reason(sample.reason).next_step),
         )
         for sample in RefusalSample.objects.order_by("-refused_at")
     ]

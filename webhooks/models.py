@@ -5,6 +5,8 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce, Left
 from django.utils.translation import gettext_lazy
 
 from mirror.models import is_one_of
@@ -26,9 +28,46 @@ class WebhookEventStatus(models.TextChoices):
     FAILED = "failed", gettext_lazy("Failed")
 
 
+class WebhookEventState(models.TextChoices):
+    """What staff are shown: the status, with quarantined events apart from those that failed."""
+
+    WAITING = "waiting", gettext_lazy("Waiting")
+    APPLIED = "applied", gettext_lazy("Applied")
+    STALE = "stale", gettext_lazy("Stale")
+    IGNORED = "ignored", gettext_lazy("Ignored")
+    FAILED = "failed", gettext_lazy("Failed")
+    QUARANTINED = "quarantined", gettext_lazy("Quarantined")
+
+
+# How the reason of an event begins that killed its workers.
+QUARANTINED_PREFIX = "Quarantined:"
+_IS_QUARANTINED = Q(status=WebhookEventStatus.FAILED, reason__startswith=QUARANTINED_PREFIX)
+
+# The organization of an event, whatever its kind. Cut, because an index cannot hold whatever is sent.
+EVENT_ORGANIZATION_ID = Left(
+    Coalesce(
+        KT("payload__data__organization_id"),
+        KT("payload__data__connection__organization_id"),
+        KT("payload__data__group__organization_id"),
+        KT("payload__data__sso__organization_id"),
+        # Of an organization itself. Other objects have other ids, which no organization has.
+        KT("payload__data__id"),
+    ),
+    64,
+)
+
+
 class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
     def due(self, now: datetime) -> "WebhookEventQuerySet":
         return self.filter(due_at__lte=now).order_by("due_at", "id")
+
+    def in_state(self, state: "WebhookEventState | str") -> "WebhookEventQuerySet":
+        """Events whose `state` is `state`."""
+        if state == WebhookEventState.QUARANTINED:
+            return self.filter(_IS_QUARANTINED)
+        if state == WebhookEventState.FAILED:
+            return self.filter(status=state).exclude(_IS_QUARANTINED)
+        return self.filter(status=state)
 
     def claim(self, now: datetime, size: int, *, suspect: bool = False) -> dict[int, int]:
         """Claim up to `size` due events that no other worker has. Returns their attempts by primary key.
@@ -61,6 +100,7 @@ class WebhookEvent(models.Model):
     """A signed event, recorded once however often it is delivered. `webhooks.inbox` applies it."""
 
     Status = WebhookEventStatus
+    State = WebhookEventState
 
     event_id = models.CharField(max_length=255)
     event = models.CharField(max_length=255)
@@ -132,10 +172,18 @@ class WebhookEvent(models.Model):
             models.Index(fields=["event", "id"], name="webhook_event_event"),
             # Serves pruning, replay --since and the last day's outcomes of inspect_webhooks.
             models.Index(fields=["received_at"], name="webhook_event_received"),
+            # Serves the staff's filter by customer.
+            models.Index(EVENT_ORGANIZATION_ID, F("id"), name="webhook_event_organization"),
         ]
 
     def __str__(self) -> str:
         return f"{self.event} {self.event_id}"
+
+    @property
+    def state(self) -> WebhookEventState:
+        if self.status == WebhookEventStatus.FAILED and self.reason.startswith(QUARANTINED_PREFIX):
+            return WebhookEventState.QUARANTINED
+        return WebhookEventState(self.status)
 
 
 class UnreadableDelivery(models.Model):

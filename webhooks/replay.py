@@ -15,6 +15,7 @@ from django.db import models, transaction
 
 from audit.models import AuditEntry
 from enterprises.description import describe_enterprises
+from enterprises.models import Failure
 from mirror.description import describe_objects, find_people
 from mirror.people_models import DirectoryCount, DirectoryGroup, DirectoryMembership, DirectoryUser
 from webhooks.handlers import HANDLERS
@@ -51,6 +52,11 @@ class ReplayedEvent:
     before: str
     after: str
     reason: str
+
+    @property
+    def transition(self) -> str:
+        """Both statuses as staff read them, such as `Failed → Applied`."""
+        return f"{WebhookEvent.State(self.before).label} → {WebhookEvent.State(self.after).label}"
 
 
 @dataclass
@@ -90,7 +96,7 @@ def select_events(
 def preview_replay(events: "models.QuerySet[WebhookEvent]", *, now: datetime) -> Report:
     """What `replay_events` would do. It does it to copies of the tables, so that nobody waits for it."""
     ordered = _order(events)
-    rows = {WebhookEvent: Only(ordered), AuditEntry: Only(())} | _find_people(ordered)
+    rows = {WebhookEvent: Only(ordered), AuditEntry: Only(()), Failure: Only(())} | _find_people(ordered)
     with shadow_tables(_written_tables(), rows=rows):
         return _replay(ordered, now)
 

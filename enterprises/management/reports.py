@@ -4,7 +4,6 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-import gateway
 from enterprises.models import Enterprise
 
 
@@ -30,8 +29,3 @@ def build_enterprise_report(enterprise: Enterprise) -> dict[str, Any]:
         "organization_deleted_at": enterprise.organization_deleted_at,
         "deprovisioned_at": enterprise.deprovisioned_at,
     }
-
-
-def describe_error(error: gateway.GatewayError) -> str:
-    """Its message, with the id that finds the request at WorkOS."""
-    return f"{error} (request {error.request_id})" if error.request_id else str(error)

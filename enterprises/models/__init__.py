@@ -9,6 +9,7 @@ from enterprises.models.customers import (
     Role,
     parse_external_id,
 )
+from enterprises.models.failures import Failure, FailureActivity, FailureKind
 from enterprises.models.it_contact import ITContact, ITContactPurpose
 from enterprises.models.mail import RateLimitCount, UndeliverableAddress
 from enterprises.models.notification import Notification, NotificationKind, NotificationOptOut
@@ -16,6 +17,9 @@ from enterprises.models.notification import Notification, NotificationKind, Noti
 __all__ = [
     "AccessGrant",
     "Enterprise",
+    "Failure",
+    "FailureActivity",
+    "FailureKind",
     "ITContact",
     "ITContactPurpose",
     "Invitation",

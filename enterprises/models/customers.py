@@ -82,7 +82,17 @@ class Enterprise(models.Model):
         blank=True,
         help_text="What its plan includes. See enterprises.intents.",
     )
+    # Kept until it is provisioned or what we send changes: a passing error does not hide what a person must
+    # do.
     attention = models.TextField(blank=True, editable=False, help_text="Why WorkOS refused to provision it.")
+    refusal = models.ForeignKey(
+        "enterprises.Failure",
+        on_delete=models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="+",
+        help_text="The cause of `attention`.",
+    )
     # When provisioning first called WorkOS.
     provisioning_since = models.DateTimeField(null=True, editable=False)
     deprovisioned_at = models.DateTimeField(null=True, editable=False)
@@ -94,6 +104,10 @@ class Enterprise(models.Model):
 
     class Meta:
         ordering = ["name"]
+        indexes = [
+            # Serves the staff's list of customers, which continues from a name.
+            models.Index(fields=["name", "id"], name="enterprise_by_name"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=is_one_of("environment", ["", *Environment.values]),

@@ -3,10 +3,11 @@
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
@@ -40,27 +41,8 @@ class ActivityRow:
 @never_cache
 def list_activity(request: HttpRequest, slug: str) -> HttpResponse:
     enterprise = access.get_membership_for_it_admin(request.user, slug).enterprise
-    form = ActivityForm(request.GET)
-    entries = _filter_entries(enterprise, form)
-    # Someone who looks for one action finds each entry of it.
-    is_folded = form.is_valid() and not form.cleaned_data["action"]
-    page = Paginator(entries.fold_sessions() if is_folded else entries, _PAGE_SIZE).get_page(
-        request.GET.get("page")
-    )
-    filters = request.GET.copy()
-    filters.pop("page", None)
-    return render(
-        request,
-        "enterprises/activity.html",
-        {
-            "enterprise": enterprise,
-            "is_it_admin": True,
-            "page": page,
-            "rows": _build_rows(enterprise, list(page), is_folded=is_folded),
-            "form": form,
-            "filters": filters.urlencode(),
-        },
-    )
+    context = {"is_it_admin": True, **build_activity_context(enterprise, request.GET)}
+    return render(request, "enterprises/activity.html", context)
 
 
 @login_required
@@ -68,10 +50,31 @@ def list_activity(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 def export_activity(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     """Every entry that matches the page's filter, as CSV."""
-    enterprise = access.get_membership_for_it_admin(request.user, slug).enterprise
-    entries = _filter_entries(enterprise, ActivityForm(request.GET))
+    return build_export(access.get_membership_for_it_admin(request.user, slug).enterprise, request.GET)
+
+
+def build_activity_context(enterprise: Enterprise, query: QueryDict) -> dict[str, Any]:
+    """What enterprises/activity_list.html shows. `query` is the page's: the filter, and the page's number."""
+    form = ActivityForm(query)
+    entries = _filter_entries(enterprise, form)
+    # Someone who looks for one action finds each entry of it.
+    is_folded = form.is_valid() and not form.cleaned_data["action"]
+    shown = entries.fold_sessions() if is_folded else entries
+    page = Paginator(shown, _PAGE_SIZE).get_page(query.get("page"))
+    filters = query.copy()
+    filters.pop("page", None)
+    return {
+        "enterprise": enterprise,
+        "page": page,
+        "rows": _build_rows(enterprise, list(page), is_folded=is_folded),
+        "form": form,
+        "filters": filters.urlencode(),
+    }
+
+
+def build_export(enterprise: Enterprise, query: QueryDict) -> StreamingHttpResponse:
     return StreamingHttpResponse(
-        _write_csv(entries),
+        _write_csv(_filter_entries(enterprise, ActivityForm(query))),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="activity-{enterprise.slug}.csv"'},
     )

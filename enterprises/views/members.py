@@ -2,12 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Page, Paginator
-from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -20,12 +17,11 @@ from audit.actor import Actor
 from enterprises import access, conf, invitations, memberships
 from enterprises.forms import InviteForm, MembersForm
 from enterprises.locks import limited_lock_waits
-from enterprises.mail import find_refusal
+from enterprises.member_lists import find_invitations, find_members, paginate
 from enterprises.models import Enterprise, Invitation, Membership, Role
 from enterprises.rate_limits import RateLimited
 from enterprises.reauthentication import require_reauthentication
 
-_PAGE_SIZE = 50
 # In the session: the invitation that was just revoked.
 _REVOKED = "revoked_invitation"
 
@@ -248,8 +244,8 @@ def _render_members(request: HttpRequest, membership: Membership, form: InviteFo
             "enterprise": enterprise,
             "membership": membership,
             "is_it_admin": membership.is_it_admin,
-            "page": _paginate(request, "page", _find_members(enterprise, **found)),
-            "invited": _paginate(request, "invited", _find_invitations(enterprise, **found)),
+            "page": paginate(request, "page", find_members(enterprise, **found)),
+            "invited": paginate(request, "invited", find_invitations(enterprise, **found)),
             "is_last_it_admin": memberships.is_last_it_admin(membership),
             "revoked": _take_revoked(request),
             "roles": Role,
@@ -268,29 +264,3 @@ def _take_revoked(request: HttpRequest) -> dict[str, str] | None:
         return None
     revoked: dict[str, str] | None = request.session.pop(_REVOKED, None)
     return revoked
-
-
-def _paginate(request: HttpRequest, parameter: str, rows: QuerySet[Any]) -> Page[Any]:
-    return Paginator(rows, _PAGE_SIZE).get_page(request.GET.get(parameter))
-
-
-def _find_members(enterprise: Enterprise, *, search: str, role: str) -> QuerySet[Membership]:
-    members = Membership.objects.filter(enterprise=enterprise)
-    if role:
-        members = members.filter(role=role)
-    if search:
-        members = members.filter(Q(user__name__icontains=search) | Q(user__email__icontains=search))
-    return (
-        members.select_related("user")
-        .annotate(mail_refusal=find_refusal("user__email"))
-        .order_by("role", "user__email")
-    )
-
-
-def _find_invitations(enterprise: Enterprise, *, search: str, role: str) -> QuerySet[Invitation]:
-    found = Invitation.objects.filter(enterprise=enterprise)
-    if role:
-        found = found.filter(role=role)
-    if search:
-        found = found.filter(email__icontains=search)
-    return found.annotate(mail_refusal=find_refusal("email")).order_by("email")

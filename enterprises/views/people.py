@@ -21,12 +21,15 @@ from mirror.models import DELETED, Directory
 from mirror.people_counts import Counts, find_arrival, read_counts
 from mirror.people_models import DirectoryUser, DirectoryUserState
 
+# Of staff.
+_VIEW_PERMISSION = "mirror.view_directoryuser"
+
 
 @login_required
 @require_safe
 @never_cache
 def list_people(request: HttpRequest, slug: str) -> HttpResponse:
-    enterprise = get_enterprise_for_setup(request.user, slug)
+    enterprise = get_enterprise_for_setup(request.user, slug, permission=_VIEW_PERMISSION)
     directories = _find_directories(enterprise)
     form = PeopleForm(request.GET, directories=directories)
     context = _build_context(request, enterprise, form, directories)
@@ -42,7 +45,7 @@ def list_people(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 @never_cache
 def list_groups(request: HttpRequest, slug: str) -> HttpResponse:
-    enterprise = get_enterprise_for_setup(request.user, slug)
+    enterprise = get_enterprise_for_setup(request.user, slug, permission=_VIEW_PERMISSION)
     directories = _find_directories(enterprise)
     form = GroupsForm(request.GET, directories=directories)
     context = _build_context(request, enterprise, form, directories)
@@ -57,7 +60,7 @@ def list_groups(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 @never_cache
 def show_person(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    enterprise = get_enterprise_for_setup(request.user, slug)
+    enterprise = get_enterprise_for_setup(request.user, slug, permission=_VIEW_PERMISSION)
     people = DirectoryUser.objects.filter(
         directory__organization=enterprise.organization_id, is_announced=True
     )

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy
 from audit.fields import OneLineFormField
 from enterprises.domains import InvalidDomain, normalize_domain
 from enterprises.forms import NormalizedEmailField
-from enterprises.intents import Intent, plan_intents
+from enterprises.intents import Intent, default_intents, plan_intents
 from enterprises.models import Enterprise
 
 
@@ -33,6 +33,42 @@ class DomainsField(forms.CharField):
         return domains
 
 
+class _PlanField(forms.MultipleChoiceField):
+    """The intents that a plan includes."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            required=False,
+            label=gettext_lazy("Plan"),
+            choices=lambda: [(intent, Intent(intent).label) for intent in plan_intents()],
+            help_text=gettext_lazy("Domain Verification and Certificate Renewal come with Single Sign-On."),
+            **kwargs,
+        )
+
+
+class CustomersForm(forms.Form):
+    """The search of the list of customers, and which of its pages is shown."""
+
+    ATTENTION = "attention"
+
+    q = forms.CharField(
+        required=False,
+        max_length=320,
+        label=gettext_lazy("Search"),
+        widget=forms.SearchInput({"placeholder": gettext_lazy("Name, domain, email, ID or reference")}),
+    )
+    show = forms.ChoiceField(
+        required=False,
+        label=gettext_lazy("Show"),
+        choices=lambda: [("", _("All customers")), (CustomersForm.ATTENTION, _("Needs attention"))],
+    )
+    # The ids of the customers next to which the page begins.
+    after = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
+    before = forms.IntegerField(required=False, min_value=1, max_value=2**63 - 1, widget=forms.HiddenInput)
+
+
 class ProvisionForm(forms.Form):
     name = OneLineFormField(
         max_length=150, label=gettext_lazy("Name"), help_text=gettext_lazy("As the company writes it.")
@@ -55,6 +91,12 @@ class ProvisionForm(forms.Form):
         label=gettext_lazy("IT admin’s email"),
         help_text=gettext_lazy("They get a link to set a password if they have none."),
     )
+    intents = _PlanField(initial=default_intents)
+
+    def __init__(self, *args: Any, can_invite: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not can_invite:
+            del self.fields["it_admin"]
 
 
 class EnterpriseForm(forms.Form):
@@ -72,13 +114,7 @@ class EnterpriseForm(forms.Form):
             "One per line. Added and removed at WorkOS; what its IT admins added there is left alone."
         ),
     )
-    intents = forms.MultipleChoiceField(
-        required=False,
-        label=gettext_lazy("Plan"),
-        choices=lambda: [(intent, Intent(intent).label) for intent in plan_intents()],
-        widget=forms.CheckboxSelectMultiple,
-        help_text=gettext_lazy("Domain Verification and Certificate Renewal come with Single Sign-On."),
-    )
+    intents = _PlanField()
 
     @classmethod
     def for_enterprise(cls, enterprise: Enterprise, data: Any = None) -> "EnterpriseForm":

@@ -34,7 +34,7 @@ from portal.page.sessions import (
 from portal.page.wording import INTENT_WORDINGS, IntentWording, StateWording
 
 # Deleted objects are shown this long.
-_DELETED_SHOWN_FOR = timedelta(days=30)
+DELETED_SHOWN_FOR = timedelta(days=30)
 # After “Check now”, a reconcile that was this young is the answer.
 MIN_CHECK_INTERVAL = timedelta(seconds=10)
 _FAILURE_SHOWN_FOR = timedelta(minutes=10)
@@ -271,7 +271,7 @@ _Row = TypeVar("_Row", bound=MirroredRow)
 
 
 def _shown(rows: Iterable[_Row], now: datetime) -> list[_Row]:
-    return [row for row in rows if row.state != DELETED or row.observed_at > now - _DELETED_SHOWN_FOR]
+    return [row for row in rows if row.state != DELETED or row.observed_at > now - DELETED_SHOWN_FOR]
 
 
 @dataclass(frozen=True)
@@ -409,7 +409,7 @@ class _Context:
         return Section(
             intent,
             INTENT_WORDINGS[intent],
-            _choose_state([line.words for line in shown]),
+            choose_state([line.words for line in shown]),
             shown,
             buttons,
             urgency=None if waiting and urgency == _Urgency.STEP else urgency,
@@ -474,7 +474,8 @@ def _fact_if(at: datetime | None, term: str, *, style: str = "moment") -> list[F
 _TONES = ("bad", "good", "wait", "off")
 
 
-def _choose_state(states: Sequence[StateWording]) -> StateWording:
+def choose_state(states: Sequence[StateWording]) -> StateWording:
+    """The state of a section, of those of its objects."""
     objects = [state for state in states if state != wording.NO_VERIFIED_DOMAIN]
     return next((state for tone in _TONES for state in objects if state.tone == tone), wording.NOT_SET_UP)
 

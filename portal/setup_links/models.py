@@ -9,7 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy
 
 from enterprises.intents import Intent
-from enterprises.models import Enterprise
+from enterprises.models import Enterprise, Failure
 from mirror.models import is_one_of
 
 
@@ -44,6 +44,8 @@ class SetupLink(models.Model):
     sent_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
+    # Why it was not sent, or not revoked: the newest failure.
+    failure = models.ForeignKey(Failure, on_delete=models.SET_NULL, null=True, related_name="+")
     requested_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)

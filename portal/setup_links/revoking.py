@@ -11,9 +11,10 @@ from audit.actor import APPLICATION, Actor
 from audit.log import append_audit_entry
 from enterprises import it_contacts
 from enterprises.environment import require_same_environment
-from enterprises.models import Enterprise
+from enterprises.models import Enterprise, Failure
 from outbox.models import Task
 from outbox.queue import NewTask, enqueue_all
+from portal.setup_links.failures import record_link_failure
 from portal.setup_links.listing import (
     active_setup_links,
     contacts_of_ended_links,
@@ -29,12 +30,16 @@ def revoke_setup_link(link: SetupLink, actor: Actor, now: datetime) -> None:
     Raises gateway.Refused or gateway.Unavailable.
     """
     enterprise = link.enterprise
-    require_same_environment(enterprise)
     link.refresh_from_db(fields=["state", "contact_id"])
     newer = active_setup_links(enterprise, now).filter(contact_id=link.contact_id).exclude(pk=link.pk)
-    # WorkOS revokes every link of the contact, which may include a newer one.
-    if link.contact_id and enterprise.organization_id and not newer.exists():
-        gateway.revoke_it_contact(enterprise.organization_id, link.contact_id)
+    try:
+        require_same_environment(enterprise)
+        # WorkOS revokes every link of the contact, which may include a newer one.
+        if link.contact_id and enterprise.organization_id and not newer.exists():
+            gateway.revoke_it_contact(enterprise.organization_id, link.contact_id)
+    except gateway.GatewayError as error:
+        record_link_failure(link, Failure.Activity.SETUP_LINK_REVOCATION, error, actor, now)
+        raise
     with transaction.atomic():
         is_changed = (
             SetupLink.objects.filter(pk=link.pk)

@@ -18,14 +18,17 @@ from enterprises.environment import require_organization_id
 from enterprises.intents import Intent
 from enterprises.locks import limited_lock_waits, lock_enterprise
 from enterprises.mail import Mail, build_facts, format_time
-from enterprises.models import Enterprise, ITContact
+from enterprises.models import Enterprise, Failure, ITContact
 from enterprises.notifications import build_it_admin_mail, enqueue_notification
 from enterprises.rate_limits import TIME, WINDOW, check_rate_limit
+from portal.setup_links.failures import record_link_failure
 from portal.setup_links.listing import active_setup_links
 from portal.setup_links.models import SetupLink
 from portal.setup_links.models import SetupLinkState as State
 from portal.setup_links.revoking import enqueue_setup_link_revocation, revoke_setup_link
 
+# What staff need. IT admins need none.
+SEND_PERMISSION = "portal.add_setuplink"
 LIFETIME = timedelta(days=30)
 # The intents that WorkOS accepts in the invitation of an IT contact.
 _SUPPORTED_INTENTS = (
@@ -90,25 +93,25 @@ def _check_rate_limit(enterprise: Enterprise, actor: Actor, now: datetime) -> No
 
 
 def _send(enterprise: Enterprise, email: str, intents: Sequence[str], actor: Actor, now: datetime) -> None:
-    organization_id = require_organization_id(enterprise)
     link, contact, is_known = _save_request(enterprise, email, intents, actor, now)
     # No transaction is open while WorkOS is called.
     try:
+        organization_id = require_organization_id(enterprise)
         link.contact_id = it_contacts.create_contact(contact, organization_id, is_known=is_known)
         # Saved at once: without it the link could not be revoked if the process is killed in the next call.
         link.save(update_fields=["contact_id"])
         gateway.invite_it_contact(organization_id, link.contact_id, intents=intents)
     except gateway.Refused as refusal:
-        SetupLink.objects.filter(pk=link.pk).update(state=State.FAILED)
+        record_link_failure(link, Failure.Activity.SETUP_LINK, refusal, actor, now, is_failed=True)
         if refusal.status == 409:
             raise ActiveLinkExists(_explain_active_link("")) from None
         raise
-    except gateway.Unavailable:
-        if link.contact_id:
-            # It may have been mailed, so the IT admins are notified.
+    except gateway.Unavailable as error:
+        # With the contact's id it may have been mailed, so the IT admins are notified.
+        may_be_sent = bool(link.contact_id)
+        record_link_failure(link, Failure.Activity.SETUP_LINK, error, actor, now, is_failed=not may_be_sent)
+        if may_be_sent:
             _save_outcome(link, State.REQUESTED, actor, now)
-        else:
-            SetupLink.objects.filter(pk=link.pk).update(state=State.FAILED)
         raise
     _save_outcome(link, State.SENT, actor, now)
 
@@ -127,7 +130,7 @@ def _save_request(
         # right between our check and our commit.
         lock_enterprise(enterprise.pk)
         sender = lock_user(actor.user_id)
-        get_enterprise_for_setup(sender, enterprise.slug)
+        get_enterprise_for_setup(sender, enterprise.slug, permission=SEND_PERMISSION)
         if active := active_setup_links(enterprise, now).first():
             raise ActiveLinkExists(_explain_active_link(active.email))
         contact, is_known = it_contacts.request_setup_link_contact(enterprise, email)

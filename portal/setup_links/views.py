@@ -1,7 +1,6 @@
 """The page of setup links, which onboard an enterprise through an IT contact outside the app."""
 
 import logging
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -31,18 +30,27 @@ from portal.setup_links.forms import SetupLinkForm
 from portal.setup_links.listing import active_setup_links, newest_setup_links
 from portal.setup_links.models import SetupLink
 from portal.setup_links.revoking import revoke_setup_link
-from portal.setup_links.sending import LIFETIME, ActiveLinkExists, resend_setup_link, send_setup_link
+from portal.setup_links.sending import (
+    LIFETIME,
+    SEND_PERMISSION,
+    ActiveLinkExists,
+    resend_setup_link,
+    send_setup_link,
+)
 
 logger = logging.getLogger(__name__)
 
 _PAGE_SIZE = 50
+# What staff need to see the page. IT admins need none.
+_VIEW_PERMISSION = "portal.view_setuplink"
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def manage_setup_links(request: HttpRequest, slug: str) -> HttpResponse:
-    enterprise = get_enterprise_for_setup(request.user, slug)
+    permission = SEND_PERMISSION if request.method == "POST" else _VIEW_PERMISSION
+    enterprise = get_enterprise_for_setup(request.user, slug, permission=permission)
     now = timezone.now()
     form = SetupLinkForm(request.POST or None, enterprise=enterprise)
     if request.method != "POST" or not form.is_valid():
@@ -74,7 +82,7 @@ def manage_setup_links(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 def resend_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Send a new link and revoke the old one, because WorkOS allows one active setup link."""
-    enterprise = get_enterprise_for_setup(request.user, slug)
+    enterprise = get_enterprise_for_setup(request.user, slug, permission=SEND_PERMISSION)
     link = get_object_or_404(SetupLink, enterprise=enterprise, pk=pk)
     now = timezone.now()
     if page := require_reauthentication(
@@ -100,7 +108,7 @@ def resend_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @never_cache
 def revoke_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Revoke a link. No reauthentication is needed, because a revocation only takes access away."""
-    enterprise = get_enterprise_for_setup(request.user, slug)
+    enterprise = get_enterprise_for_setup(request.user, slug, permission=SEND_PERMISSION)
     link = get_object_or_404(SetupLink, enterprise=enterprise, pk=pk)
     with _show_failure(request, enterprise):
         revoke_setup_link(link, Actor.from_request(request), timezone.now())
@@ -124,6 +132,7 @@ def _build_context(
         "enterprise": enterprise,
         "is_it_admin": bool(membership and membership.is_it_admin),
         "is_outsider": membership is None,
+        "can_send": bool(membership and membership.is_it_admin) or request.user.has_perm(SEND_PERMISSION),
         "page": page,
         "form": form,
         "links": links,
@@ -151,10 +160,10 @@ def _show_failure(request: HttpRequest, enterprise: Enterprise) -> Iterator[None
     except (ActiveLinkExists, ContactBeingRemoved) as refusal:
         messages.error(request, str(refusal))
     except gateway.GatewayError as error:
-        reference = uuid.uuid4().hex[:8]
         logger.warning(
             "Setup link %s failed: enterprise=%s %s status=%s request_id=%s",
-            reference, enterprise.slug, type(error).__name__, error.status or "-", error.request_id or "-",
+            error.reference, enterprise.slug, type(error).__name__, error.status or "-",
+            error.request_id or "-",
         )  # fmt: skip
         messages.error(
             request,
@@ -162,5 +171,5 @@ def _show_failure(request: HttpRequest, enterprise: Enterprise) -> Iterator[None
                 "%(error)s The list below shows what is known. Try again, or contact %(support)s and quote "
                 "%(reference)s."
             )
-            % {"error": error, "support": conf.support_email(), "reference": reference},
+            % {"error": error, "support": conf.support_email(), "reference": error.reference},
         )

@@ -28,6 +28,7 @@ from outbox import queue
 from outbox.models import Task
 from outbox.runner import run_due_tasks
 from tests.browser.app import check_page, sign_in
+from tests.conftest import ACME_ORGANIZATION
 from tests.enterprises.test_access import MATRIX
 from tests.factories import create_directory, create_directory_group, create_directory_user
 
@@ -37,6 +38,7 @@ LONG = "a.colleague.with.a.long.name@acme.example"
 # URL names whose pages are checked in other tests.
 TESTED_ELSEWHERE = {
     "portal:overview", "portal:status", "portal:setup_links", "enterprises:activity_export", "robots",
+    "staff:customer_activity_export",
     "enterprises:notification_preferences",
 }  # fmt: skip
 
@@ -65,7 +67,9 @@ def create_people(directory: Directory) -> None:
 
 
 @pytest.fixture
-def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, dan: User, sam: User) -> dict[str, User]:
+def cast(
+    acme: Enterprise, birch: Enterprise, ada: User, ben: User, dan: User, sam: User, vic: User
+) -> dict[str, User]:
     """Acme with data on each of its pages."""
     now = timezone.now()
     for email, days in ((LONG, 30), ("gone@acme.example", -1)):
@@ -83,7 +87,7 @@ def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, dan: User, s
     for enterprise in (acme, birch):
         Membership.objects.create(user=eve, enterprise=enterprise, role=Membership.Role.IT_ADMIN)
     Membership.objects.create(user=sam, enterprise=birch, role=Membership.Role.MEMBER)
-    return {"ada": ada, "ben": ben, "dan": dan, "sam": sam, "eve": eve}
+    return {"ada": ada, "ben": ben, "dan": dan, "sam": sam, "vic": vic, "eve": eve}
 
 
 # Name → user, URL name, path, text by which the page is recognized.
@@ -121,8 +125,22 @@ PAGES: dict[str, tuple[str, str, str, str]] = {
         "ben", "enterprises:activity", "/enterprises/acme-inc/history/", "You’re no longer an IT admin",
     ),
     "invitation-too-late": ("", "enterprises:join", "/invitations/no-token/", "no longer valid"),
-    "staff-list": ("sam", "staff:customers", "/staff/enterprises/", "Provision an enterprise"),
-    "staff-new": ("sam", "staff:provision", "/staff/provision-enterprise/", "Safe to repeat"),
+    "staff-list": ("sam", "staff:customers", "/staff/enterprises/", "Provision a customer"),
+    "staff-list-attention": ("sam", "staff:customers", "/staff/enterprises/?show=attention", "tasks fail"),
+    "staff-list-with-no-match": ("sam", "staff:customers", "/staff/enterprises/?q=zzz", "Nothing found"),
+    "staff-new": ("sam", "staff:provision", "/staff/provision-enterprise/", "Running this again"),
+    "staff-people": (
+        "sam", "staff:customer_people", "/staff/enterprises/acme-inc/people/", "Invite a person",
+    ),
+    "staff-activity": (
+        "sam", "staff:customer_activity", "/staff/enterprises/acme-inc/activity/", "An outcome.",
+    ),
+    "staff-settings": (
+        "sam", "staff:customer_settings", "/staff/enterprises/acme-inc/settings/", "Deprovision",
+    ),
+    "staff-people-viewed": (
+        "vic", "staff:customer_people", "/staff/enterprises/acme-inc/people/", "Members",
+    ),
     "staff-enterprise": ("sam", "staff:customer", "/staff/enterprises/acme-inc/", "Failed 3 times"),
     "not-found": ("ada", "", "/no-such-page/", "Page not found"),
     "failed": ("ada", "", "/broken/", "Something went wrong on our side"),
@@ -305,7 +323,7 @@ def test_revoked_invitation_can_be_sent_again(cast: dict[str, User], url: str, p
 def test_staff_list_without_enterprises_says_so(sam: User, url: str, page: Page) -> None:
     sign_in(page, url, sam)
     page.goto(f"{url}/staff/enterprises/")
-    expect(page.get_by_role("main")).to_contain_text("There are none yet.")
+    expect(page.get_by_role("main")).to_contain_text("No customers yet")
     check_page(page, "staff-list-empty")
 
 
@@ -335,3 +353,24 @@ def test_staff_pages_of_an_enterprise_that_is_not_ready_are_accessible(
     check_page(page, f"staff-enterprise-{state}")
     page.goto(f"{url}/staff/enterprises/")
     check_page(page, f"staff-list-{state}")
+
+
+def test_staff_find_a_customer_by_a_quoted_id_and_retry_its_task(
+    cast: dict[str, User], url: str, page: Page
+) -> None:
+    sign_in(page, url, cast["sam"])
+    page.goto(url)
+    page.get_by_role("link", name="Customers", exact=True).click()
+    page.get_by_label("Search").fill(ACME_ORGANIZATION)
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Acme Inc.")
+    expect(page.locator("#found")).to_contain_text("Organization")
+    check_page(page, "staff-customer-found")
+    Task.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    page.get_by_role("link", name=re.compile("^Retry now")).click()
+    check_page(page, "staff-retry")
+    page.get_by_role("button", name="Retry now").click()
+
+    expect(page.get_by_role("status")).to_contain_text("a worker runs it now")
+    page.get_by_role("link", name="Activity", exact=True).click()
+    expect(page.get_by_role("table")).to_contain_text("Task retried")

@@ -17,6 +17,7 @@ from enterprises.models import Enterprise, Invitation, Membership
 from hostapp.models import User
 from portal.models import SetupLink
 from tests.conftest import signed_in
+from tests.deliveries import deliver
 from tests.factories import create_directory, create_directory_user
 from tests.gateway.test_gateway import API
 
@@ -35,6 +36,7 @@ STAFF = (302, 403, 403, 403, 200, 403)
 STAFF_DO = (302, 403, 403, 403, 302, 403)
 
 ACME: dict[str, object] = {"slug": "acme-inc"}
+EVENT: dict[str, object] = {"event_id": "event_1"}
 
 # URL name → method, URL arguments, expected status codes in the order of USER_KINDS.
 MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
@@ -77,8 +79,21 @@ MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
     "staff:customers": ("get", {}, STAFF),
     "staff:provision": ("get", {}, STAFF),
     "staff:customer": ("get", ACME, STAFF),
+    "staff:customer_activity": ("get", ACME, STAFF),
+    "staff:customer_activity_export": ("get", ACME, STAFF),
+    "staff:customer_people": ("get", ACME, STAFF),
+    "staff:customer_settings": ("get", ACME, STAFF),
+    "staff:invite": ("post", ACME, STAFF),
+    "staff:resend_invitation": ("post", ACME | {"number": 1}, STAFF_DO),
+    "staff:retry_task": ("post", ACME | {"number": 1}, STAFF_DO),
     "staff:provision_again": ("post", ACME, STAFF_DO),
     "staff:deprovision": ("post", ACME | {"typed": "acme-inc"}, STAFF_DO),
+    "staff:webhooks": ("get", {}, STAFF),
+    "staff:event": ("get", EVENT, STAFF),
+    # Sam has not the right to change events: see test_staff_webhooks.
+    "staff:event_replay": ("get", EVENT, (302, 403, 403, 403, 403, 403)),
+    "staff:event_retry": ("post", EVENT, (302, 403, 403, 403, 403, 403)),
+    "staff:retry_events": ("post", {}, (302, 403, 403, 403, 403, 403)),
     "favicon": ("get", {}, (302,) * 6),
     "robots": ("get", {}, PUBLIC),
     "well_known_change_password": ("get", {}, (302,) * 6),
@@ -150,6 +165,8 @@ def test_each_kind_of_user_gets_the_expected_status(
     if name == "enterprises:person":
         arguments["number"] = create_directory_user(create_directory(acme)).pk
 
+    if "event_id" in arguments:
+        deliver("connection.activated", event_id="event_1")
     if "pk" in arguments:
         now = timezone.now()
         link = SetupLink.objects.create(

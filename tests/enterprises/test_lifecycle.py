@@ -21,7 +21,7 @@ from tests.factories import create_connection, create_domain
 
 pytestmark = pytest.mark.django_db
 
-PAGE = "/staff/enterprises/acme-inc/"
+PAGE = "/staff/enterprises/acme-inc/settings/"
 
 
 @pytest.fixture

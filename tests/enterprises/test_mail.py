@@ -71,7 +71,7 @@ def test_refused_address_ends_its_own_mail_and_no_other(
     assert not Task.objects.exists()
     words = "Mail to this address is refused. The mail server said: 550 5.1.1 No such user"
     assert words in signed_in(ada).get("/enterprises/acme-inc/members/").text
-    assert words in signed_in(sam).get("/staff/enterprises/acme-inc/").text
+    assert words in signed_in(sam).get("/staff/enterprises/acme-inc/people/").text
 
 
 def test_members_do_not_see_that_an_address_is_refused(acme: Enterprise, ada: User, ben: User) -> None:
@@ -89,7 +89,7 @@ def test_refused_invitation_is_shown_until_a_mail_to_its_address_is_accepted(
 
     assert not Task.objects.exists()
     assert "551 User not local" in signed_in(ada).get("/enterprises/acme-inc/members/").text
-    assert "551 User not local" in signed_in(sam).get("/staff/enterprises/acme-inc/").text
+    assert "551 User not local" in signed_in(sam).get("/staff/enterprises/acme-inc/people/").text
 
     smtp_server.answer = lambda command: None
     invitations.invite(acme, "eve@acme.example", Role.MEMBER, COMMAND_LINE, timezone.now())

@@ -52,7 +52,7 @@ def by_staff_form(name: str, sam: User, folder: Path) -> None:
 def by_staff_change(name: str, sam: User, folder: Path) -> None:
     provisioning.enroll(name="Before", slug="acme")
     form = {"name": name, "domains": "", "intents": "sso"}
-    assert signed_in(sam).post("/staff/enterprises/acme/", form).status_code == 302
+    assert signed_in(sam).post("/staff/enterprises/acme/settings/", form).status_code == 302
 
 
 def by_command(name: str, sam: User, folder: Path) -> None:

@@ -100,6 +100,9 @@ PAGES = [
     "/staff/enterprises/",
     "/staff/provision-enterprise/",
     "/staff/enterprises/acme-inc/",
+    "/staff/enterprises/acme-inc/activity/",
+    "/staff/enterprises/acme-inc/people/",
+    "/staff/enterprises/acme-inc/settings/",
     "/enterprises/acme-inc/history/",
     "/enterprises/acme-inc/history/export/",
     "/enterprises/acme-inc/members/",
@@ -155,7 +158,7 @@ def test_no_text_in_a_staff_form_is_an_error_of_the_server(text: str, staff: Cli
     statuses = {}
     for address, form in (
         ("/staff/provision-enterprise/", new),
-        ("/staff/enterprises/acme-inc/", change),
+        ("/staff/enterprises/acme-inc/settings/", change),
         ("/staff/enterprises/acme-inc/deprovision/", {"typed": "birch"}),
     ):
         for name in form:
@@ -170,6 +173,6 @@ def test_domain_of_the_greatest_length_is_pushed_to_workos(staff: Client, acme: 
     domain = ".".join(["a" * 60, "b" * 60, "c" * 60, "d" * 60, "example"])
     form = {"name": "Acme Inc.", "domains": domain, "intents": "sso"}
 
-    assert staff.post("/staff/enterprises/acme-inc/", form).status_code == 302
+    assert staff.post("/staff/enterprises/acme-inc/settings/", form).status_code == 302
     acme.refresh_from_db()
     assert acme.requested_domains == [domain]

@@ -133,7 +133,7 @@ def test_final_revocation_counts_from_the_first_and_not_from_the_request(
         ("/enterprises/acme-inc/setup-links/", {"email": "x@y.example", "intents": "sso"}),
         ("/enterprises/acme-inc/members/invite/", {"email": "x@y.example", "role": "member"}),
         ("/enterprises/acme-inc/members/{ben}/remove/", {}),
-        ("/staff/enterprises/acme-inc/", {"name": "Renamed", "domains": "", "intents": "sso"}),
+        ("/staff/enterprises/acme-inc/settings/", {"name": "Renamed", "domains": "", "intents": "sso"}),
         ("/staff/enterprises/acme-inc/deprovision/", {"typed": "acme-inc"}),
     ],
 )
@@ -141,7 +141,7 @@ def test_request_that_waits_too_long_for_a_lock_is_answered_in_words(
     monkeypatch: pytest.MonkeyPatch, ada: User, ben: User, path: str, data: dict[str, str]
 ) -> None:
     monkeypatch.setattr(locks, "LOCK_TIMEOUT_MS", 300)
-    User.objects.filter(pk=ada.pk).update(is_staff=True)
+    User.objects.filter(pk=ada.pk).update(is_staff=True, is_superuser=True)
     client, answers = signed_in(ada), []
     path = path.format(ben=Membership.objects.get(user=ben).pk)
 

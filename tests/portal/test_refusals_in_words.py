@@ -57,7 +57,7 @@ def test_last_it_admin_is_not_demoted(ada: User) -> None:
     ("path", "data"),
     [
         ("deprovision/", {"typed": "acme-inc"}),
-        ("", {"name": "Renamed", "domains": "", "intents": ["sso"]}),
+        ("settings/", {"name": "Renamed", "domains": "", "intents": ["sso"]}),
         ("provision/", {}),
     ],
 )

@@ -12,6 +12,7 @@ from django.utils import timezone
 from mirror.models import Connection, MirroredRow, Organization
 from mirror.registry import MIRRORED
 from webhooks import inbox, replay
+from webhooks.event_list import EventFilter, select_filtered_events
 from webhooks.models import WebhookEvent
 from webhooks.pruning import old_events
 
@@ -21,7 +22,8 @@ _EVENTS = """
 INSERT INTO webhooks_webhookevent (event_id, event, issued_at, received_at, payload, secret_name, status,
     reason, attempts, unfinished_attempts, due_at, awaited_organization_id, applied_at)
 SELECT 'event_' || n, CASE WHEN n %% 1000 = 0 THEN 'connection.activated' ELSE 'dsync.user.updated' END,
-    at, at, '{"data": {}}', 'current',
+    at, at, jsonb_build_object('data', jsonb_build_object('organization_id', 'org_e' || n %% 2000)),
+    'current',
     CASE WHEN n %% 5000 = 0 THEN 'failed' WHEN n %% 5000 = 1 THEN 'waiting' WHEN n %% 50 = 2 THEN 'ignored'
         WHEN n %% 50 = 3 THEN 'stale' ELSE 'applied' END, '', 1,
     CASE WHEN n %% 50000 = 1 THEN 1 ELSE 0 END,
@@ -99,6 +101,28 @@ QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
     "the admin's search": (
         WebhookEvent.objects.filter(event_id__exact="event_5").order_by("-id")[:50],
         "webhook_event_is_recorded_once",
+    ),
+    "the staff's events of a customer": (
+        select_filtered_events(EventFilter(organization_id="org_e7"))
+        .filter(pk__lt=500_000)
+        .order_by("-pk")[:51],
+        "webhook_event_organization",
+    ),
+    "the staff's next page": (
+        WebhookEvent.objects.filter(pk__lt=500_000).order_by("-pk")[:51],
+        "webhooks_webhookevent_pkey",
+    ),
+    "the staff's quarantined events": (
+        select_filtered_events(EventFilter(state="quarantined")).order_by("-pk")[:51],
+        "webhook_event_status",
+    ),
+    "the staff's failed events of a kind": (
+        select_filtered_events(EventFilter(state="failed", kind="connection.activated")).order_by("-pk")[:51],
+        "webhook_event_status",
+    ),
+    "the events of the last hour": (
+        WebhookEvent.objects.filter(received_at__gt=NOW - timedelta(hours=1)),
+        "webhook_event_received",
     ),
     "permanently failed events": (
         WebhookEvent.objects.filter(status="failed", due_at=None),

@@ -190,20 +190,3 @@ def _write_sample(cursor: Cursor, sample: Sample) -> None:
             sample.detail,
         ],
     )
-
-
-def describe_age(issued_at: datetime | None, refused_at: datetime) -> str:
-    """`12 h old` or `40 s in the future: your clock?`; blank without a trusted time of signing."""
-    if issued_at is None:
-        return ""
-    seconds = (refused_at - issued_at).total_seconds()
-    size = abs(seconds)
-    if size < 120:
-        amount = f"{size:.0f} s"
-    elif size < 7200:
-        amount = f"{size / 60:.0f} min"
-    elif size < 172_800:
-        amount = f"{size / 3600:.0f} h"
-    else:
-        amount = f"{size / 86_400:.0f} days"
-    return f"{amount} {'old' if seconds >= 0 else 'in the future: your clock?'}"

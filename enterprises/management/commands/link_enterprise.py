@@ -9,7 +9,7 @@ from audit.actor import COMMAND_LINE
 from audit.one_line import fold_to_one_line
 from enterprises import domains, linking, provisioning
 from enterprises.bulk_provisioning import MAX_NAME_LENGTH
-from enterprises.management.reports import build_enterprise_report, describe_error
+from enterprises.management.reports import build_enterprise_report
 from enterprises.models import Enterprise
 from outbox.management.base import Command as BaseCommand
 
@@ -64,7 +64,7 @@ Safe to repeat.
             raise CommandError(str(error)) from error
         except gateway.GatewayError as error:
             raise CommandError(
-                f"{organization_id}: {describe_error(error)} The same command can be repeated."
+                f"{organization_id}: {error.describe()} The same command can be repeated."
             ) from error
         self.write_report(
             build_enterprise_report(enterprise),

@@ -11,7 +11,7 @@ from django.utils import timezone
 import gateway
 from audit.actor import COMMAND_LINE
 from enterprises import bulk_provisioning, conf, memberships, provisioning
-from enterprises.management.reports import build_enterprise_report, describe_error
+from enterprises.management.reports import build_enterprise_report
 from outbox.management.base import Command as BaseCommand
 
 
@@ -106,7 +106,7 @@ The CSV file has a header: name, and optionally slug, domains (separated by spac
         except gateway.GatewayError as error:
             again = "" if isinstance(error, gateway.Refused) else " Run the same command again, or wait."
             raise CommandError(
-                f"{enterprise.name} is saved, but not provisioned: {describe_error(error)}{again} "
+                f"{enterprise.name} is saved, but not provisioned: {error.describe()}{again} "
                 "The worker will keep trying."
             ) from error
         page = f"{conf.site_url()}{enterprise.get_absolute_url()}"

@@ -11,8 +11,9 @@ from django.utils import timezone
 from tests.deliveries import deliver, payload, post, signed
 from webhooks.models import RefusalCount, RefusalSample
 from webhooks.receive.reasons import Reason
-from webhooks.receive.refusals import RING_MINUTES, RefusalTally, Sample, describe_age
+from webhooks.receive.refusals import RING_MINUTES, RefusalTally, Sample
 from webhooks.receive.view import open_transaction
+from webhooks.refusal_ages import describe_age
 
 pytestmark = pytest.mark.django_db
 
