@@ -36,7 +36,7 @@ pytestmark = pytest.mark.django_db
 _DATA = re.compile(
     r"""
     \S+@\S+ | https?://\S+ | \S*/\S*
-    | \b\w+_\w+\b | \b[a-z0-9]+(?:-[a-z0-9]+)+\b | \b[a-z_]+(?:\.[a-z_]+)+\b
+    | \b[a-z_]+(?:\.[a-z_]+)+\b | \b\w+_\w+\b | \b[a-z0-9]+(?:-[a-z0-9]+)+\b
     | Acme\ Inc\. | Birch\ Ltd | (?:Ada|Ben|Cleo|Dan|Sam|Eve)(?:\ (?:Adeyemi|Brandt|Castro|Diaz|Staff|Engel))?
     | not\ a\ domain | Portal\ Host | WorkOS | UTC | English
     # Names of providers, and the role in an entry of the audit log.
