@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('enterprises', '0002_notification_preferences'),
+        ('enterprises', '0004_enterprise_by_name'),
     ]
 
     operations = [
