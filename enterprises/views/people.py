@@ -22,7 +22,7 @@ from mirror.people_counts import Counts, find_arrival, read_counts
 from mirror.people_models import DirectoryUser, DirectoryUserState
 
 # Of staff.
-_VIEW_PERMISSION = "mirror.view_directoryuser"
+_VIEW_PERMISSION = "enterprises.view_enterprise"
 
 
 @login_required

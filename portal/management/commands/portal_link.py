@@ -10,7 +10,7 @@ import gateway
 from audit.actor import COMMAND_LINE, Actor
 from enterprises.access import find_user_by_email
 from enterprises.intents import Intent
-from enterprises.management.reports import describe_error, get_enterprise
+from enterprises.management.reports import get_enterprise
 from outbox.management.base import Command as BaseCommand
 from portal.support_links import LIFETIME, create_support_link, require_intent
 
@@ -50,7 +50,7 @@ audit log of the enterprise says that it was created, and by whom with --staff. 
         except PermissionDenied as error:
             raise CommandError(f"{error} No link was created.") from error
         except gateway.GatewayError as error:
-            raise CommandError(f"{describe_error(error)} No link can be shown.") from error
+            raise CommandError(f"{error.describe()} No link can be shown.") from error
         minutes = int(LIFETIME.total_seconds() // 60)
         self.stdout.write(link.url)
         self.stdout.write(

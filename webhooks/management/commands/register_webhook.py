@@ -166,4 +166,4 @@ def _open_secret_file(path: Path | None) -> Iterator[int | None]:
 def _describe_error(error: gateway.GatewayError) -> str:
     if error.status == 409:
         return "Another process registered this URL at the same time."
-    return f"{error} (request {error.request_id})" if error.request_id else str(error)
+    return error.describe()
