@@ -24,11 +24,13 @@ from enterprises.tasks import TaskKind
 from hostapp.models import User
 from mirror.models import Organization
 from outbox import queue
-from outbox.models import Task
+from outbox.models import Task, WorkerHeartbeat
 from outbox.runner import run_due_tasks
 from tests.browser.app import check_page, sign_in
 from tests.conftest import ACME_ORGANIZATION
+from tests.deliveries import deliver, post, signed
 from tests.enterprises.test_access import MATRIX
+from webhooks.models import WebhookEvent
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -63,11 +65,38 @@ def cast(
         append_audit_entry(acme, action, actor, now, target=ben, outcome="An outcome.")
     queue.enqueue(TaskKind.PUSH_NAME, acme.external_id)
     Task.objects.update(error="WorkOS has a problem of its own.", attempts=3)
+    create_webhook_data()
     eve = User.objects.create_user("eve@acme.example", "correct horse battery", name="Eve Engel")
     for enterprise in (acme, birch):
         Membership.objects.create(user=eve, enterprise=enterprise, role=Membership.Role.IT_ADMIN)
     Membership.objects.create(user=sam, enterprise=birch, role=Membership.Role.MEMBER)
     return {"ada": ada, "ben": ben, "dan": dan, "sam": sam, "vic": vic, "eve": eve}
+
+
+def create_webhook_data() -> None:
+    """An event in each state, refusals and a worker."""
+    now = timezone.now()
+    for number, state in enumerate(("applied", "waiting", "ignored", "stale", "failed", "quarantined")):
+        deliver("connection.activated" if number % 2 else "dsync.user.updated", event_id=f"event_{state}")
+    events = WebhookEvent.objects.all()
+    for status in ("applied", "ignored", "stale"):
+        events.filter(event_id=f"event_{status}").update(
+            status=status, due_at=None, applied_at=now, attempts=1
+        )
+    events.filter(event_id="event_ignored").update(reason="No handler is needed for it.")
+    for name, reason in (
+        ("failed", "KeyError: 'state'. " + "The handler could not read it. " * 8),
+        (
+            "quarantined",
+            "Quarantined: 3 workers died while they applied it, the last ones with no other event.",
+        ),
+    ):
+        events.filter(event_id=f"event_{name}").update(
+            status="failed", due_at=None, attempts=8, reason=reason
+        )
+    post(b"{}", None)
+    post(b"{}", signed(b"{}", secret="another"))
+    WorkerHeartbeat.objects.create(host="worker-1.saas.example", pid=17, started_at=now, last_seen_at=now)
 
 
 # Name → user, URL name, path, text by which the page is recognized.
@@ -118,6 +147,14 @@ PAGES: dict[str, tuple[str, str, str, str]] = {
         "vic", "staff:customer_people", "/staff/enterprises/acme-inc/people/", "Members",
     ),
     "staff-enterprise": ("sam", "staff:customer", "/staff/enterprises/acme-inc/", "Failed 3 times"),
+    "staff-webhooks": ("sam", "staff:webhooks", "/staff/webhooks/", "Refused deliveries"),
+    "staff-webhooks-with-no-match": (
+        "sam", "staff:webhooks", "/staff/webhooks/?kind=dsync.deleted", "No event matches this filter.",
+    ),
+    "staff-webhooks-invalid-filter": (
+        "sam", "staff:webhooks", "/staff/webhooks/?customer=nobody", "No customer has this name or slug.",
+    ),
+    "staff-event": ("sam", "staff:event", "/staff/webhooks/events/event_failed/", "KeyError"),
     "not-found": ("ada", "", "/no-such-page/", "Page not found"),
     "failed": ("ada", "", "/broken/", "Something went wrong on our side"),
 }  # fmt: skip
