@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def test_failed_event_is_found_previewed_and_replayed(
     acme: Enterprise, sam: User, live_server: Any, page: Page
 ) -> None:
-    sam.user_permissions.set(Permission.objects.filter(codename="change_webhookevent"))
+    sam.user_permissions.set(Permission.objects.filter(codename__endswith="_webhookevent"))
     deliver("connection.activated", event_id="event_1")
     WebhookEvent.objects.update(status="failed", reason="KeyError: 'state'", due_at=None, attempts=8)
     sign_in(page, live_server.url, sam)

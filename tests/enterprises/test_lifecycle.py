@@ -21,7 +21,7 @@ from tests.factories import create_connection, create_domain
 
 pytestmark = pytest.mark.django_db
 
-PAGE = "/staff/enterprises/acme-inc/settings/"
+PAGE = "/staff/enterprises/acme-inc/"
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_staff_change_name_domains_and_plan_on_one_page(
     workos_sandbox: Sandbox, acme: Enterprise, sam: User
 ) -> None:
     page = signed_in(sam).post(
-        PAGE,
+        f"{PAGE}settings/",
         {"name": "Acme Holding", "domains": "https://WWW.New.example/", "intents": ["sso", "audit_logs"]},
         follow=True,
     )
@@ -118,7 +118,9 @@ def test_saving_unchanged_values_writes_no_audit_entry_and_no_task(
 ) -> None:
     before = audit_entries_for(acme).count()
 
-    signed_in(sam).post(PAGE, {"name": "Acme Inc.", "domains": "acme.example", "intents": ["sso", "dsync"]})
+    signed_in(sam).post(
+        f"{PAGE}settings/", {"name": "Acme Inc.", "domains": "acme.example", "intents": ["sso", "dsync"]}
+    )
 
     assert audit_entries_for(acme).count() == before
     assert not Task.objects.exists()
