@@ -3,6 +3,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from audit.admin_lists import BoundedPaginator
 from audit.models import AuditEntry
 
 
@@ -26,4 +27,5 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     search_fields = ["subject_name", "actor", "target", "outcome"]
     date_hierarchy = "at"
     ordering = ["-at", "-id"]
+    paginator = BoundedPaginator
     show_full_result_count = False

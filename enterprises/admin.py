@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy
 import gateway
 from audit.actor import Actor
 from audit.admin import ReadOnlyAdmin
+from audit.admin_lists import BoundedPaginator
 from enterprises import conf, provisioning
-from enterprises.models import Enterprise, Invitation, Membership, ProvisioningState
+from enterprises.models import Enterprise, Failure, Invitation, Membership, ProvisioningState
 from enterprises.reconcile import enqueue_reconcile
 from enterprises.tasks import TaskKind
 from outbox import queue
@@ -169,3 +170,24 @@ class MembershipAdmin(ReadOnlyAdmin):
     list_filter = ["role"]
     list_select_related = ["enterprise", "user"]
     search_fields = ["user__email", "user__name", "enterprise__name"]
+
+
+@admin.register(Failure)
+class FailureAdmin(ReadOnlyAdmin):
+    list_display = [
+        "at",
+        "enterprise",
+        "activity",
+        "kind",
+        "status",
+        "code",
+        "request_id",
+        "reference",
+        "message",
+    ]
+    list_filter = ["kind", "activity"]
+    list_select_related = ["enterprise"]
+    search_fields = ["reference__exact", "request_id__exact", "enterprise__name"]
+    ordering = ["-at"]
+    paginator = BoundedPaginator
+    show_full_result_count = False

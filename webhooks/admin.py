@@ -9,13 +9,24 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from audit.actor import Actor
 from audit.admin import ReadOnlyAdmin
+from audit.admin_lists import BoundedPaginator
+from enterprises.models import Enterprise
 from webhooks import conf
 from webhooks.event_names import HANDLED_EVENTS
 from webhooks.inspection import describe_sample, describe_secrets, inspect_webhooks
-from webhooks.models import RefusalCount, RefusalSample, Secret, UnreadableDelivery, WebhookEvent
+from webhooks.models import (
+    EVENT_ORGANIZATION_ID,
+    RefusalCount,
+    RefusalSample,
+    Secret,
+    UnreadableDelivery,
+    WebhookEvent,
+)
 from webhooks.receive.reasons import Reason
-from webhooks.replay import preview_replay, replay_events
+from webhooks.replay import preview_replay
+from webhooks.staff_actions import replay_as
 
 # The most events that one page shows and one request replays.
 _MAX_REPLAYED = 1000
@@ -23,6 +34,7 @@ _MAX_REPLAYED = 1000
 
 class LargeTableAdmin(ReadOnlyAdmin):
     # Counting a million rows takes longer than showing the page.
+    paginator = BoundedPaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
@@ -45,8 +57,9 @@ class WebhookEventAdmin(LargeTableAdmin):
     list_display = [
         "received_at",
         "event",
+        "customer",
         "status",
-        "short_reason",
+        "reason",
         "event_id",
         "attempts",
         "due_at",
@@ -55,8 +68,18 @@ class WebhookEventAdmin(LargeTableAdmin):
     list_filter = ["status", EventNameFilter]
     search_fields = ["event_id__exact"]
     ordering = ["-id"]
+    # No other order has an index.
+    sortable_by = ()
     list_per_page = 50
     actions = ["replay"]
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[WebhookEvent]:
+        events: models.QuerySet[WebhookEvent] = super().get_queryset(request)
+        enterprises = Enterprise.objects.filter(organization_id=models.OuterRef("organization_id"))
+        return events.annotate(
+            organization_id=EVENT_ORGANIZATION_ID,
+            enterprise_name=models.Subquery(enterprises.values("name")[:1]),
+        )
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -65,9 +88,9 @@ class WebhookEventAdmin(LargeTableAdmin):
             request, {"title": _("Webhook events (search for a complete event id)"), **(extra_context or {})}
         )
 
-    @admin.display(description=gettext_lazy("Reason"))
-    def short_reason(self, event: WebhookEvent) -> str:
-        return event.reason[:120]
+    @admin.display(description=gettext_lazy("Customer"))
+    def customer(self, event: Any) -> str:
+        return event.enterprise_name or ""
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("webhooks.change_webhookevent")
@@ -83,9 +106,19 @@ class WebhookEventAdmin(LargeTableAdmin):
                 messages.ERROR,
             )
             return None
+        if events.filter(pk__in=WebhookEvent.objects.in_state("quarantined").values("pk")).exists():
+            self.message_user(
+                request,
+                _(
+                    "A quarantined event may end this process. Retry it on the Webhooks page. "
+                    "Nothing was changed."
+                ),
+                messages.ERROR,
+            )
+            return None
         now = timezone.now()
         if "confirmed" in request.POST:
-            report = replay_events(events, now=now)
+            report = replay_as(events, Actor.from_request(request), now)
             counts = "; ".join(f"{count} {transition}" for transition, count in report.count_transitions())
             self.message_user(request, _("Replayed: %(counts)s.") % {"counts": counts})
             return None
