@@ -167,6 +167,8 @@ def _add_person(change: Change) -> str:
     }
     _parse_email(values)
     if not form.get("group_id"):
+        if "before_user" in form or "partial" in form:
+            raise errors.invalid_parameter("group_id", "required", "Choose a group for the membership.")
         return f"Added {_get_name(directory_users.create_user(store, directory, values))}."
     group, partial = change.get_group(), "partial" in form
     if "before_user" in form:
