@@ -7,7 +7,7 @@ from aiohttp import web
 
 from sandbox import directories, errors, pagination, parameters
 from sandbox.app_keys import api_routes, get_store
-from sandbox.directory_objects import find_group, get_group, get_user
+from sandbox.directory_objects import get_group, get_user
 from sandbox.models import Directory, DirectoryGroup, DirectoryUser, Member, get_directory_key
 from sandbox.store import Store
 
@@ -20,8 +20,8 @@ def create_group(
     store: Store, directory: Directory, name: str, *, group_id: str | None = None, announced: bool = True
 ) -> DirectoryGroup:
     """Create a group. `group_id` is the customer's own id, as an imported directory has it. Raises 422."""
-    if group_id is not None and find_group(store, group_id, directory.id):
-        raise errors.invalid_parameter("id", "invalid", f"The directory has a group {group_id}.")
+    if group_id and store.groups.get(get_directory_key(DirectoryGroup.ID_PREFIX, directory.id, group_id)):
+        raise errors.invalid_parameter("id", "invalid", f"The id {group_id} is taken by another group.")
     group = store.groups.put(
         DirectoryGroup(
             id=group_id or store.ids.new_id("directory_group"),

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from sandbox import directories, directory_groups, errors, pagination, parameters
 from sandbox.app_keys import RATE_LIMITER, api_routes, get_store
-from sandbox.directory_objects import find_user, get_group, get_user
+from sandbox.directory_objects import get_group, get_user
 from sandbox.models import Directory, DirectoryGroup, DirectoryUser, get_directory_key
 from sandbox.store import Store
 
@@ -43,8 +43,9 @@ def create_user(
     """
     values = dict(fields or {})
     user_id = values.pop("id", None)
-    if user_id is not None and find_user(store, user_id, directory.id):
-        raise errors.invalid_parameter("id", "invalid", f"The directory has a user {user_id}.")
+    # By key: an id of WorkOS's own form is unique in all directories.
+    if user_id and store.users.get(get_directory_key(DirectoryUser.ID_PREFIX, directory.id, user_id)):
+        raise errors.invalid_parameter("id", "invalid", f"The id {user_id} is taken by another person.")
     number = store.users.added + 1
     first = values.pop("first_name", FIRST_NAMES[number % len(FIRST_NAMES)])
     last = values.pop("last_name", LAST_NAMES[number % len(LAST_NAMES)])

@@ -19,7 +19,8 @@ from sandbox.switches import Switches
 from sandbox.tables import Table
 
 FORMAT = "workos-sandbox-state"
-VERSION = 1
+# Raised when a row or a table changes. Version 1 had the members of a group in the group.
+VERSION = 2
 SAVED_TABLES = (
     "organizations",
     "domains",
@@ -95,8 +96,7 @@ def parse_state(store: Store, saved: Any) -> SavedState:
     """Check the JSON of a file. Changes nothing. Raises InvalidState."""
     if not isinstance(saved, dict) or saved.get("format") != FORMAT:
         raise InvalidState("This file was not saved by the sandbox.")
-    if saved.get("version") != VERSION:
-        raise InvalidState(f"This file has version {saved.get('version')}; the sandbox loads {VERSION}.")
+    _check_version(saved.get("version"))
     switches = Switches()
     names = saved.get("published_dns")
     tables = _require_object(saved.get("tables"), "tables")
@@ -111,6 +111,17 @@ def parse_state(store: Store, saved: Any) -> SavedState:
     rows = {name: _parse_table(store.tables[name], tables[name]) for name in SAVED_TABLES}
     _check_references(rows)
     return SavedState(switches, set(names), rows)
+
+
+def _check_version(version: Any) -> None:
+    if version == VERSION:
+        return
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise InvalidState(f"This file has no version of a saved state; the sandbox loads version {VERSION}.")
+    known = f"This file has version {version}, and this sandbox loads version {VERSION}."
+    if version < VERSION:
+        raise InvalidState(f"{known} An older sandbox saved it: set up the state again, and save it.")
+    raise InvalidState(f"{known} A newer sandbox saved it: update this one.")
 
 
 def _require_object(value: Any, name: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.faults import DEFAULTS, DELIVERY_FAULTS, RESPONSE_FAULTS
+from sandbox.list_faults import LIST_FAULTS
 
 _TITLES = {
     "duplicate": "Deliver it more than once",
@@ -33,6 +34,10 @@ _HINTS = {
     "status": "The request is not processed.",
     "hang": "The request is processed first.",
     "link": "Answers 201 with a link that leads to no portal.",
+    "empty_list": "Answers 200, as if there were no objects.",
+    "short_list": "As if the list ended there: no further page follows.",
+    "gap": "They are missing in the middle of the page; the next page follows.",
+    "cut_body": "Sends the status, the headers and half of the body.",
 }
 _LABELS = {
     ("duplicate", "copies"): "Extra copies",
@@ -68,10 +73,13 @@ class FaultField:
 
 @dataclass(frozen=True, slots=True)
 class FaultForm:
+    """`path` is an example of what the fault is for."""
+
     kind: str
     title: str
     hint: str
     fields: tuple[FaultField, ...]
+    path: str
 
 
 def _build_form(kind: str) -> FaultForm:
@@ -85,7 +93,8 @@ def _build_form(kind: str) -> FaultForm:
         )
         for name, default in DEFAULTS.get(kind, {}).items()
     )
-    return FaultForm(kind, _TITLES[kind], _HINTS.get(kind, ""), fields)
+    path = "/directory_users" if kind in LIST_FAULTS else "/portal/*"
+    return FaultForm(kind, _TITLES[kind], _HINTS.get(kind, ""), fields, path)
 
 
 def _choose_type(name: str, default: float | str) -> str:

@@ -192,19 +192,19 @@ def test_people_and_groups_of_a_directory_are_changed(sandbox: Sandbox, acme: An
     page.get_by_label("New group").fill("Developers")
     press(page, "Add group")
     press(page, "Add to group Developers")
-    expect_message(page, "Added eve@acme.example to Developers.")
+    expect_message(page, "eve@acme.example is in Developers. Sent dsync.group.user_added.")
     check_page(page)
     press(page, "Remove from group Developers: eve@acme.example")
     page.get_by_text("Edit eve@acme.example").click()
     page.get_by_label("Job title").first.fill("Captain")
     press(page, "Save eve@acme.example")
     press(page, "Deactivate eve@acme.example")
-    expect_message(page, "eve@acme.example is now inactive.")
+    expect_message(page, "eve@acme.example is now inactive. Sent dsync.user.updated.")
     press(page, "Remove eve@acme.example")
-    page.get_by_text("Rename or remove Developers").click()
+    page.get_by_text("More about Developers").click()
     page.get_by_label("Name of Developers").fill("Engineers")
     press(page, "Rename Developers")
-    page.get_by_text("Rename or remove Engineers").click()
+    page.get_by_text("More about Engineers").click()
     press(page, "Remove group Engineers")
 
     names = [
@@ -220,6 +220,168 @@ def test_people_and_groups_of_a_directory_are_changed(sandbox: Sandbox, acme: An
         "dsync.user.deleted",
         "dsync.group.updated",
         "dsync.group.deleted",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("soft_delete", "announce_returns", "left", "returned"),
+    [
+        (True, False, "Sent dsync.user.updated.", "Sent dsync.user.updated."),
+        (False, False, "Sent dsync.user.deleted.", "No event was sent."),
+        (False, True, "Sent dsync.user.deleted.", "Sent dsync.user.created."),
+    ],
+)
+def test_switches_decide_which_events_a_deactivation_and_a_return_send(
+    sandbox: Sandbox,
+    acme: Any,
+    page: Page,
+    soft_delete: bool,
+    announce_returns: bool,
+    left: str,
+    returned: str,
+) -> None:
+    directory = sandbox.activate_directory(acme.id)
+    sandbox.add_person(directory["id"], email="eve@acme.example")
+    sandbox.switch(soft_delete=soft_delete, announce_returns=announce_returns)
+    show(page, sandbox, f"dashboard/directories/{directory['id']}")
+    before = list_people_events(sandbox)
+
+    press(page, "Deactivate eve@acme.example")
+    expect_message(page, f"eve@acme.example is now inactive. {left}")
+    press(page, "Activate eve@acme.example")
+    expect_message(page, f"eve@acme.example is active again. {returned}")
+
+    expected = [text.removeprefix("Sent ").rstrip(".") for text in (left, returned) if "Sent" in text]
+    assert [name for name, _data in list_people_events(sandbox)[len(before) :]] == expected
+
+
+def list_people_events(sandbox: Sandbox) -> list[tuple[str, dict[str, Any]]]:
+    """The events about people and groups, with their data."""
+    return [
+        (event["event"], event["data"])
+        for event in sandbox.events()
+        if event["event"].startswith(("dsync.user", "dsync.group"))
+    ]
+
+
+def test_form_of_an_old_page_repeats_nothing(sandbox: Sandbox, acme: Any, page: Page) -> None:
+    directory = sandbox.activate_directory(acme.id)["id"]
+    person = sandbox.add_person(directory, email="eve@acme.example")["id"]
+    show(page, sandbox, f"dashboard/directories/{directory}")
+    sandbox.change_person(directory, person, "deactivate")
+    press(page, "Deactivate eve@acme.example")
+    expect_message(page, "eve@acme.example is now inactive. No event was sent.")
+
+    sandbox.change_person(directory, person, "remove")
+    press(page, "Remove eve@acme.example")
+
+    expect(page.get_by_role("alert")).to_contain_text(f"Directory user not found: '{person}'.")
+
+
+@with_and_without_javascript
+def test_person_returns_with_a_new_id_and_gives_the_address_away(
+    sandbox: Sandbox, workos: WorkOSClient, acme: Any, page: Page
+) -> None:
+    directory = sandbox.activate_directory(acme.id)["id"]
+    group = sandbox.add_group(directory, "Developers")
+    person = sandbox.add_person(directory, email="eve@acme.example", idp_id="00u1", group_id=group["id"])
+    show(page, sandbox, f"dashboard/directories/{directory}")
+    page.get_by_text("More about eve@acme.example").click()
+    check_page(page)
+    press(page, "Return with a new id eve@acme.example")
+    events = "Sent dsync.group.user_removed, then dsync.user.deleted, then dsync.user.created."
+    expect_message(page, events)
+    [back] = workos.directory_sync.list_users(directory=directory).data
+    assert (back.id != person["id"], back.idp_id, back.email) == (True, "00u1", "eve@acme.example")
+
+    page.get_by_text("More about eve@acme.example").click()
+    press(page, "Give the address to a new person eve@acme.example")
+
+    expect_message(page, "Sent dsync.user.updated, then dsync.user.created.")
+    people = workos.directory_sync.list_users(directory=directory, email="eve@acme.example", order="asc").data
+    assert [(user.id == back.id, user.idp_id == "00u1", user.state) for user in people] == [
+        (True, True, "inactive"),
+        (False, False, "active"),
+    ]
+
+
+@with_and_without_javascript
+def test_membership_is_sent_before_its_person_and_with_an_id_alone(
+    sandbox: Sandbox, acme: Any, page: Page
+) -> None:
+    directory = sandbox.activate_directory(acme.id)["id"]
+    sandbox.add_group(directory, "Developers")
+    show(page, sandbox, f"dashboard/directories/{directory}")
+    page.get_by_text("Add a person").click()
+    page.get_by_label("Send the membership before the person").check()
+    press(page, "Add person")
+    expect(page.get_by_role("alert")).to_contain_text("Choose a group for the membership.")
+    page.get_by_text("Add a person").click()
+    page.get_by_label("Email").fill("eve@acme.example")
+    page.get_by_label("Group", exact=True).first.select_option("Developers")
+    page.get_by_label("Send the membership before the person").check()
+    page.get_by_label("Send the membership with only the person’s id").check()
+    check_page(page)
+    press(page, "Add person")
+    expect_message(page, "Sent dsync.group.user_added, then dsync.user.created.")
+    page.get_by_text("Send only the id of a member").click()
+    press(page, "Remove by id")
+    expect_message(page, "eve@acme.example is no longer in Developers. Sent dsync.group.user_removed.")
+    page.get_by_text("Send only the id of a member").click()
+    press(page, "Add by id")
+    expect_message(page, "eve@acme.example is in Developers. Sent dsync.group.user_added.")
+    page.get_by_text("Send only the id of a member").click()
+    press(page, "Add by id")
+    expect_message(page, "eve@acme.example is in Developers. No event was sent.")
+
+    [_group, added, created, removed, again] = list_people_events(sandbox)
+    assert [name for name, _data in (added, created, removed, again)] == [
+        "dsync.group.user_added",
+        "dsync.user.created",
+        "dsync.group.user_removed",
+        "dsync.group.user_added",
+    ]
+    assert [set(data["user"]) for _name, data in (added, removed, again)] == [
+        {"object", "id", "directory_id"}
+    ] * 3
+
+
+@with_and_without_javascript
+def test_customer_ids_of_any_form_are_added_changed_and_removed(
+    sandbox: Sandbox, workos: WorkOSClient, acme: Any, page: Page
+) -> None:
+    directory = sandbox.activate_directory(acme.id)["id"]
+    show(page, sandbox, f"dashboard/directories/{directory}")
+    page.get_by_label("Customer’s own id").last.fill("../a b")
+    page.get_by_label("New group").fill("Developers")
+    press(page, "Add group")
+    page.get_by_text("Add a person").click()
+    page.get_by_label("Customer’s own id").first.fill("..")
+    page.get_by_label("idp_id").fill("00u1")
+    page.get_by_label("Email").fill("eve@acme.example")
+    press(page, "Add person")
+    press(page, "Add to group Developers")
+    page.get_by_text("Edit eve@acme.example").click()
+    for name in ("First name", "Last name", "Email"):
+        page.get_by_label(name).first.fill("")
+    press(page, "Save eve@acme.example")
+    expect_message(page, "Saved ... Sent dsync.user.updated.")
+    check_page(page)
+    page.get_by_text("Add a person").click()
+    page.get_by_label("Customer’s own id").first.fill("..")
+    press(page, "Add person")
+    expect(page.get_by_role("alert")).to_contain_text("The id .. is taken by another person.")
+
+    [user] = workos.directory_sync.list_users(directory=directory).data
+    [group] = workos.directory_sync.list_groups(directory=directory).data
+    assert (user.id, user.idp_id, user.email, user.first_name) == ("..", "00u1", None, None)
+    assert (group.id, group.name) == ("../a b", "Developers")
+    page.get_by_text("More about Developers").click()
+    press(page, "Remove group Developers")
+    press(page, "Remove ..")
+    assert [name for name, _data in list_people_events(sandbox)][-2:] == [
+        "dsync.group.deleted",
+        "dsync.user.deleted",
     ]
 
 
@@ -402,8 +564,14 @@ def test_scripts_save_and_load_a_state(sandbox: Sandbox, acme: Any) -> None:
     [
         ("nonsense", "Nothing was loaded: the file is not JSON."),
         ("[]", "This file was not saved by the sandbox."),
-        ('{"format": "workos-sandbox-state", "version": 2}', "This file has version 2"),
-        ('{"format": "workos-sandbox-state", "version": 1, "switches": {}}', "tables must be an object."),
+        ('{"format": "workos-sandbox-state"}', "This file has no version of a saved state"),
+        ('{"format": "workos-sandbox-state", "version": true}', "This file has no version of a saved state"),
+        (
+            '{"format": "workos-sandbox-state", "version": 1, "switches": {}, "tables": {}}',
+            "This file has version 1, and this sandbox loads version 2. An older sandbox saved it",
+        ),
+        ('{"format": "workos-sandbox-state", "version": 3}', "A newer sandbox saved it: update this one."),
+        ('{"format": "workos-sandbox-state", "version": 2, "switches": {}}', "tables must be an object."),
     ],
 )
 def test_malformed_state_is_refused_and_changes_nothing(

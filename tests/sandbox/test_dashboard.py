@@ -85,6 +85,37 @@ def test_faults_page_adds_and_cancels_faults(sandbox: Sandbox, workos: WorkOSCli
     assert sandbox.request("GET", "faults")["data"] == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "title", "field", "value"),
+    [
+        ("empty_list", "Answer an empty list", None, None),
+        ("short_list", "End a list too early", "Objects to keep", "keep"),
+        ("gap", "Leave objects out of a list", "Objects to leave out", "count"),
+        ("cut_body", "Cut the connection within the body", None, None),
+    ],
+)
+def test_faults_page_injects_faults_of_lists(
+    sandbox: Sandbox, page: Page, kind: str, title: str, field: str | None, value: str | None
+) -> None:
+    page.goto(f"{sandbox.url}/_sandbox/dashboard/faults")
+    page.locator("summary").get_by_text(title, exact=True).click()
+    form = page.locator("details[open]")
+    if field:
+        expect(form.get_by_label(field)).to_have_attribute("inputmode", "decimal")
+        form.get_by_label(field).fill("3")
+    form.get_by_label("Method").select_option("GET")
+    form.get_by_label("Path").fill("/directory_users")
+
+    page.get_by_role("button", name=f"Inject {title}").click()
+
+    expect(page.locator("#message")).to_have_text(f"Injected: {title}.")
+    expect(page.get_by_role("region", name="Active")).to_contain_text("GET · /directory_users")
+    check_page(page)
+    [fault] = sandbox.request("GET", "faults")["data"]
+    assert (fault["kind"], fault["path"]) == (kind, "/directory_users")
+    assert value is None or fault[value] == 3
+
+
 def test_faults_page_explains_an_invalid_fault(sandbox: Sandbox, page: Page) -> None:
     page.goto(f"{sandbox.url}/_sandbox/dashboard/faults")
     page.locator("summary", has_text="Never deliver it").click()

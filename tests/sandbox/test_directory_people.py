@@ -209,6 +209,20 @@ def test_customer_ids_are_unique_within_a_directory_only(sandbox: Sandbox, worko
     assert len(list_scoped(workos, first, "users")) == 1
 
 
+def test_id_of_another_directory_is_refused(sandbox: Sandbox, workos: WorkOSClient, directory: str) -> None:
+    acme = workos.organizations.create_organization(name="Acme")
+    other = sandbox.activate_directory(acme.id)["id"]
+    person, group = sandbox.add_person(directory), sandbox.add_group(directory, "Developers")
+
+    with pytest.raises(SandboxError, match=f"422 .*{person['id']} is taken"):
+        sandbox.add_person(other, id=person["id"])
+    with pytest.raises(SandboxError, match=f"422 .*{group['id']} is taken"):
+        sandbox.add_group(other, "Developers", id=group["id"])
+
+    assert list_ids(workos, directory=directory) == [person["id"]]
+    assert [row.id for row in workos.directory_sync.list_groups(directory=directory).data] == [group["id"]]
+
+
 def list_scoped(workos: WorkOSClient, directory: str, kind: str, **params: Any) -> list[dict[str, Any]]:
     response: dict[str, Any] = workos.request_raw("get", ("directories", directory, kind), params=params)
     found: list[dict[str, Any]] = response["data"]
