@@ -15,6 +15,7 @@ from gateway.client import (
     get_client,
     get_environment,
 )
+from gateway.events import LONGEST_RANGE, CursorForgotten, list_events
 from gateway.it_contacts import find_or_create_it_contact, invite_it_contact, revoke_it_contact
 from gateway.listing import is_missing, list_connections, list_directories
 from gateway.organizations import (
@@ -28,11 +29,15 @@ from gateway.organizations import (
     rename_organization,
     set_external_id,
 )
+from gateway.pacing import Page
 
 __all__ = [
+    "LONGEST_RANGE",
     "Busy",
+    "CursorForgotten",
     "GatewayError",
     "Organization",
+    "Page",
     "Refused",
     "Unavailable",
     "UntrustedLink",
@@ -49,6 +54,7 @@ __all__ = [
     "is_missing",
     "list_connections",
     "list_directories",
+    "list_events",
     "remove_domain",
     "rename_organization",
     "revoke_it_contact",
