@@ -22,7 +22,8 @@ from outbox.handlers import PeriodicJob, Step, TaskHandler
 from portal import launches, link_revocation
 from portal import tasks as portal_tasks
 from portal.setup_links import revoking
-from webhooks import inbox, pruning
+from webhooks import catch_up, inbox, pruning
+from webhooks import conf as webhooks_conf
 
 TASKS: dict[str, TaskHandler] = {
     TaskKind.PROVISION: TaskHandler(
@@ -71,12 +72,13 @@ TASKS: dict[str, TaskHandler] = {
     portal_tasks.REVOKE_SETUP_LINK: TaskHandler(
         gettext_noop("Revoke a setup link"), enterprise_task(revoking.run_setup_link_revocation)
     ),
+    catch_up.CATCH_UP: TaskHandler(gettext_noop("Catch up with WorkOS's events"), catch_up.run_catch_up),
 }
 
 STEPS: Mapping[str, Step] = {"Events": inbox.apply_waiting}
 
-# Intervals in seconds.
-PERIODIC_JOBS: Sequence[PeriodicJob] = (
+# Intervals in seconds. A job only enqueues what takes long: the others must not wait for it.
+_JOBS: Sequence[PeriodicJob] = (
     PeriodicJob("Lost access", 30, access_grants.announce_lost_access),
     PeriodicJob("Interrupted launches", 5, launches.end_interrupted_launches),
     PeriodicJob("Expired sessions", 86_400, sessions.delete_expired_sessions),
@@ -86,4 +88,8 @@ PERIODIC_JOBS: Sequence[PeriodicJob] = (
     PeriodicJob("Pruned events", 86_400, pruning.prune_expired_events),
     PeriodicJob("Pruned refusals of mail", 86_400, mail.prune_undeliverable_addresses),
     PeriodicJob("Pruned rate limits", 3600, rate_limits.prune_counts),
+    PeriodicJob("Catch-up", webhooks_conf.catch_up_interval(), catch_up.enqueue_catch_up),
 )
+
+# A setting of 0 switches a job off.
+PERIODIC_JOBS: Sequence[PeriodicJob] = tuple(job for job in _JOBS if job.interval)

@@ -14,6 +14,9 @@ MAX_UNREADABLE_LENGTH = 16_384
 
 
 class Cursor(Protocol):
+    @property
+    def rowcount(self) -> int: ...
+
     def execute(self, sql: str, parameters: Sequence[Any], /) -> Any: ...
 
 
@@ -26,8 +29,16 @@ ON CONFLICT (event_id) DO NOTHING
 """
 
 
-def record_event(cursor: Cursor, delivery: Delivery, *, received_at: datetime) -> None:
-    """Record the event, due at once, unless it is recorded already. The caller commits."""
+# A delivery of what catch-up has recorded before. It locks no event: a worker may be applying it.
+_INSERT_LATE_DELIVERY = """
+INSERT INTO webhooks_latedelivery (event_id, received_at)
+SELECT event_id, %s FROM webhooks_webhookevent WHERE event_id = %s AND secret_name = ''
+ON CONFLICT (event_id) DO NOTHING
+"""
+
+
+def record_event(cursor: Cursor, delivery: Delivery, *, received_at: datetime) -> bool:
+    """Record the event, due at once. Returns False if it is recorded already. The caller commits."""
     cursor.execute(
         _INSERT,
         [
@@ -41,6 +52,11 @@ def record_event(cursor: Cursor, delivery: Delivery, *, received_at: datetime) -
             received_at,
         ],
     )
+    if cursor.rowcount:
+        return True
+    if delivery.secret_name:
+        cursor.execute(_INSERT_LATE_DELIVERY, [received_at, delivery.event_id])
+    return False
 
 
 _INSERT_UNREADABLE = """
