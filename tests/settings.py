@@ -13,12 +13,18 @@ os.environ.update(
     WORKOS_CLIENT_ID="client_of_the_tests",
     WORKOS_BASE_URL="https://api.workos.com",
     WORKOS_WEBHOOK_SECRET="whsec_current,whsec_previous",
+    # A worker that a test starts asks WorkOS for nothing that the test does not want.
+    CATCH_UP_INTERVAL="0",
 )
 
 from hostapp.settings import *  # noqa: F403
 from hostapp.settings import DATABASES
 
 DEBUG = False
+# In the test's thread, which sees the test's transaction.
+CATCH_UP_THREADS = 1
+# Tests do not wait for the rate limit; those of it have a clock of their own.
+WORKOS_BACKGROUND_REQUESTS_PER_MINUTE = 600_000.0
 # Count refusals immediately, in the test's own transaction.
 WORKOS_WEBHOOK_REFUSALS_INTERVAL = 0.0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

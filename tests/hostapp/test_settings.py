@@ -219,6 +219,7 @@ WRONG_TYPES = {
     "text": ["on", "0", "[1, 2]", "{}", "null", "-", "a b", "//", "@", "a@b@c", "zq7garbage"],
 }
 NUMBERS = {
+    "CATCH_UP_INTERVAL",
     "DATABASE_CONN_MAX_AGE",
     "EMAIL_TIMEOUT",
     "INVITATION_LIMIT_ENTERPRISE",
