@@ -46,6 +46,8 @@ def reconcile_enterprise(enterprise: Enterprise, *, now: datetime) -> None:
     for listed in reconcile.observe_organization(organization_id, now=now):
         with transaction.atomic():
             result = upsert(listed.kind, listed.observations)
-            record_consequences(result.changes, WORKOS, now)
+            record_consequences(
+                result.changes, WORKOS, now, find_delay=lambda change: now - change.row.state_since
+            )
         problems += listed.find_problems(result)
     reconcile.mark_reconciled(organization_id, problems=problems, now=now)

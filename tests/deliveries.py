@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ def post(
 
 
 def deliver(event: str | dict[str, Any], **changes: Any) -> HttpResponse:
-    """Deliver a recorded event, or a complete payload, signed as WorkOS does."""
+    """Deliver a recorded event that has just happened, or a complete payload, signed as WorkOS does."""
+    if isinstance(event, str):
+        changes.setdefault("created_at", datetime.now(UTC).isoformat())
     content = payload(event, **changes) if isinstance(event, str) else event
     body = json.dumps(content).encode()
     response: HttpResponse = post(body, signed(body))

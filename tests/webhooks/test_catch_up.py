@@ -70,7 +70,8 @@ def test_listed_event_is_recorded_like_a_delivery_and_applied(api: EventsAPI) ->
         "",
         "events_api",
     )
-    assert iso(row.issued_at) == iso(hours_ago(2)) and row.created_at == row.issued_at
+    assert iso(row.issued_at) == iso(hours_ago(2))
+    assert row.created_at == row.issued_at
     assert row.received_at >= NOW
     assert Connection.objects.get().state == "active"
 
