@@ -14,7 +14,7 @@ DOCUMENTED_SETTINGS = ENV_FILE= SECRET_KEY=$$($(BIN)/python -c 'import secrets; 
 	EMAIL_URL=smtp+tls://user:password@mail.acme.example BEHIND_TLS_PROXY=on TRUSTED_PROXIES=10.0.0.0/8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo run test values bench contract screenshots lint check requirements
+.PHONY: help setup browser demo run test values histories bench contract screenshots lint check requirements
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test: setup  ## Run the tests
 
 values: setup  ## Put 5,000 arbitrary values into events and API objects (the tests try fewer)
 	@VALUE_CASES=$(or $(CASES),5000) $(BIN)/pytest tests/webhooks/test_any_values.py
+
+histories: setup  ## Apply 10,000 histories of directories, shuffled and interrupted (the tests apply fewer)
+	@HISTORIES=$(or $(COUNT),10000) $(BIN)/pytest -n 0 tests/webhooks/test_histories.py
 
 bench: setup  ## Measure how fast webhooks are received and applied on this machine
 	@$(BIN)/python -m bench.deliveries $(BENCH)

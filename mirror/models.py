@@ -155,6 +155,9 @@ class Directory(MirroredRow):
     name = OneLineTextField(blank=True)
     directory_type = OneLineCharField(max_length=64, blank=True)
     state = models.CharField(max_length=20, choices=State)
+    # How many people and groups WorkOS says it has. Only the API says so.
+    listed_people = models.PositiveIntegerField(null=True)
+    listed_groups = models.PositiveIntegerField(null=True)
 
     class Meta:
         verbose_name_plural = "directories"
@@ -201,3 +204,7 @@ class OrganizationDomain(MirroredRow):
 
     def __str__(self) -> str:
         return f"{self.domain} ({self.get_state_display()})"
+
+
+# Django finds an app's models through this module.
+import mirror.people_models  # noqa: E402, F401

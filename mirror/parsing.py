@@ -77,7 +77,7 @@ class ObservedOrganization:
     problems: tuple[str, ...]
 
 
-class _Fields:
+class Fields:
     """Reads the fields of one object, and collects what could not be used."""
 
     def __init__(self, kind: str, data: object) -> None:
@@ -87,15 +87,20 @@ class _Fields:
         self.name = kind
         self.problems: list[str] = []
 
-    def read_id(self) -> str:
+    def read_id(self, limit: int = MAX_ID_LENGTH) -> str:
         """The object's own id, which names it in every problem from here on."""
-        object_id = self.read_id_in("id")
-        if not object_id:
-            raise InvalidObject(f"{self.name}: id", "is missing")
+        object_id = self.require_id_in("id", limit)
         self.name = f"{self.name} {object_id}"
         return object_id
 
-    def read_id_in(self, field: str) -> str:
+    def require_id_in(self, field: str, limit: int = MAX_ID_LENGTH) -> str:
+        """The id in this field. Raises InvalidObject if there is none."""
+        object_id = self.read_id_in(field, limit)
+        if not object_id:
+            raise InvalidObject(f"{self.name}: {field}", "is missing")
+        return object_id
+
+    def read_id_in(self, field: str, limit: int = MAX_ID_LENGTH) -> str:
         """The id in this field, or a blank."""
         value = self.data.get(field)
         if value is None or value == "":
@@ -103,8 +108,8 @@ class _Fields:
         place = f"{self.name}: {field}"
         if not isinstance(value, str):
             raise InvalidObject(place, "is not a text")
-        if len(value) > MAX_ID_LENGTH:
-            raise InvalidObject(place, f"is longer than {MAX_ID_LENGTH} characters")
+        if len(value) > limit:
+            raise InvalidObject(place, f"is longer than {limit} characters")
         # Replaced or folded it would be the id of another object. A dot or two would be another API path.
         if fold_line(value) != value or REPLACEMENT in value or value in (".", ".."):
             raise InvalidObject(place, "contains a character that no id has")
@@ -152,7 +157,7 @@ class _Fields:
 def parse_connection(
     data: Mapping[str, Any], *, as_of: datetime, as_of_event: str = "", state: str = ""
 ) -> Observed:
-    fields = _Fields("connection", data)
+    fields = Fields("connection", data)
     row = Connection(
         connection_id=fields.read_id(),
         name=fields.read_line("name", _MAX_NAME_LENGTH),
@@ -167,7 +172,7 @@ def parse_connection(
 def parse_directory(
     data: Mapping[str, Any], *, as_of: datetime, as_of_event: str = "", state: str = ""
 ) -> Observed:
-    fields = _Fields("directory", data)
+    fields = Fields("directory", data)
     row = Directory(
         directory_id=fields.read_id(),
         name=fields.read_line("name", _MAX_NAME_LENGTH),
@@ -183,7 +188,7 @@ def parse_domain(
     data: Mapping[str, Any], *, as_of: datetime, as_of_event: str = "", state: str = "", reason: str = ""
 ) -> Observed:
     """A domain that does not say its state begins pending."""
-    fields = _Fields("organization_domain", data)
+    fields = Fields("organization_domain", data)
     row = OrganizationDomain(
         domain_id=fields.read_id(),
         domain=_read_domain(fields),
@@ -202,9 +207,9 @@ def parse_certificate(
     data: Mapping[str, Any], *, as_of: datetime, as_of_event: str = "", state: str
 ) -> Observed:
     """`data` of a `connection.saml_certificate_*` event, with `connection` and `certificate` nested."""
-    connection = _Fields("connection", data.get("connection"))
+    connection = Fields("connection", data.get("connection"))
     connection_id = connection.read_id()
-    certificate = _Fields(f"certificate of {connection_id}", data.get("certificate"))
+    certificate = Fields(f"certificate of {connection_id}", data.get("certificate"))
     certificate_type = certificate.read_line("certificate_type", _MAX_TYPE_LENGTH)
     row = Certificate(
         key=Certificate.build_key(connection_id, certificate_type),
@@ -220,7 +225,7 @@ def parse_certificate(
 
 def parse_organization(data: object, *, happened_at: datetime, latest: datetime) -> ObservedOrganization:
     """`data` of an `organization.*` event. Its time is never later than `latest`."""
-    fields = _Fields("organization", data)
+    fields = Fields("organization", data)
     organization_id = fields.read_id()
     time = resolve_time(
         fields.data.get("updated_at"), field="updated_at", fallback=happened_at, latest=latest
@@ -258,7 +263,7 @@ def parse_each(
     return observations, invalid
 
 
-def _build_observed(fields: _Fields, row: Any, *, default_state: str, missing_field: str = "") -> Observed:
+def _build_observed(fields: Fields, row: Any, *, default_state: str, missing_field: str = "") -> Observed:
     has_state = bool(row.state)
     if not has_state:
         row.state = default_state
@@ -270,7 +275,7 @@ def _build_observed(fields: _Fields, row: Any, *, default_state: str, missing_fi
     )
 
 
-def _read_domain(fields: _Fields) -> str:
+def _read_domain(fields: Fields) -> str:
     value = fields.data.get("domain")
     if value is None or value == "":
         return ""

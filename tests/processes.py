@@ -60,6 +60,11 @@ def wait_until_database_is_idle() -> None:
     wait_until(_database_is_idle)
 
 
+def a_connection_is_busy() -> bool:
+    """Whether another connection runs a statement or has a transaction open."""
+    return not _database_is_idle()
+
+
 def _database_is_idle() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_clear_snapshot()")

@@ -9,13 +9,24 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from audit.actor import WORKOS
 from enterprises.consequences import record_consequences
 from enterprises.provisioning import adopt_organization, find_known_organization_ids
 from mirror.models import CertificateState, ConnectionState, DirectoryState, OrganizationDomainState
 from mirror.parsing import InvalidObject, Observed, ObservedOrganization, parse_each, parse_organization
+from mirror.people import upsert_memberships, upsert_people
+from mirror.people_parsing import (
+    ObservedMembership,
+    ObservedRow,
+    Said,
+    parse_group,
+    parse_membership,
+    parse_removed_group,
+    parse_removed_user,
+    parse_user,
+)
 from mirror.registry import MIRRORED
 from mirror.upsert import Change, close_organizations, update_names, upsert
 from mirror.upsert import Outcome as UpsertOutcome
@@ -36,6 +47,7 @@ class Outcome:
     data_problems: str = ""
 
 
+Observation = TypeVar("Observation", ObservedRow, ObservedMembership)
 Handler = Callable[[Sequence[Event], datetime], Sequence[Outcome]]
 
 APPLIED = Outcome("applied")
@@ -50,6 +62,58 @@ def _mirror_objects(kind: str, state: str = "") -> Handler:
         return _upsert_objects(kind, events, observations, now)
 
     return handle
+
+
+def _mirror_people(kind: str, parse: Callable[[object, Said], ObservedRow]) -> Handler:
+    """The handler of an event whose `data` is a person or a group of a directory.
+
+    There may be 100,000 of them in an hour, so none has an audit entry or a mail.
+    """
+
+    def handle(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
+        return _write_people(events, now, parse, lambda observed: upsert_people(kind, observed))
+
+    return handle
+
+
+def _mirror_memberships(*, is_member: bool) -> Handler:
+    """The handler of an event that names a person and a group in `data`."""
+
+    def parse(data: object, said: Said) -> ObservedMembership:
+        return parse_membership(data, said, is_member=is_member)
+
+    def handle(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
+        return _write_people(events, now, parse, upsert_memberships)
+
+    return handle
+
+
+def _write_people(
+    events: Sequence[Event],
+    now: datetime,
+    parse: Callable[[object, Said], Observation],
+    write: Callable[[Sequence[Observation]], Sequence[UpsertOutcome]],
+) -> list[Outcome]:
+    """Parse each event, write all of them together, and return the outcome of each."""
+    outcomes: dict[str, Outcome] = {}
+    parsed: dict[str, Observation] = {}
+    for event in events:
+        said = Said(event.happened_at, now, event_id=event.event_id, latest=event.latest)
+        try:
+            parsed[event.event_id] = parse(event.data, said)
+        except InvalidObject as error:
+            outcomes[event.event_id] = _fail(event, error)
+    for (event_id, one), outcome in zip(parsed.items(), write(list(parsed.values())), strict=True):
+        outcomes[event_id] = _add_problems(_build_people_outcome(outcome, one), one.problems)
+    return [outcomes[event.event_id] for event in events]
+
+
+def _build_people_outcome(outcome: UpsertOutcome, observed: ObservedRow | ObservedMembership) -> Outcome:
+    row = observed if isinstance(observed, ObservedRow) else observed.user
+    if outcome is UpsertOutcome.NO_ORGANIZATION:
+        # Of its organization it says nothing, but its directory may come.
+        return Outcome("waiting", "We do not know its directory yet.", waits_for=row.directory_id)
+    return _build_outcome(outcome, row.organization_id)
 
 
 def fail_domain_verification(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
@@ -254,6 +318,14 @@ HANDLERS: dict[str, Handler] = {
     "dsync.activated": _mirror_objects("directory", DirectoryState.ACTIVE),
     "dsync.deactivated": _mirror_objects("directory", DirectoryState.INACTIVE),
     "dsync.deleted": _mirror_objects("directory", DirectoryState.DELETED),
+    "dsync.group.created": _mirror_people("directory_group", parse_group),
+    "dsync.group.deleted": _mirror_people("directory_group", parse_removed_group),
+    "dsync.group.updated": _mirror_people("directory_group", parse_group),
+    "dsync.group.user_added": _mirror_memberships(is_member=True),
+    "dsync.group.user_removed": _mirror_memberships(is_member=False),
+    "dsync.user.created": _mirror_people("directory_user", parse_user),
+    "dsync.user.deleted": _mirror_people("directory_user", parse_removed_user),
+    "dsync.user.updated": _mirror_people("directory_user", parse_user),
     "organization.created": update_organizations,
     "organization.updated": update_organizations,
     "organization.deleted": delete_organizations,

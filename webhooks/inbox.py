@@ -63,13 +63,19 @@ def ignore_events_of_unknown_organizations(now: datetime) -> int:
 
 
 def release_events_of_known_organizations(now: datetime) -> None:
-    """Make events due whose organization has become known."""
+    """Make events due whose organization has become known, or whose directory has, where they name no
+    organization.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE webhooks_webhookevent SET due_at = %s, awaited_organization_id = '' WHERE id IN"
             " (SELECT waiting.id FROM webhooks_webhookevent waiting"
-            " JOIN mirror_organization known ON known.organization_id = waiting.awaited_organization_id"
-            " WHERE waiting.awaited_organization_id <> '' LIMIT %s FOR UPDATE OF waiting SKIP LOCKED)",
+            " WHERE waiting.awaited_organization_id <> '' AND ("
+            "EXISTS (SELECT FROM mirror_organization known"
+            " WHERE known.organization_id = waiting.awaited_organization_id)"
+            " OR EXISTS (SELECT FROM mirror_directory known"
+            " WHERE known.directory_id = waiting.awaited_organization_id))"
+            " LIMIT %s FOR UPDATE OF waiting SKIP LOCKED)",
             [now, _RELEASED_AT_ONCE],
         )
 

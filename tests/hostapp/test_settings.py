@@ -351,7 +351,7 @@ def test_webhook_sources_accept_ip_addresses_and_networks() -> None:
         ("WORKOS_WEBHOOK_SECRET", "a:whsec_1,a:whsec_2"),
         ("WORKOS_WEBHOOK_SOURCES", "203.0.113.7,workos.example"),
         ("WORKOS_WEBHOOK_TOKEN", "with/slash"),
-        ("WEBHOOK_EVENTS_KEPT_DAYS", "3"),
+        ("WEBHOOK_EVENTS_KEPT_DAYS", "30"),
     ],
 )
 def test_invalid_webhook_setting_is_named_in_the_error(name: str, value: str) -> None:

@@ -272,7 +272,7 @@ def test_event_for_unknown_organization_waits_until_the_organization_is_linked(d
 
 
 def test_event_without_handler_is_ignored_with_a_reason(acme: Enterprise) -> None:
-    assert apply_event("dsync.user.created") == "ignored"
+    assert apply_event("dsync.token.created") == "ignored"
     assert WebhookEvent.objects.get().reason
 
 

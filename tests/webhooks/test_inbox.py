@@ -39,7 +39,7 @@ def test_apply_events_reports_that_no_events_wait() -> None:
 def test_apply_events_applies_all_waiting_events_and_reports_counts(acme: Enterprise) -> None:
     for number in range(3):
         deliver("connection.activated", event_id=f"event_{number}", id=f"conn_{number}")
-    deliver("dsync.user.created", event_id="event_4")
+    deliver("dsync.token.created", event_id="event_4")
     out = StringIO()
 
     call_command("apply_events", stdout=out)

@@ -64,6 +64,7 @@ def test_refusal_carries_its_reason_its_status_and_the_length_of_the_body(
 
 def test_event_is_recorded_with_one_parameterized_insert_on_the_given_cursor() -> None:
     class Cursor:
+        rowcount = 1
         calls: list[tuple[str, Sequence[Any]]] = []
 
         def execute(self, sql: str, parameters: Sequence[Any], /) -> None:

@@ -1,0 +1,114 @@
+"""How many people and groups a directory has: kept with each write, never counted when a page is read."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+from django.db.models import Max, Sum
+
+from mirror.people_models import (
+    DirectoryCount,
+    DirectoryGroup,
+    DirectoryGroupState,
+    DirectoryUser,
+    DirectoryUserState,
+)
+
+# Active people, deactivated people, groups.
+Counted = tuple[int, int, int]
+
+_NOTHING: Counted = (0, 0, 0)
+_MERGED_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True)
+class CountChange:
+    """What a row counted before, None if it is new, and the row now."""
+
+    before: Counted | None
+    row: DirectoryUser | DirectoryGroup
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a directory holds, and when that changed last; None if nothing was ever said of it."""
+
+    active_people: int = 0
+    inactive_people: int = 0
+    groups: int = 0
+    changed_at: datetime | None = None
+
+
+def count_row(row: DirectoryUser | DirectoryGroup) -> Counted:
+    """What the row adds to its directory's counts."""
+    if not row.is_announced:
+        return _NOTHING
+    if isinstance(row, DirectoryGroup):
+        return (0, 0, int(row.state == DirectoryGroupState.ACTIVE))
+    return (int(row.state == DirectoryUserState.ACTIVE), int(row.state == DirectoryUserState.INACTIVE), 0)
+
+
+def add_counts(changes: Sequence[CountChange]) -> None:
+    """Add what the changes make of the counts, in the transaction that makes them.
+
+    It adds rows and locks none: no worker waits for another here.
+    """
+    sums: dict[int, list[int]] = {}
+    changed_at: dict[int, datetime] = {}
+    for change in changes:
+        row = change.row
+        after = count_row(row)
+        if not row.is_announced:
+            continue
+        total = sums.setdefault(row.directory_id, [0, 0, 0])
+        for place, (old, new) in enumerate(zip(change.before or _NOTHING, after, strict=True)):
+            total[place] += new - old
+        changed_at[row.directory_id] = max(row.observed_at, changed_at.get(row.directory_id, row.observed_at))
+    DirectoryCount.objects.bulk_create(
+        DirectoryCount(
+            directory_id=directory,
+            active_people=total[0],
+            inactive_people=total[1],
+            groups=total[2],
+            changed_at=changed_at[directory],
+        )
+        for directory, total in sorted(sums.items())
+    )
+
+
+def read_counts(directory_pks: Iterable[int]) -> dict[int, Counts]:
+    """The counts of directories, by primary key; a directory without people and groups is missing."""
+    rows = (
+        DirectoryCount.objects.filter(directory__in=list(directory_pks))
+        .values("directory_id")
+        .annotate(
+            active=Sum("active_people"),
+            inactive=Sum("inactive_people"),
+            all_groups=Sum("groups"),
+            last=Max("changed_at"),
+        )
+        .order_by()
+    )
+    return {
+        row["directory_id"]: Counts(row["active"], row["inactive"], row["all_groups"], row["last"])
+        for row in rows
+    }
+
+
+def merge_counts(now: datetime) -> None:
+    """Replace rows of a directory by their sum, so that there are few to add up.
+
+    Rows that another worker is merging are left to it, and rows that are added meanwhile to the next time.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH merged AS (DELETE FROM mirror_directorycount WHERE id IN"
+            " (SELECT id FROM mirror_directorycount ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)"
+            " RETURNING *)"
+            " INSERT INTO mirror_directorycount"
+            " (directory_id, active_people, inactive_people, groups, changed_at)"
+            " SELECT directory_id, sum(active_people), sum(inactive_people), sum(groups), max(changed_at)"
+            " FROM merged GROUP BY directory_id",
+            [_MERGED_AT_ONCE],
+        )
