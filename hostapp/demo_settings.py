@@ -57,6 +57,7 @@ os.environ.update(
     WORKOS_CLIENT_ID="client_demo",
     WORKOS_BASE_URL=f"http://localhost:{DEMO_SANDBOX_PORT}",
     WORKOS_WEBHOOK_SECRET=_read_or_create_secret("webhook_secret"),
+    WEB_ACCESS_LOG="on" if os.environ.get("DEMO_VERBOSE") else "off",
 )
 
 from hostapp.settings import *  # noqa: E402, F403

@@ -33,11 +33,13 @@ from sandbox.app_keys import (
     dashboard_routes,
 )
 from sandbox.bursts import BURSTS, BurstRunner
+from sandbox.dashboard.messages import MESSAGES, Messages
 from sandbox.deliveries import Dispatcher
 from sandbox.faults import Faults
 from sandbox.initial_state import INITIAL_STATE, InitialState
 from sandbox.middleware import CONTROL_PREFIX, MIDDLEWARE
 from sandbox.rate_limits import RateLimiter
+from sandbox.request_log import REQUEST_LOG, RequestLog
 from sandbox.store import Store
 
 MAX_BODY_BYTES = 64 * 2**20
@@ -55,6 +57,8 @@ def build_app(
     app[RATE_LIMITER] = RateLimiter(store)
     app[DISPATCHER] = Dispatcher(store, faults)
     app[BURSTS] = BurstRunner(store, app[DISPATCHER])
+    app[REQUEST_LOG] = RequestLog()
+    app[MESSAGES] = Messages()
     app[INITIAL_STATE] = initial_state
     for routes in (api_routes, control_routes, dashboard_routes, portal.routes):
         app.add_routes(routes)

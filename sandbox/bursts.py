@@ -42,6 +42,14 @@ class Burst:
         }
 
 
+def check_burst(event: str, count: int) -> None:
+    """Raises ValueError for an event that is not in EVENTS, and for a count below 1."""
+    if event not in EVENTS:
+        raise ValueError(f"event is one of {', '.join(EVENTS)}")
+    if count < 1:
+        raise ValueError("count is a number from 1")
+
+
 class BurstRunner:
     """Runs bursts in the background. `all` also has those done since the last reset."""
 
@@ -53,10 +61,7 @@ class BurstRunner:
 
     def start(self, directory: Directory, event: str, count: int) -> Burst:
         """Raises ValueError for an event that is not in EVENTS, and for a count below 1."""
-        if event not in EVENTS:
-            raise ValueError(f"event is one of {', '.join(EVENTS)}")
-        if count < 1:
-            raise ValueError("count is a number from 1")
+        check_burst(event, count)
         burst = Burst(self._store.ids.new_id("burst"), event, directory.id, count)
         self.all.append(burst)
         task = asyncio.create_task(self._run_burst(burst, directory))
@@ -92,9 +97,7 @@ class BurstRunner:
             for number in itertools.count(1):
                 yield partial(directory_groups.create_group, self._store, directory, f"Group {number}")
         else:
-            for user in self._store.users:
-                if user.directory_id != directory.id:
-                    continue
+            for user in self._store.users.filter(directory_id=directory.id):
                 if burst.event == "dsync.user.deleted":
                     yield partial(directory_users.delete_user, self._store, user)
                 else:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+# So many people are created by one request.
+FILL_SIZE = 20_000
+
 
 class SandboxError(AssertionError):
     """The control API answered an error. The message has its response."""
@@ -134,6 +137,55 @@ class Sandbox:
     def change_directory(self, directory_id: str, action: str) -> dict[str, Any]:
         """`activate`, `unlink`, `refuse` (invalid credentials), `delete`."""
         changed: dict[str, Any] = self.request("POST", f"directories/{directory_id}/{action}", {})
+        return changed
+
+    def add_person(self, directory_id: str, **values: Any) -> dict[str, Any]:
+        """Create a person: `id` (the customer's own), `idp_id`, `email`, `first_name`, `last_name` …
+
+        With `group_id`, also a membership; with `before_user=True`, announced before the person.
+        """
+        people: list[dict[str, Any]] = self._change_people(directory_id, "add", values)["data"]
+        return people[0]
+
+    def change_person(self, directory_id: str, user_id: str, action: str, **values: Any) -> dict[str, Any]:
+        """`update`, `deactivate`, `return` (`new_id=`), `reassign` (to a new person), `remove`.
+
+        Returns the person afterwards.
+        """
+        changed: dict[str, Any] = self._change_people(directory_id, action, values | {"user_id": user_id})
+        return changed
+
+    def fill_directory(
+        self,
+        directory_id: str,
+        count: int,
+        *,
+        groups: int = 0,
+        groups_per_person: int = 0,
+        announced: bool = False,
+    ) -> dict[str, Any]:
+        """Create many people in groups, by default without events. Returns the directory with its counts."""
+        values = {"groups": groups, "groups_per_person": groups_per_person, "announced": announced}
+        filled: dict[str, Any] = {}
+        for first in range(0, max(count, 1), FILL_SIZE):
+            step = values | {"count": min(FILL_SIZE, count - first)}
+            filled = self._change_people(directory_id, "fill", step)
+        return filled
+
+    def _change_people(self, directory_id: str, action: str, values: dict[str, Any]) -> Any:
+        return self.request("POST", f"directories/{directory_id}/people/{action}", values)
+
+    def add_group(self, directory_id: str, name: str, id: str | None = None) -> dict[str, Any]:  # noqa: A002
+        """Create a group; `id` is the customer's own."""
+        added: dict[str, Any] = self.request(
+            "POST", f"directories/{directory_id}/groups/add", {"name": name, "id": id}
+        )
+        return added
+
+    def change_group(self, directory_id: str, group_id: str, action: str, **values: Any) -> dict[str, Any]:
+        """`rename` (`name=`), `remove`, `add_member` and `remove_member` (`user_id=`, `partial=`)."""
+        path = f"directories/{directory_id}/groups/{action}"
+        changed: dict[str, Any] = self.request("POST", path, values | {"group_id": group_id})
         return changed
 
     def verify_domain(self, organization_id: str, domain: str) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from aiohttp import web
+
 
 class ApiError(Exception):
     """Raised while a request is handled. A middleware turns it into the JSON response."""
@@ -48,6 +50,24 @@ def invalid_parameter(field: str, code: str, message: str) -> ApiError:
 
 
 def rate_limited(retry_after: int, path: str) -> ApiError:
-    # The published schema has a plain string for this one list.
-    body: Any = "Ratelimited" if path == "/directory_users" else {"message": "Rate limit exceeded."}
-    return ApiError(429, body, {"Retry-After": str(retry_after)})
+    if path == "/directory_users":
+        return directory_rate_limited(retry_after)
+    return ApiError(429, {"message": "Rate limit exceeded."}, {"Retry-After": str(retry_after)})
+
+
+def directory_rate_limited(retry_after: int = 1) -> ApiError:
+    """429 for the people of a directory. Of all errors, its body alone is bare text."""
+    return ApiError(429, "Ratelimited", {"Retry-After": str(retry_after)})
+
+
+def build_response(error: ApiError) -> web.Response:
+    if isinstance(error.body, str):
+        return web.Response(text=error.body, status=error.status, headers=error.headers)
+    return web.json_response(error.body, status=error.status, headers=error.headers)
+
+
+def describe(error: ApiError) -> str:
+    """The error as a sentence for a page."""
+    body = error.body if isinstance(error.body, dict) else {}
+    fields = [item["message"] for item in body.get("errors", [])]
+    return " ".join(fields) or str(body.get("message", error.body))

@@ -22,6 +22,10 @@ RESPONSE_FAULTS = {
     "cut": "Close the connection without a response; with `after` 1, process the request first",
     "empty": "Answer an empty 200",
     "link": "Answer 201 with `link` as the Portal Link",
+    "empty_list": "Answer a list as if it had nothing in it",
+    "short_list": "End a list after `keep` objects of the page, as if it were complete",
+    "gap": "Leave `count` objects out of the middle of a page of a list",
+    "cut_body": "Send half of the response, then close the connection",
 }
 DEFAULTS: dict[str, dict[str, float | str]] = {
     "duplicate": {"copies": 1},
@@ -32,6 +36,8 @@ DEFAULTS: dict[str, dict[str, float | str]] = {
     "hang": {"seconds": 120},
     "cut": {"after": 0},
     "link": {"link": "javascript:alert(1)"},
+    "short_list": {"keep": 1},
+    "gap": {"count": 1},
 }
 SCHEDULING_FAULTS = ("drop", "reorder", "duplicate", "delay")
 MAX_VALUE = 10**6
@@ -150,7 +156,9 @@ def _validate_values(kind: str, values: dict[str, Any]) -> dict[str, Any]:
                 raise ValueError(f"{name} is a string")  # noqa: TRY004  (one kind of error for the caller)
         elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_VALUE:
             raise ValueError(f"{name} is a number from 0 to {MAX_VALUE}")
-        elif name in ("copies", "size", "status") and (value != int(value) or value > MAX_COUNT):
+        elif name in ("copies", "size", "status", "keep", "count") and (
+            value != int(value) or value > MAX_COUNT
+        ):
             raise ValueError(f"{name} is a whole number up to {MAX_COUNT}")
         parsed[name] = value
     return parsed

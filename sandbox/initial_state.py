@@ -8,6 +8,7 @@ from aiohttp import web
 from sandbox import seeds, webhook_endpoints
 from sandbox.app_keys import DISPATCHER, FAULTS, RATE_LIMITER, STORE
 from sandbox.bursts import BURSTS
+from sandbox.request_log import REQUEST_LOG
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,5 +52,6 @@ async def reset_sandbox(app: web.Application, *, seeded: bool = True) -> None:
     await app[DISPATCHER].clear()
     app[FAULTS].clear()
     app[RATE_LIMITER].reset()
+    app[REQUEST_LOG].clear()
     app[STORE].reset()
     apply_initial_state(app, seeded=seeded)

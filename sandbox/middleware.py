@@ -9,15 +9,19 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from sandbox import errors
+from sandbox import errors, rendering, request_log
 from sandbox.app_keys import ALLOWED_HOSTS, FAULTS, RATE_LIMITER, STORE
 from sandbox.faults import Fault
+from sandbox.list_faults import LIST_FAULTS, apply_list_fault
+from sandbox.request_log import REQUEST_LOG
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = logging.getLogger("sandbox.requests")
 
 CONTROL_PREFIX = "/_sandbox"
 API_KEY_PREFIX = "sk_test_"
+# Sent by live.js.
+REFRESH_HEADER = "X-Sandbox-Refresh"
 _API_PATHS_UNDER_PORTAL = {"/portal/generate_link", "/portal/revoke_link"}
 
 
@@ -44,10 +48,38 @@ async def log_requests(request: web.Request, handler: Handler) -> web.StreamResp
     return response
 
 
+@web.middleware
+async def keep_api_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Keep the API's requests for the page *API requests* of the dashboard."""
+    if not is_api_request(request):
+        return await handler(request)
+    started, at = time.perf_counter(), request.app[STORE].clock.now()
+    response: web.StreamResponse | None = None
+    try:
+        response = await handler(request)
+        response.headers["X-Request-ID"] = str(uuid.uuid4())
+        return response
+    finally:
+        requests = request.app[REQUEST_LOG]
+        requests.add(
+            request_log.build_logged_request(
+                request,
+                response,
+                logged_id=requests.new_id(),
+                at=at,
+                body=await request_log.read_request_body(request),
+                milliseconds=round((time.perf_counter() - started) * 1000),
+            )
+        )
+
+
 def _log_response(request: web.Request, response: web.StreamResponse, started: float) -> None:
-    response.headers["X-Request-ID"] = str(uuid.uuid4())
+    response.headers.setdefault("X-Request-ID", str(uuid.uuid4()))
     resource = request.match_info.route.resource
-    log.info(
+    # The pages' own files and their refresh would fill the log.
+    is_noise = request.path.startswith(f"{CONTROL_PREFIX}/static/") or REFRESH_HEADER in request.headers
+    log.log(
+        logging.DEBUG if is_noise else logging.INFO,
         "%s %s %s %.0f ms",
         request.method,
         resource.canonical if resource else "(unknown)",
@@ -58,12 +90,16 @@ def _log_response(request: web.Request, response: web.StreamResponse, started: f
 
 @web.middleware
 async def render_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn exceptions into the JSON that WorkOS's API answers."""
+    """Turn exceptions into the JSON that WorkOS's API answers, or for a browser into a page."""
     try:
         return await handler(request)
     except errors.ApiError as error:
-        return web.json_response(error.body, status=error.status, headers=error.headers)
+        if _wants_page(request):
+            return _render_error_page(request, error.status, errors.describe(error))
+        return errors.build_response(error)
     except web.HTTPException as error:
+        if error.status >= 400 and _wants_page(request):
+            return _render_error_page(request, error.status, "Check the address, or start from the overview.")
         if error.status < 400 or not is_api_request(request):
             raise
         # WorkOS answers 404, not 405, for a method that a path does not support.
@@ -76,6 +112,19 @@ async def render_errors(request: web.Request, handler: Handler) -> web.StreamRes
     except Exception:
         log.exception("Internal error of the sandbox")
         return web.json_response({"message": "Internal server error."}, status=500)
+
+
+def _wants_page(request: web.Request) -> bool:
+    return not is_api_request(request) and "text/html" in request.headers.get("Accept", "")
+
+
+def _render_error_page(request: web.Request, status: int, message: str) -> web.Response:
+    return rendering.render_page(
+        "error.html",
+        status=status,
+        title="Page not found" if status in {404, 405} else "That did not work",
+        message=message,
+    )
 
 
 @web.middleware
@@ -126,6 +175,7 @@ async def apply_response_faults(request: web.Request, handler: Handler) -> web.S
     fault = request.app[FAULTS].take_response_fault(request.method, request.path)
     if fault is None:
         return await handler(request)
+    request["fault"] = fault.kind
     if fault.kind == "cut":
         try:
             if fault.values["after"]:
@@ -141,6 +191,8 @@ async def apply_response_faults(request: web.Request, handler: Handler) -> web.S
         finally:
             # In `finally`: the response to a refused request is delayed, too.
             await asyncio.sleep(fault.values["seconds"])
+    if fault.kind in LIST_FAULTS:
+        return await apply_list_fault(fault, request, await handler(request))
     if fault.kind == "empty":
         return web.Response(status=200)
     if fault.kind == "link":
@@ -156,7 +208,7 @@ def _build_status_response(fault: Fault, path: str) -> web.Response:
         error = errors.rate_limited(round(fault.values["retry_after"]), path)
     else:
         error = errors.ApiError(status, {"message": f"A fault makes the sandbox answer {status}."})
-    return web.json_response(error.body, status=error.status, headers=error.headers)
+    return errors.build_response(error)
 
 
 @web.middleware
@@ -188,6 +240,7 @@ async def flush_state_file(request: web.Request, handler: Handler) -> web.Stream
 # The outermost first.
 MIDDLEWARE = [
     log_requests,
+    keep_api_requests,
     render_errors,
     reject_unknown_hosts,
     reject_cross_site_requests,

@@ -3,7 +3,7 @@
 They are immutable, and a change replaces the object, so an event's data stays what it was.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Self
 
 
@@ -12,6 +12,11 @@ class Model:
     id: str
     created_at: str
     updated_at: str
+
+    @property
+    def key(self) -> str:
+        """What the row is found by in its table."""
+        return self.id
 
     def to_row(self) -> dict[str, Any]:
         """The object as JSON for the state file."""
@@ -82,18 +87,33 @@ class Directory(Model):
     bearer_token: str
 
 
+def get_directory_key(prefix: str, directory_id: str, object_id: str) -> str:
+    """The key of a person or group. WorkOS's ids are unique, a customer's own only within a directory."""
+    return object_id if object_id.startswith(prefix) else f"{directory_id} {object_id}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryUser(Model):
+    """A person of a directory. The memberships are here: a group may have a million members."""
+
+    ID_PREFIX: ClassVar[str] = "directory_user_"
+
     directory_id: str
     organization_id: str
     idp_id: str
-    email: str
-    first_name: str
-    last_name: str
-    job_title: str = "Software Engineer"
+    email: str | None
+    first_name: str | None
+    last_name: str | None
+    job_title: str | None = "Software Engineer"
     state: str = "active"
+    group_keys: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return get_directory_key(self.ID_PREFIX, self.directory_id, self.id)
 
     def to_json(self) -> dict[str, Any]:
+        names = [name for name in (self.first_name, self.last_name) if name]
         return {
             "object": "directory_user",
             "id": self.id,
@@ -103,25 +123,34 @@ class DirectoryUser(Model):
             "email": self.email,
             "first_name": self.first_name,
             "last_name": self.last_name,
-            "name": f"{self.first_name} {self.last_name}",
-            "emails": [{"primary": True, "type": "work", "value": self.email}],
+            "name": " ".join(names) or None,
+            "emails": [{"primary": True, "type": "work", "value": self.email}] if self.email else [],
             "job_title": self.job_title,
             "username": self.email,
             "state": self.state,
             "raw_attributes": {},
-            "custom_attributes": {"job_title": self.job_title},
+            "custom_attributes": {"job_title": self.job_title} if self.job_title else {},
             "created_at": self.created_at,
             "updated_at": self.updated_at,
         }
 
+    def to_partial_json(self) -> dict[str, Any]:
+        """Only what every person has, as membership events of some providers have it."""
+        return {"object": "directory_user", "id": self.id, "directory_id": self.directory_id}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DirectoryGroup(Model):
+    ID_PREFIX: ClassVar[str] = "directory_group_"
+
     directory_id: str
     organization_id: str
     idp_id: str
     name: str
-    user_ids: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return get_directory_key(self.ID_PREFIX, self.directory_id, self.id)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -221,22 +250,41 @@ class Mail(Model):
     link: str
 
 
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A person and a group, the payload of a membership event. `partial`: the person has an id only."""
+
+    user: DirectoryUser
+    group: DirectoryGroup
+    partial: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        user = self.user.to_partial_json() if self.partial else self.user.to_json()
+        return {"directory_id": self.group.directory_id, "user": user, "group": self.group.to_json()}
+
+
+# What a payload is built from, which needs much less memory than the payload.
+Payload = DirectoryUser | Member
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event(Model):
-    """An event. `data` is the payload, or a user to build it from, which needs less memory in a burst."""
+    """An event. `data` is the payload, or what to build it from."""
 
     event: str
-    data: dict[str, Any] | DirectoryUser
+    data: dict[str, Any] | Payload
     organization_id: str | None
     source: str
 
     def payload(self) -> dict[str, Any]:
-        return self.data.to_json() if isinstance(self.data, DirectoryUser) else self.data
+        return self.data if isinstance(self.data, dict) else self.data.to_json()
 
     def to_row(self) -> dict[str, Any]:
-        row = asdict(self)
+        row = {item.name: getattr(self, item.name) for item in fields(self)}
         if isinstance(self.data, DirectoryUser):
-            row["user"] = row.pop("data")
+            row["user"] = asdict(row.pop("data"))
+        elif isinstance(self.data, Member):
+            row["data"] = self.payload()
         return row
 
     @classmethod

@@ -16,8 +16,13 @@ import pytest
 
 from sandbox.client import Sandbox
 
-# In order, and with short delays.
-FAST_SWITCHES = ("concurrency=1", "retry_delays=[0.05, 0.1, 0.2]", "webhook_timeout=5")
+# In order, with short delays, and without a limit that makes a client wait.
+FAST_SWITCHES = (
+    "concurrency=1",
+    "retry_delays=[0.05, 0.1, 0.2]",
+    "webhook_timeout=5",
+    "directory_requests_per_second=100000",
+)
 
 
 @contextmanager

@@ -20,11 +20,13 @@ def render_page(
     *,
     status: int = 200,
     redirects_to: str | None = None,
+    refreshes: bool = False,
     referrer: str = "no-referrer",
     **context: Any,
 ) -> web.Response:
     """Render `template`. `redirects_to` is the URL that a form of the page may redirect to.
 
+    `refreshes`: the page fetches itself.
     `referrer` is "same-origin" for pages without a token in their URL: with "no-referrer", browsers send
     the Origin "null" with a form.
     """
@@ -33,6 +35,7 @@ def render_page(
     if redirects_to:
         parts = urlsplit(redirects_to)
         form_action += f" {parts.scheme}://{parts.netloc}"
+    connect = "connect-src 'self'; " if refreshes else ""
     return web.Response(
         text=_environment.get_template(template).render(**context),
         content_type="text/html",
@@ -41,7 +44,7 @@ def render_page(
             "Cache-Control": "no-store",
             "Referrer-Policy": referrer,
             "Content-Security-Policy": (
-                "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self';"
+                f"default-src 'none'; {connect}style-src 'self'; script-src 'self'; img-src 'self';"
                 f" form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
             ),
             "X-Content-Type-Options": "nosniff",

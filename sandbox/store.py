@@ -1,13 +1,11 @@
 """The sandbox's state: tables of objects in memory, and the state file that can keep them."""
 
-import itertools
 import json
-import math
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from sandbox.clock import Clock
 from sandbox.ids import IdGenerator
@@ -24,101 +22,48 @@ from sandbox.models import (
     Model,
     Organization,
     OrganizationDomain,
+    Payload,
     PortalLink,
     PortalSession,
     WebhookEndpoint,
 )
 from sandbox.switches import Switches
+from sandbox.tables import Keys, Table
 
 ModelT = TypeVar("ModelT", bound=Model)
 
 
-# How many deleted objects of a table are remembered as cursors.
-MAX_DELETED_CURSORS = 10_000
+def _by(*fields: str) -> Keys:
+    """An index of one field, or of several together."""
+    if len(fields) == 1:
+        [field] = fields
+        return lambda row: (getattr(row, field),)
+    return lambda row: (tuple([getattr(row, field) for field in fields]),)
 
 
-class Table(Generic[ModelT]):
-    """Objects by id, in the order of their creation. A cursor is found without a search.
-
-    The cursor of an object that was deleted in the meantime keeps its place: a client that walks through
-    the pages goes on after it.
-    """
-
-    def __init__(self, name: str, model: type[ModelT], state_file: "StateFile | None" = None) -> None:
-        self.name = name
-        self.model = model
-        self._state_file = state_file
-        self.clear()
-
-    def clear(self) -> None:
-        self._rows: dict[str, ModelT] = {}
-        # None stands for a deleted row, so that the positions of the others stay.
-        self._order: list[str | None] = []
-        self._positions: dict[str, int] = {}
-        # A place between two rows ends in .5.
-        self._deleted_positions: dict[str, float] = {}
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __iter__(self) -> Iterator[ModelT]:
-        return iter(list(self._rows.values()))
-
-    def get(self, row_id: str) -> ModelT | None:
-        return self._rows.get(row_id)
-
-    def put(self, row: ModelT, *, saved: bool = False) -> ModelT:
-        """Add or replace a row. `saved`: it comes from the state file and is not written there again."""
-        if row.id not in self._positions:
-            self._deleted_positions.pop(row.id, None)
-            self._positions[row.id] = len(self._order)
-            self._order.append(row.id)
-        self._rows[row.id] = row
-        if self._state_file and not saved:
-            self._state_file.stage(self.name, row.id, row)
-        return row
-
-    def delete(self, row_id: str) -> None:
-        """Raises KeyError."""
-        del self._rows[row_id]
-        position = self._positions.pop(row_id)
-        self._order[position] = None
-        self._deleted_positions[row_id] = position
-        if len(self._deleted_positions) > MAX_DELETED_CURSORS:
-            del self._deleted_positions[next(iter(self._deleted_positions))]
-        if self._state_file:
-            self._state_file.stage(self.name, row_id, None)
-        if len(self._order) > 64 and len(self._rows) < len(self._order) // 2:
-            self._close_gaps()
-
-    def _close_gaps(self) -> None:
-        rows_before = [0, *itertools.accumulate(key is not None for key in self._order)]
-        self._deleted_positions = {
-            key: rows_before[math.ceil(position)] - 0.5 for key, position in self._deleted_positions.items()
-        }
-        self._order = [key for key in self._order if key is not None]
-        self._positions = {key: position for position, key in enumerate(self._order) if key is not None}
-
-    def has_position(self, row_id: str) -> bool:
-        """Whether `iterate` can start at this id: of a row, or of one that was deleted."""
-        return row_id in self._positions or row_id in self._deleted_positions
-
-    def iterate(self, *, after: str | None = None, backwards: bool = False) -> Iterator[ModelT]:
-        """The rows after the one with id `after`; backwards, those before it. Raises KeyError."""
-        step = -1 if backwards else 1
-        if after is None:
-            position = len(self._order) - 1 if backwards else 0
-        else:
-            place = self._positions[after] if after in self._positions else self._deleted_positions[after]
-            position = math.ceil(place) - 1 if backwards else math.floor(place) + 1
-        while 0 <= position < len(self._order):
-            key = self._order[position]
-            if key is not None:
-                yield self._rows[key]
-            position += step
-
-    def filter(self, **values: Any) -> list[ModelT]:
-        return [row for row in self._rows.values() if all(getattr(row, k) == v for k, v in values.items())]
+# Of the tables that may be large, or that every request searches.
+INDEXES: dict[str, dict[str, Keys]] = {
+    "organizations": {"external_id": _by("external_id")},
+    "domains": {"organization_id": _by("organization_id"), "domain": _by("domain")},
+    "connections": {"organization_id": _by("organization_id")},
+    "directories": {"organization_id": _by("organization_id")},
+    "users": {
+        "directory_id": _by("directory_id"),
+        # For the directory's own count of active and inactive people.
+        "directory_state": _by("directory_id", "state"),
+        "group_key": lambda row: row.group_keys,
+        "idp_id": _by("idp_id"),
+        "email": _by("email"),
+    },
+    "groups": {"directory_id": _by("directory_id")},
+    "contacts": {"organization_id": _by("organization_id")},
+    "links": {"organization_id": _by("organization_id"), "secret": _by("secret")},
+    "events": {
+        "event": _by("event"),
+        "organization_id": _by("organization_id"),
+        "organization_event": _by("organization_id", "event"),
+    },
+}
 
 
 class StateFile:
@@ -182,22 +127,25 @@ class Store:
         self.state_file = StateFile(state_path) if state_path else None
         self._event_listeners: list[Callable[[Event], None]] = []
 
-        self.organizations = Table("organizations", Organization, self.state_file)
-        self.domains = Table("domains", OrganizationDomain, self.state_file)
-        self.connections = Table("connections", Connection, self.state_file)
-        self.directories = Table("directories", Directory, self.state_file)
-        self.users = Table("users", DirectoryUser, self.state_file)
-        self.groups = Table("groups", DirectoryGroup, self.state_file)
-        self.contacts = Table("contacts", ItContact, self.state_file)
-        self.endpoints = Table("endpoints", WebhookEndpoint, self.state_file)
-        self.links = Table("links", PortalLink, self.state_file)
-        self.sessions = Table("sessions", PortalSession, self.state_file)
-        self.destinations = Table("destinations", Destination, self.state_file)
-        self.mails = Table("mails", Mail, self.state_file)
-        self.events = Table("events", Event, self.state_file)
-        self.deliveries = Table("deliveries", Delivery, self.state_file)
+        self.organizations = self._table("organizations", Organization)
+        self.domains = self._table("domains", OrganizationDomain)
+        self.connections = self._table("connections", Connection)
+        self.directories = self._table("directories", Directory)
+        self.users = self._table("users", DirectoryUser)
+        self.groups = self._table("groups", DirectoryGroup)
+        self.contacts = self._table("contacts", ItContact)
+        self.endpoints = self._table("endpoints", WebhookEndpoint)
+        self.links = self._table("links", PortalLink)
+        self.sessions = self._table("sessions", PortalSession)
+        self.destinations = self._table("destinations", Destination)
+        self.mails = self._table("mails", Mail)
+        self.events = self._table("events", Event)
+        self.deliveries = self._table("deliveries", Delivery)
         if self.state_file:
             self._load(self.state_file)
+
+    def _table(self, name: str, model: type[ModelT]) -> Table[ModelT]:
+        return Table(name, model, self.state_file, INDEXES.get(name))
 
     @property
     def tables(self) -> dict[str, Table[Any]]:
@@ -205,8 +153,15 @@ class Store:
 
     def _load(self, state_file: StateFile) -> None:
         tables = self.tables
+        members: list[tuple[str, str]] = []
         for name, row in state_file.load():
+            if name == "groups":
+                # Older files have the members with the group.
+                members += [(user_id, row["id"]) for user_id in row.pop("user_ids", ())]
             tables[name].put(tables[name].model.from_row(row), saved=True)
+        for user_id, group_id in members:
+            if user := self.users.get(user_id):
+                self.users.put(replace(user, group_keys=(*user.group_keys, group_id)))
 
     def new_timestamps(self) -> dict[str, Any]:
         """`created_at` and `updated_at` of a new object."""
@@ -223,7 +178,7 @@ class Store:
     def emit_event(
         self,
         event: str,
-        data: dict[str, Any] | DirectoryUser,
+        data: dict[str, Any] | Payload,
         *,
         organization_id: str | None = None,
         source: str = "api",

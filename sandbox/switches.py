@@ -10,16 +10,62 @@ DESCRIPTIONS = {
     "cascade_deletions": "Deleting an organization emits the deletions of what it had, too.",
     "exclusive_pending_domains": "A pending domain is taken; if off, only a verified one.",
     "envelope_context": "Webhooks have object and context, as the Events API does.",
+    "soft_delete": "A deactivated person is announced as inactive; if off, as deleted.",
+    "announce_returns": "With soft_delete off, a returning person is announced, as created.",
+    "user_groups": "People are listed with their groups; if off, `groups` is empty.",
+    "newest_first": "Lists without `order` have the newest first; if off, the oldest.",
+    "forget_cursors": "An unknown or old cursor of the Events API is answered 400; if off, it is accepted.",
     "link_seconds": "Lifetime of a Portal Link.",
     "session_seconds": "Lifetime of a portal session.",
     "retention_days": "Days for which the Events API keeps events.",
     "requests_per_minute": "Requests per API key and minute; more are answered 429.",
     "deletions_per_minute": "Organization deletions per API key and minute; more are answered 429.",
+    "directory_requests_per_second": "Requests per directory and second for people; more are answered 429.",
     "webhook_timeout": "Seconds that a receiver has to answer.",
     "retry_delays": "Seconds before each retry. WorkOS spreads its six over three days.",
     "concurrency": "Deliveries sent at the same time; 1 keeps them in order.",
     "delivery_log": "Finished deliveries that are kept.",
 }
+
+# What WorkOS does, as far as it says so.
+WORKOS = {
+    "single_use_links": "WorkOS does not say whether a link can be opened twice.",
+    "resign_retries": "WorkOS does not say whether a retry is signed again.",
+    "unknown_organization_status": "WorkOS documents both 404 and 400.",
+    "cascade_deletions": "WorkOS does not say whether these events are sent.",
+    "exclusive_pending_domains": "WorkOS does not say whether a pending domain blocks others.",
+    "envelope_context": "WorkOS's examples of webhooks have neither; its Events API has both.",
+    "soft_delete": "A setting of the environment at WorkOS, which no API shows.",
+    "announce_returns": "WorkOS's listener documents silence; its tests show both.",
+    "user_groups": "WorkOS: empty for teams created since May 2026.",
+    "newest_first": "The default changed between versions of WorkOS's API: send `order`.",
+    "forget_cursors": "WorkOS answers 400.",
+    "link_seconds": "WorkOS: 300 seconds.",
+    "session_seconds": "WorkOS does not say how long a session lasts.",
+    "retention_days": "WorkOS names both 30 and 90 days.",
+    "requests_per_minute": "WorkOS: 6000.",
+    "deletions_per_minute": "WorkOS: 50.",
+    "directory_requests_per_second": "WorkOS: 4.",
+    "webhook_timeout": "WorkOS does not say how long it waits.",
+    "retry_delays": "WorkOS: up to six retries over three days.",
+    "concurrency": "WorkOS does not promise any order.",
+    "delivery_log": "Of the sandbox only.",
+}
+# What nobody outside WorkOS knows, and an application should survive either way.
+UNDOCUMENTED = (
+    "single_use_links",
+    "resign_retries",
+    "unknown_organization_status",
+    "cascade_deletions",
+    "exclusive_pending_domains",
+    "envelope_context",
+    "soft_delete",
+    "announce_returns",
+    "newest_first",
+    "session_seconds",
+    "retention_days",
+    "webhook_timeout",
+)
 
 # Thirty years, in seconds.
 MAX_VALUE = 10**9
@@ -35,11 +81,17 @@ class Switches:
     cascade_deletions: bool = True
     exclusive_pending_domains: bool = True
     envelope_context: bool = False
+    soft_delete: bool = True
+    announce_returns: bool = False
+    user_groups: bool = False
+    newest_first: bool = True
+    forget_cursors: bool = True
     link_seconds: int = 300
     session_seconds: int = 3600
     retention_days: int = 30
     requests_per_minute: int = 6000
     deletions_per_minute: int = 50
+    directory_requests_per_second: int = 4
     webhook_timeout: float = 10.0
     retry_delays: list[float] = field(default_factory=lambda: [1.0, 5.0, 25.0, 120.0, 600.0, 3600.0])
     concurrency: int = 10

@@ -3,6 +3,7 @@
 from sandbox.control import (  # noqa: F401  (each registers its routes)
     faults,
     inspection,
+    people,
     runtime,
     simulation,
     webhooks,

@@ -5,7 +5,7 @@ from itertools import islice
 from aiohttp import web
 
 from sandbox import connections, directories, organizations, parameters
-from sandbox.app_keys import DISPATCHER, control_routes, get_store
+from sandbox.app_keys import DISPATCHER, RATE_LIMITER, control_routes, get_store
 
 DEFAULT_LIMIT = 1000
 
@@ -26,6 +26,7 @@ async def get_state_view(request: web.Request) -> web.Response:
             "groups": [row.to_json() for row in store.groups],
             "counts": {name: len(table) for name, table in store.tables.items()},
             "pending_deliveries": request.app[DISPATCHER].count_pending(),
+            "rate_limited_requests": request.app[RATE_LIMITER].refused,
         }
     )
 
@@ -37,11 +38,11 @@ async def list_all_events_view(request: web.Request) -> web.Response:
     Filters: `event`, `organization_id`. `limit` defaults to 1000.
     """
     query = request.query
+    within = next(((name, query[name]) for name in ("organization_id", "event") if name in query), None)
     rows = (
         event
-        for event in get_store(request).events.iterate(backwards=True)
+        for event in get_store(request).events.iterate(backwards=True, within=within)
         if query.get("event", event.event) == event.event
-        and query.get("organization_id", event.organization_id) == event.organization_id
     )
     latest = list(islice(rows, parameters.parse_query_integer(request, "limit", default=DEFAULT_LIMIT)))
     return web.json_response({"data": [event.to_json() for event in latest[::-1]]})

@@ -7,7 +7,6 @@ from aiohttp import web
 from sandbox import (
     connections,
     directories,
-    directory_users,
     domains,
     errors,
     organizations,
@@ -127,28 +126,6 @@ def change_directory(store: Store, directory: Directory, action: str) -> Directo
             directories.delete_directory(store, directory, source="dashboard")
             return None
     raise errors.not_found("Action", action)
-
-
-@control_routes.post("/_sandbox/directories/{id}/people/{action:add|update|remove}")
-async def change_directory_users_view(request: web.Request) -> web.Response:
-    """`add` creates `count` (1) users; `update` (`job_title`) and `remove` change the user `user_id`."""
-    store = get_store(request)
-    directory = directories.get_directory(store, request.match_info["id"])
-    values = await parameters.parse_body(request)
-    action = request.match_info["action"]
-    if action == "add":
-        count = parameters.parse_integer(values, "count", default=1, least=1, most=parameters.MAX_USERS)
-        created = [directory_users.create_user(store, directory) for _ in range(count)]
-        return web.json_response({"data": [user.to_json() for user in created]}, status=201)
-    user = store.users.get(parameters.require_text(values, "user_id"))
-    if user is None or user.directory_id != directory.id:
-        raise errors.not_found("Directory user", values["user_id"])
-    if action == "update":
-        title = parameters.parse_optional_text(values, "job_title") or f"{user.job_title} (moved)"
-        user = directory_users.update_user(store, user, job_title=title)
-    else:
-        directory_users.delete_user(store, user)
-    return web.json_response(user.to_json())
 
 
 @control_routes.post("/_sandbox/domains/verify")

@@ -71,8 +71,8 @@ async def show_directory(request: web.Request, session: OpenSession) -> web.Stre
         endpoint=endpoint,
         has_token=provider.type != "gsuite directory",
         failed=directory.state == "invalid_credentials",
-        users=len(session.store.users.filter(directory_id=directory.id)),
-        groups=len(session.store.groups.filter(directory_id=directory.id)),
+        users=session.store.users.count("directory_id", directory.id),
+        groups=session.store.groups.count("directory_id", directory.id),
         step=3 if linked else 2,
     )
 
@@ -92,12 +92,12 @@ async def submit_test(request: web.Request, session: OpenSession) -> web.StreamR
 
 def _run_first_sync(session: OpenSession, directory: Directory) -> None:
     """Create what a provider sends first: a group with a few users."""
-    if session.store.users.filter(directory_id=directory.id):
+    if session.store.users.count("directory_id", directory.id):
         return
     group = directory_groups.create_group(session.store, directory, "Everyone")
     for _ in range(FIRST_USER_COUNT):
         user = directory_users.create_user(session.store, directory)
-        group = directory_groups.add_group_member(session.store, group, user)
+        directory_groups.add_group_member(session.store, group, user)
 
 
 @routes.post("/portal/{token}/dsync/{id}/remove")

@@ -37,7 +37,7 @@ CLOSED_PAGES = {
     "unknown": (404, "This link is not valid", "The address is incomplete, or it was never a Portal Link."),
     "expired": (410, "This link has expired", "Portal Links open for a few minutes only."),
     "used": (410, "This link has been used", "Each Portal Link opens once."),
-    "revoked": (403, "This link has been revoked", "The person who sent it to you has revoked it."),
+    "revoked": (403, "This link has been revoked", "This link was revoked by the person who sent it."),
     "ended": (410, "Your session has ended", "You were away for a while. Whatever you saved is kept."),
 }
 

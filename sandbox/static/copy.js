@@ -1,6 +1,9 @@
 // Adds a copy button to each value. Without JavaScript, the value can still be selected.
 "use strict";
-for (const container of document.querySelectorAll(".copy")) {
+function addButtons(root) {
+  for (const container of root.querySelectorAll(".copy")) addButton(container);
+}
+function addButton(container) {
   const input = container.querySelector("input");
   const label = document.querySelector(`label[for="${input.id}"]`).textContent;
   const button = document.createElement("button");
@@ -22,3 +25,6 @@ for (const container of document.querySelectorAll(".copy")) {
   });
   container.append(button, status);
 }
+addButtons(document);
+// live.js has replaced a part of the page.
+document.addEventListener("refreshed", (event) => addButtons(event.detail));

@@ -1,13 +1,23 @@
 """The demo recognizes a database that an older version of the code has left, and ends with its terminal."""
 
+import contextlib
 import fcntl
+import io
+import json
 import os
 import pty
+import re
+import select
 import signal
 import subprocess
 import sys
 import termios
+import time
+import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +27,7 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from devtools.mailbox.files import list_names, save_mail
+from hostapp.demo_output import format_line, is_colored
 from hostapp.management.commands.demo import Command, has_unknown_migrations
 from tests.browser.app import find_free_port
 from tests.processes import ROOT, create_open_folder
@@ -54,17 +65,38 @@ def demo_folder() -> Iterator[Path]:
         yield folder / "demo"
 
 
-@pytest.fixture
-def running_demo(demo_folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
-    """A demo in a terminal of its own, and the descriptor that is the terminal."""
+@dataclass
+class RunningDemo:
+    """A demo in a terminal of its own. `terminal` is the descriptor, `output` what it printed so far."""
+
+    process: "subprocess.Popen[bytes]"
+    terminal: int
+    url: str
+    sandbox_url: str
+    output: str = ""
+
+    def read_until(self, text: str, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while text not in self.output:
+            remaining = deadline - time.monotonic()
+            assert remaining > 0, f"{text!r} is not in {self.output}"
+            if select.select([self.terminal], [], [], remaining)[0]:
+                self.output += os.read(self.terminal, 10_000).decode(errors="replace")
+
+
+@contextmanager
+def run_demo(
+    folder: Path, ports: tuple[int, int], *arguments: str, **environment: str
+) -> Iterator[RunningDemo]:
     terminal, inside = pty.openpty()
-    demo = subprocess.Popen(
+    port, sandbox_port = ports
+    process = subprocess.Popen(
         [
-            *(sys.executable, "manage.py", "demo"),
-            *("--port", str(find_free_port()), "--sandbox-port", str(find_free_port())),
+            *(sys.executable, "manage.py", "demo", *arguments),
+            *("--port", str(port), "--sandbox-port", str(sandbox_port)),
         ],
         cwd=ROOT,
-        env={**os.environ, "DEMO_FOLDER": str(demo_folder)},
+        env={**os.environ, "NO_COLOR": "", "DEMO_FOLDER": str(folder), **environment},
         stdin=inside,
         stdout=inside,
         stderr=inside,
@@ -73,34 +105,89 @@ def running_demo(demo_folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]",
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
     )
     os.close(inside)
-    output = b""
-    while b"Ctrl-C stops everything" not in output:
-        output += os.read(terminal, 10_000)
-    yield demo, terminal
-    if demo.poll() is None:
-        demo.kill()
-    demo.wait()
+    demo = RunningDemo(process, terminal, f"http://localhost:{port}", f"http://localhost:{sandbox_port}")
+    try:
+        demo.read_until("Ctrl-C stops everything")
+        yield demo
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(30)
+        with contextlib.suppress(OSError):
+            os.close(terminal)
 
 
-@pytest.mark.parametrize("ending", ["terminal closed", "SIGHUP", "SIGKILL"])
-def test_all_processes_of_the_demo_end_with_it(
-    running_demo: tuple["subprocess.Popen[bytes]", int], ending: str
-) -> None:
-    demo, terminal = running_demo
-    processes = psutil.Process(demo.pid).children(recursive=True)
-    assert len(processes) >= 5
+@pytest.mark.parametrize("ending", ["Ctrl-C", "terminal closed", "SIGHUP", "SIGKILL"])
+def test_demo_leaves_nothing_behind_and_starts_again(demo_folder: Path, ending: str) -> None:
+    ports = (find_free_port(), find_free_port())
+    with run_demo(demo_folder, ports) as demo:
+        processes = psutil.Process(demo.process.pid).children(recursive=True)
+        assert len(processes) >= 5
+        if ending == "Ctrl-C":
+            os.write(demo.terminal, b"\x03")
+            demo.read_until("Run the same command to start again.", 30)
+        elif ending == "SIGKILL":
+            demo.process.kill()
+        elif ending == "SIGHUP":
+            demo.process.send_signal(signal.SIGHUP)
+        else:
+            os.close(demo.terminal)
+        demo.process.wait(30)
 
-    if ending == "SIGKILL":
-        demo.kill()
-    elif ending == "SIGHUP":
-        demo.send_signal(signal.SIGHUP)
-    if ending != "SIGHUP":
-        os.close(terminal)
-    demo.wait(30)
-    if ending == "SIGHUP":
-        os.close(terminal)
+        assert psutil.wait_procs(processes, timeout=30)[1] == []
 
-    assert psutil.wait_procs(processes, timeout=30)[1] == []
+    # The same folder, database and ports.
+    with run_demo(demo_folder, ports) as again:
+        again.process.send_signal(signal.SIGTERM)
+        again.process.wait(30)
+
+
+def test_demo_begins_without_failed_deliveries_and_shows_no_secret(demo_folder: Path) -> None:
+    with run_demo(demo_folder, (find_free_port(), find_free_port())) as demo:
+        settle = urllib.request.Request(f"{demo.sandbox_url}/_sandbox/settle", data=b"{}")  # noqa: S310
+        urllib.request.urlopen(settle, timeout=20).close()  # noqa: S310
+        with urllib.request.urlopen(f"{demo.sandbox_url}/_sandbox/deliveries", timeout=20) as response:  # noqa: S310
+            deliveries = json.load(response)["data"]
+        processes = psutil.Process(demo.process.pid).children(recursive=True)
+        commands = " ".join(" ".join(process.cmdline()) for process in processes)
+
+        assert len(deliveries) >= 4
+        assert {tuple(item["status"] for item in row["attempts"]) for row in deliveries} == {(200,)}
+        for name in ("secret_key", "webhook_secret"):
+            secret = (demo_folder / name).read_text()
+            assert secret not in commands
+            assert secret not in demo.output
+        assert "GET" not in demo.output
+        assert "\x1b[36m" not in demo.output
+
+
+def test_demo_logs_requests_in_color_when_asked_to(demo_folder: Path) -> None:
+    with run_demo(demo_folder, (find_free_port(), find_free_port()), "-v") as demo:
+        urllib.request.urlopen(f"{demo.url}/account/login/", timeout=20).close()  # noqa: S310
+
+        demo.read_until("GET /account/login/", 20)
+
+        line = next(line for line in demo.output.splitlines() if "GET /account/login/" in line)
+        assert re.match(r"\d\d:\d\d:\d\d \x1b\[36m     web\x1b\[0m \| ", line)
+        assert not re.search(r"\d\d:\d\d:\d\d", line[9:])
+
+
+def test_output_has_no_colors_without_a_terminal_or_with_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not is_colored(io.StringIO())
+    terminal, inside = pty.openpty()
+    with open(inside, "w") as stream:
+        monkeypatch.setenv("NO_COLOR", "1")
+        assert not is_colored(stream)
+        monkeypatch.delenv("NO_COLOR")
+        assert is_colored(stream)
+    os.close(terminal)
+
+
+@pytest.mark.parametrize("line", ["12:00:00 GET 200", "2026-01-15 12:00:00,123 GET 200", "GET 200"])
+def test_line_has_one_time_only(line: str) -> None:
+    now = datetime(2026, 1, 15, 13, 0, 0)  # noqa: DTZ001 - local, as the demo shows it
+
+    assert format_line("web", line, now, colored=False) == "13:00:00      web | GET 200"
 
 
 def test_demo_shows_new_mails_in_boxes_without_their_links(

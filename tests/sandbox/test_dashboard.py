@@ -19,8 +19,8 @@ def test_overview_creates_an_organization_and_opens_its_portal(sandbox: Sandbox,
     check_page(page)
     page.get_by_label("New organization").fill("Acme")
     page.get_by_role("button", name="Add").click()
-    page.get_by_role("button", name="Connect Okta at once").click()
-    page.get_by_role("button", name="Connect an Okta directory at once").click()
+    page.get_by_role("button", name="Add active Okta connection").click()
+    page.get_by_role("button", name="Add linked Okta directory").click()
     check_page(page)
     assert [row["state"] for row in sandbox.connections()] == ["active"]
     assert [row["state"] for row in sandbox.directories()] == ["linked"]
@@ -54,15 +54,18 @@ def test_delivery_page_shows_the_attempts_and_resends(
 
 def test_faults_page_adds_and_cancels_faults(sandbox: Sandbox, workos: WorkOSClient, page: Page) -> None:
     page.goto(f"{sandbox.url}/_sandbox/dashboard/faults")
-    page.get_by_label("Fault").first.select_option("delay")
-    page.get_by_label("Event").first.fill("organization.*")
-    page.get_by_label("Copies, size or seconds").fill("3")
-    page.get_by_label("Times").first.fill("always")
-    page.get_by_role("button", name="Order it").first.click()
-    page.get_by_label("Fault").nth(1).select_option("status:429")
+    page.get_by_text("Deliver it later").click()
+    page.get_by_label("Events").fill("organization.*")
+    page.get_by_label("Seconds later").fill("3")
+    page.get_by_label("Every time").check()
+    page.get_by_role("button", name="Inject: Deliver it later").click()
+    expect(page.locator("#message")).to_have_text("Injected: Deliver it later.")
+    page.get_by_text("Answer with an error").click()
+    page.get_by_label("Status, 400 to 599").fill("429")
     page.get_by_label("Path").fill("/portal/*")
-    page.get_by_role("button", name="Order it").nth(1).click()
+    page.get_by_role("button", name="Inject: Answer with an error").click()
     check_page(page)
+    expect(page.get_by_role("region", name="Active")).to_contain_text("Every time · organization.*")
 
     delay, status = sandbox.request("GET", "faults")["data"]
     assert (delay["kind"], delay["event"], delay["seconds"], delay["times"]) == (
@@ -83,11 +86,12 @@ def test_faults_page_adds_and_cancels_faults(sandbox: Sandbox, workos: WorkOSCli
 
 def test_faults_page_explains_an_invalid_fault(sandbox: Sandbox, page: Page) -> None:
     page.goto(f"{sandbox.url}/_sandbox/dashboard/faults")
-    page.get_by_label("Times").first.fill("often")
-    page.get_by_role("button", name="Order it").first.click()
+    page.get_by_text("Never deliver it").click()
+    page.get_by_label("Times").fill("often")
+    page.get_by_role("button", name="Inject: Never deliver it").click()
 
     check_page(page)
-    expect(page.get_by_role("alert")).to_have_text("'often' is not a number")
+    expect(page.get_by_role("alert")).to_have_text("Times: 'often' is not a whole number.")
 
 
 def test_faults_page_starts_a_lifecycle_and_a_burst(
@@ -97,8 +101,12 @@ def test_faults_page_starts_a_lifecycle_and_a_burst(
     sandbox.activate_directory(acme.id)
     page.goto(f"{sandbox.url}/_sandbox/dashboard/faults")
     page.get_by_label("How many").fill("40")
-    page.get_by_role("button", name="Start the burst").click()
-    page.get_by_role("button", name="Play an organization's whole life").click()
+    page.get_by_role("button", name="Send many events").click()
+    check_page(page)
+    assert sandbox.state()["counts"]["users"] == 0
+    page.get_by_role("button", name="Send 40 events").click()
+    expect(page.locator("#message")).to_have_text("Sending 40 dsync.user.created.")
+    page.get_by_role("button", name="Run full lifecycle").click()
     sandbox.settle()
 
     assert sandbox.state()["counts"]["users"] == 40
@@ -111,15 +119,15 @@ def test_switches_page_sets_switches_and_the_clock(sandbox: Sandbox, page: Page)
     page.get_by_label("single_use_links").check()
     page.get_by_label("retry_delays").fill("1, 2.5")
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("button", name="Freeze it").click()
+    page.get_by_role("button", name="Freeze").click()
 
     switches = sandbox.request("GET", "switches")
     assert switches["single_use_links"] is True
     assert switches["retry_delays"] == [1, 2.5]
     assert sandbox.request("GET", "health")["frozen"] is True
     before = sandbox.request("GET", "health")["now"]
-    page.get_by_label("Seconds to go forward").fill("60")
-    page.get_by_role("button", name="Go forward").click()
+    page.get_by_label("Seconds to advance").fill("60")
+    page.get_by_role("button", name="Advance").click()
     assert sandbox.request("GET", "health")["now"] > before
 
 

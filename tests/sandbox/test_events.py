@@ -1,10 +1,13 @@
 """The Events API."""
 
+import json
 import re
+import urllib.request
 from typing import Any
 
 import pytest
 from workos import BadRequestError, UnprocessableEntityError, WorkOSClient
+from workos.common.models import CreateWebhookEndpointEvents
 
 from sandbox.client import Sandbox
 
@@ -86,9 +89,10 @@ def test_events_are_filtered_by_time_and_organization(sandbox: Sandbox, workos: 
     assert [event["data"]["id"] for event in owned["data"]] == [late.id]
 
 
-def test_events_older_than_thirty_days_are_gone_but_their_cursors_work(
+def test_events_older_than_thirty_days_are_gone_but_their_cursors_can_work(
     sandbox: Sandbox, workos: WorkOSClient
 ) -> None:
+    sandbox.switch(forget_cursors=False)
     sandbox.freeze("2026-01-15T12:00:00Z")
     workos.organizations.create_organization(name="Early")
     [expired] = event_ids(list_events(workos, events="organization.created"))
@@ -166,3 +170,97 @@ def test_switch_silences_cascading_deletions(sandbox: Sandbox, workos: WorkOSCli
 
     assert [event["event"] for event in sandbox.events()][-1] == "organization.deleted"
     assert sandbox.events("connection.deleted") == []
+
+
+def test_forgotten_cursor_is_answered_400(sandbox: Sandbox, workos: WorkOSClient) -> None:
+    sandbox.freeze("2026-01-15T12:00:00Z")
+    workos.organizations.create_organization(name="Early")
+    [known] = event_ids(list_events(workos, events="organization.created"))
+
+    assert event_ids(list_events(workos, events="organization.created", after=known)) == []
+    with pytest.raises(BadRequestError):
+        list_events(
+            workos, events="organization.created", after=f"{known[:-1]}{'0' if known[-1] != '0' else '1'}"
+        )
+    sandbox.advance(31 * DAY)
+    with pytest.raises(BadRequestError):
+        list_events(workos, events="organization.created", after=known)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    ["events={0},{1}", "events={0}&events={1}", "events[]={0}&events[]={1}", "events[0]={0}&events[1]={1}"],
+)
+def test_event_types_can_be_spelled_in_every_way(
+    sandbox: Sandbox, workos: WorkOSClient, spelling: str
+) -> None:
+    acme = workos.organizations.create_organization(name="Acme")
+    workos.organizations.delete_organization(acme.id)
+    query = spelling.format("organization.created", "organization.deleted")
+
+    request = urllib.request.Request(  # noqa: S310  (an http URL of this machine)
+        f"{sandbox.url}/events?{query}", headers={"Authorization": f"Bearer {sandbox.api_key}"}
+    )
+    with urllib.request.urlopen(request) as response:  # noqa: S310
+        listed = json.loads(response.read())["data"]
+
+    assert [event["event"] for event in listed] == ["organization.created", "organization.deleted"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("2026-01-01T00:00:00Z", "2026-01-31T00:00:00.001Z"), ("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z")],
+)
+def test_range_of_more_than_thirty_days_is_answered_400(workos: WorkOSClient, start: str, end: str) -> None:
+    with pytest.raises(BadRequestError):
+        list_events(workos, events="organization.created", range_start=start, range_end=end)
+
+
+def test_range_of_thirty_days_is_listed(sandbox: Sandbox, workos: WorkOSClient) -> None:
+    sandbox.freeze("2026-01-15T12:00:00Z")
+    acme = workos.organizations.create_organization(name="Acme")
+
+    found = list_events(
+        workos,
+        events="organization.created",
+        range_start="2026-01-01T00:00:00Z",
+        range_end="2026-01-31T00:00:00Z",
+    )
+
+    assert [event["data"]["id"] for event in found["data"]] == [acme.id]
+
+
+def test_events_are_listed_newest_first_if_asked_for(
+    workos: WorkOSClient, five_organizations: list[str]
+) -> None:
+    first = list_events(workos, events="organization.created", limit=3, order="desc")
+    second = list_events(
+        workos, events="organization.created", order="desc", after=first["list_metadata"]["after"]
+    )
+
+    listed = [event["data"]["id"] for page in (first, second) for event in page["data"]]
+    assert listed == five_organizations[::-1]
+
+
+def test_events_are_found_by_time_when_the_clock_was_set_back(sandbox: Sandbox, workos: WorkOSClient) -> None:
+    ids = {}
+    for moment in ("2026-01-15T12:00:00Z", "2026-01-14T12:00:00Z", "2026-01-16T12:00:00Z"):
+        sandbox.freeze(moment)
+        ids[moment] = workos.organizations.create_organization(name=moment).id
+
+    found = list_events(
+        workos,
+        events="organization.created",
+        range_start="2026-01-14T00:00:00Z",
+        range_end="2026-01-15T00:00:00Z",
+    )
+
+    assert [event["data"]["id"] for event in found["data"]] == [ids["2026-01-14T12:00:00Z"]]
+
+
+def test_newest_event_types_can_be_subscribed_to(workos: WorkOSClient) -> None:
+    types = [item.value for item in CreateWebhookEndpointEvents]
+
+    endpoint = workos.webhooks.create_webhook_endpoint(endpoint_url="https://acme.example/", events=types)
+
+    assert endpoint.events == types

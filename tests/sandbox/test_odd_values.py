@@ -11,7 +11,7 @@ from workos import WorkOSClient
 
 from sandbox.client import Sandbox
 from sandbox.models import Organization
-from sandbox.store import Table
+from sandbox.tables import Table
 
 ODD_JSON = [
     "null",

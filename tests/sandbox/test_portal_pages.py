@@ -49,7 +49,7 @@ def test_it_admin_sets_up_single_sign_on(
     [connection] = workos.sso.list_connections(organization_id=acme.id).data
     assert connection.state == "validating"
 
-    press(page, "Let it fail")
+    press(page, "Simulate a failure")
     expect(page.get_by_role("alert")).to_contain_text("failed")
     press(page, "Test sign-in")
     press(page, "Finish")
@@ -85,9 +85,7 @@ def test_unfinished_setup_is_continued_with_a_new_link(
     open_portal(page, workos, acme, "sso", receiver)
     page.get_by_role("radio", name="Google Workspace").check()
     press(page, "Continue")
-    expect(page.get_by_role("link", name="Come back later")).to_have_attribute(
-        "href", f"{receiver.url}?later"
-    )
+    expect(page.get_by_role("link", name="Save and exit")).to_have_attribute("href", f"{receiver.url}?later")
 
     open_portal(page, workos, acme, "sso", receiver)
     check_page(page)
@@ -122,7 +120,7 @@ def test_it_admin_sets_up_directory_sync(
         f"{public_url(sandbox)}/scim/v2.0/{external_key(sandbox)}"
     )
     expect(page.get_by_label("Bearer token")).not_to_have_value("")
-    press(page, "Let it fail")
+    press(page, "Simulate a failure")
     expect(page.get_by_role("alert")).to_contain_text("Okta refused us")
     press(page, "Test connection")
     press(page, "Finish")
@@ -155,7 +153,7 @@ def test_it_admin_verifies_a_domain(
     page.get_by_label("Domain", exact=True).fill("acme.org")
     press(page, "Add domain")
     expect(page.get_by_label("Type")).to_have_value("TXT")
-    press(page, "Check, as if it were missing")
+    press(page, "Simulate: record missing")
     expect(page.get_by_role("alert")).to_contain_text("not there yet")
     press(page, "Check now")
     press(page, "Finish")

@@ -9,6 +9,7 @@ import time
 import urllib.request
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,12 +17,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.core.management.color import no_style
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from devtools import demo_data
 from devtools.mailbox import files as mailbox
+from hostapp.demo_output import format_box, format_line, is_colored
 
 _STARTUP_SECONDS = 30.0
 _SHUTDOWN_SECONDS = 10.0
@@ -39,13 +42,19 @@ or when its terminal is closed.
 
   manage.py demo
   manage.py demo --port 8001 --sandbox-port 4101
+  manage.py demo -v                                 log every request
 """
     # The demo has its own settings, so errors in the user's settings do not matter.
     requires_system_checks = ()
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
         return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
+            prog_name,
+            subcommand,
+            formatter_class=RawDescriptionHelpFormatter,
+            # `-v` replaces Django's, which needs a number.
+            conflict_handler="resolve",
+            **kwargs,
         )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -54,7 +63,18 @@ or when its terminal is closed.
             "--sandbox-port", type=int, default=4100, help="port of the sandbox (default: 4100)"
         )
 
-    def handle(self, *, port: int, sandbox_port: int, **options: Any) -> None:
+        parser.add_argument(
+            "-v",
+            "--verbosity",
+            type=int,
+            nargs="?",
+            const=2,
+            default=1,
+            choices=range(4),
+            help="2, or -v alone: log every request (default: 1)",
+        )
+
+    def handle(self, *, port: int, sandbox_port: int, verbosity: int, **options: Any) -> None:
         ports = (getattr(settings, "DEMO_PORT", None), getattr(settings, "DEMO_SANDBOX_PORT", None))
         if None in ports:
             raise CommandError("Run the demo as `manage.py demo`: `demo` must be the first argument.")
@@ -69,6 +89,9 @@ or when its terminal is closed.
                     "or stop the process that uses it."
                 )
 
+        self._is_verbose = verbosity > 1
+        if not is_colored(sys.stdout):
+            self.style = no_style()
         for signum in _ENDING_SIGNALS:
             # Under `nohup` a hangup stays ignored.
             if signal.getsignal(signum) is not signal.SIG_IGN:
@@ -109,12 +132,22 @@ or when its terminal is closed.
             mailbox.empty(Path(settings.DEV_MAILBOX))
         if is_replaced:
             self.stdout.write("Replaced the database of an older version.")
+        # The web first: what the sandbox sends must find it.
+        with self._step("Starting the web server"):
+            children["web"] = _start_child(
+                "web",
+                [python, "manage.py", "serve", "--port", str(port), "--verbosity", "0"],
+                started,
+                DEMO_VERBOSE="on" if self._is_verbose else "",
+            )
+            _wait_until_reachable(f"{url}/account/login/", children["web"])
         with self._step("Starting the sandbox"):
             children["sandbox"] = _start_child(
                 "sandbox",
                 [
                     *(python, "-m", "sandbox", "--port", str(sandbox_port)),
                     *("--webhook-url", f"{url}/webhooks/workos/"),
+                    *(() if self._is_verbose else ("--quiet",)),
                 ],
                 started,
                 # Other users of the machine can read the arguments, but not the environment.
@@ -123,22 +156,16 @@ or when its terminal is closed.
             _wait_until_reachable(f"{settings.WORKOS_BASE_URL}/_sandbox/health", children["sandbox"])
         with self._step("Provisioning two enterprises"):
             enterprises = demo_data.create_demo_data()
-        with self._step("Starting web and worker"):
+        with self._step("Starting the worker"):
             children["worker"] = _start_child(
                 "worker", [python, "manage.py", "worker", "--interval", "0.2"], started
             )
-            children["web"] = _start_child(
-                "web",
-                [python, "manage.py", "serve", "--port", str(port), "--verbosity", "0"],
-                started,
-            )
-            _wait_until_reachable(f"{url}/account/login/", children["web"])
 
         self.stdout.write(f"\n{self.style.SUCCESS('The demo is running.')} Sign in at {url}/ with:\n")
         for enterprise, (_, _, members) in zip(enterprises, demo_data.ENTERPRISES, strict=True):
             for email, _, role in members:
                 self.stdout.write(f"  {email:<22} {demo_data.PASSWORD}   {role.label} of {enterprise}")
-        self.stdout.write(f"  {demo_data.STAFF_EMAIL:<22} {demo_data.PASSWORD}   staff")
+        self.stdout.write(f"  {demo_data.STAFF_EMAIL:<22} {demo_data.PASSWORD}   Support staff of the SaaS")
         self.stdout.write(f"\nThe sandbox, standing in for WorkOS: {settings.WORKOS_BASE_URL}/_sandbox/")
         self.stdout.write(f"Mails, none of which is sent: {url}/dev/mailbox/")
         self.stdout.write("Try: sign in as ada@acme.example, press Configure SSO. Ctrl-C stops everything.\n")
@@ -163,15 +190,8 @@ or when its terminal is closed.
                 continue
             shown.add(name)
             if mail := mailbox.read_mail(folder, name):
-                lines = [
-                    f"To       {mail.to}",
-                    f"Subject  {mail.subject}",
-                    f"Link     {settings.SITE_URL}/dev/mailbox/{name}/",
-                ]
-                width = max(map(len, lines))
-                edge = "─" * (width + 2)
-                body = "".join(f"│ {line:<{width}} │\n" for line in lines)
-                self._write_if_possible(f"┌{edge}┐\n{body}└{edge}┘")
+                link = f"{settings.SITE_URL}/dev/mailbox/{name}/"
+                self._write_if_possible(format_box(mail.to, mail.subject, link))
 
     @contextlib.contextmanager
     def _step(self, text: str) -> Iterator[None]:
@@ -222,12 +242,13 @@ def _start_child(
 
 def _relay_output(name: str, child: "subprocess.Popen[str]", started: threading.Event) -> None:
     # During startup their output would break up the lines of the steps.
-    started.wait(_STARTUP_SECONDS)
+    started.wait()
+    colored = is_colored(sys.stdout)
     if child.stdout is not None:
         for line in child.stdout:
             # Read on after the terminal is closed, or the child would wait for its output to be read.
             with contextlib.suppress(OSError):
-                sys.stdout.write(f"{name:>8} | {line}")
+                sys.stdout.write(format_line(name, line, datetime.now(), colored=colored))  # noqa: DTZ005
                 sys.stdout.flush()
 
 
