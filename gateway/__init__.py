@@ -30,11 +30,19 @@ from gateway.organizations import (
     set_external_id,
 )
 from gateway.pacing import Page
+from gateway.people import (
+    DirectorySize,
+    get_directory_size,
+    list_group_members,
+    list_groups,
+    list_people,
+)
 
 __all__ = [
     "LONGEST_RANGE",
     "Busy",
     "CursorForgotten",
+    "DirectorySize",
     "GatewayError",
     "Organization",
     "Page",
@@ -48,6 +56,7 @@ __all__ = [
     "find_organization_by_external_id",
     "generate_portal_link",
     "get_client",
+    "get_directory_size",
     "get_environment",
     "get_organization",
     "invite_it_contact",
@@ -55,6 +64,9 @@ __all__ = [
     "list_connections",
     "list_directories",
     "list_events",
+    "list_group_members",
+    "list_groups",
+    "list_people",
     "remove_domain",
     "rename_organization",
     "revoke_it_contact",

@@ -18,7 +18,7 @@ _LONGEST_WAIT = 120.0
 # WorkOS's 429 of the directory lists has no Retry-After.
 _DEFAULT_WAIT = 1.0
 # A request may take less time than the one before it, and so arrive a little early.
-_JITTER_SHARE = 0.03
+_JITTER_SHARE = 0.06
 
 
 class TokenBucket:

@@ -130,6 +130,9 @@ if 0 < WEBHOOK_EVENTS_KEPT_DAYS < 31:
 # Seconds between two runs of catch-up, which reads the Events API, in the worker. 0 switches it off.
 CATCH_UP_INTERVAL = env.integer("CATCH_UP_INTERVAL", default=300, least=0, most=86_400)
 
+# Seconds between two comparisons of everything with WorkOS's lists, in the worker. 0 switches it off.
+RECONCILE_INTERVAL = env.integer("RECONCILE_INTERVAL", default=21_600, least=0, most=604_800)
+
 # Seconds. A person may be waiting.
 WORKOS_TIMEOUT = env.number("WORKOS_TIMEOUT", default=8.0, least=0.1, most=60)
 

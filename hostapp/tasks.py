@@ -12,10 +12,12 @@ from enterprises import (
     mail,
     memberships,
     notifications,
+    people_reconcile,
     provisioning,
     rate_limits,
     reconcile,
 )
+from enterprises import conf as enterprises_conf
 from enterprises.tasks import TaskKind, enterprise_task
 from hostapp import password_reset, sessions, sign_in
 from outbox.handlers import PeriodicJob, Step, TaskHandler
@@ -72,6 +74,9 @@ TASKS: dict[str, TaskHandler] = {
     portal_tasks.REVOKE_SETUP_LINK: TaskHandler(
         gettext_noop("Revoke a setup link"), enterprise_task(revoking.run_setup_link_revocation)
     ),
+    people_reconcile.RECONCILE_PEOPLE: TaskHandler(
+        gettext_noop("Reconcile the people of directories"), people_reconcile.run_people_reconcile
+    ),
     catch_up.CATCH_UP: TaskHandler(gettext_noop("Catch up with WorkOS's events"), catch_up.run_catch_up),
 }
 
@@ -88,6 +93,10 @@ _JOBS: Sequence[PeriodicJob] = (
     PeriodicJob("Pruned events", 86_400, pruning.prune_expired_events),
     PeriodicJob("Pruned refusals of mail", 86_400, mail.prune_undeliverable_addresses),
     PeriodicJob("Pruned rate limits", 3600, rate_limits.prune_counts),
+    PeriodicJob("Reconcile", enterprises_conf.reconcile_interval(), reconcile.enqueue_all),
+    PeriodicJob(
+        "People", min(enterprises_conf.reconcile_interval(), 600), people_reconcile.enqueue_people_reconcile
+    ),
     PeriodicJob("Catch-up", webhooks_conf.catch_up_interval(), catch_up.enqueue_catch_up),
 )
 

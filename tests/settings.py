@@ -15,6 +15,7 @@ os.environ.update(
     WORKOS_WEBHOOK_SECRET="whsec_current,whsec_previous",
     # A worker that a test starts asks WorkOS for nothing that the test does not want.
     CATCH_UP_INTERVAL="0",
+    RECONCILE_INTERVAL="0",
 )
 
 from hostapp.settings import *  # noqa: F403
@@ -22,9 +23,10 @@ from hostapp.settings import DATABASES
 
 DEBUG = False
 # In the test's thread, which sees the test's transaction.
-CATCH_UP_THREADS = 1
+CATCH_UP_THREADS = RECONCILE_THREADS = 1
 # Tests do not wait for the rate limit; those of it have a clock of their own.
 WORKOS_BACKGROUND_REQUESTS_PER_MINUTE = 600_000.0
+WORKOS_DIRECTORY_REQUESTS_PER_SECOND = 10_000.0
 # Count refusals immediately, in the test's own transaction.
 WORKOS_WEBHOOK_REFUSALS_INTERVAL = 0.0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
