@@ -153,7 +153,7 @@ def can_use_intent(enterprise: Enterprise, intent: Intent) -> bool:
 
 
 def get_enterprise_for_setup(user: AbstractBaseUser | AnonymousUser, slug: str) -> Enterprise:
-    """For those who may send a setup link: IT admins of the enterprise, and staff."""
+    """For those who may send a setup link or see the directory: IT admins of the enterprise, and staff."""
     if getattr(user, "is_staff", False):
         return get_object_or_404(Enterprise.objects.select_related("organization"), slug=slug)
     return get_membership_for_it_admin(user, slug).enterprise

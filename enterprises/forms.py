@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -10,6 +11,8 @@ from audit.actions import ACTION_GROUPS
 from audit.fields import OneLineFormField
 from enterprises.email_addresses import normalize_email
 from enterprises.models import Role
+from mirror.models import Directory
+from mirror.people_models import DirectoryUserState
 
 
 class NormalizedEmailField(forms.EmailField):
@@ -80,6 +83,44 @@ class MembersForm(forms.Form):
     role = forms.ChoiceField(
         required=False, label=_("Role"), choices=lambda: [("", gettext("All roles")), *Role.choices]
     )
+
+
+class GroupsForm(forms.Form):
+    """The search in the groups of a directory."""
+
+    search = forms.CharField(
+        required=False,
+        max_length=150,
+        label=_("Search"),
+        widget=forms.SearchInput({"placeholder": _("Start of a name")}),
+    )
+
+    def __init__(self, *arguments: Any, directories: Sequence[Directory], **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if len(directories) > 1:
+            self.fields["directory"] = forms.ChoiceField(
+                required=False,
+                label=_("Directory"),
+                choices=[(str(one.pk), one.name or one.directory_id) for one in directories],
+            )
+
+    def get_choice(self, name: str) -> str:
+        """The value of a field, blank if there is none or if it is invalid."""
+        self.full_clean()
+        return str(self.cleaned_data.get(name, ""))
+
+
+class PeopleForm(GroupsForm):
+    """The search in the people of a directory."""
+
+    search = forms.CharField(
+        required=False,
+        max_length=150,
+        label=_("Search"),
+        widget=forms.SearchInput({"placeholder": _("Start of a name or email")}),
+    )
+    state = forms.ChoiceField(required=False, label=_("State"), choices=lambda: DirectoryUserState.choices)
+    field_order = ("search", "state", "directory")
 
 
 class ActivityForm(forms.Form):

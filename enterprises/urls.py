@@ -1,6 +1,6 @@
 from django.urls import path
 
-from enterprises.views import activity, invitations, members, preferences
+from enterprises.views import activity, invitations, members, people, preferences
 
 app_name = "enterprises"
 
@@ -21,6 +21,9 @@ urlpatterns = [
     path("enterprises/<slug:slug>/members/<int:number>/remove/", members.remove_member, name="remove_member"),
     path("enterprises/<slug:slug>/history/", activity.list_activity, name="activity"),
     path("enterprises/<slug:slug>/history/export/", activity.export_activity, name="activity_export"),
+    path("enterprises/<slug:slug>/directory/", people.list_people, name="people"),
+    path("enterprises/<slug:slug>/directory/groups/", people.list_groups, name="groups"),
+    path("enterprises/<slug:slug>/directory/people/<int:number>/", people.show_person, name="person"),
     path("account/notifications/", preferences.edit_preferences, name="notification_preferences"),
     path("invitations/accept/", invitations.accept_invitation, name="join"),
     path("invitations/<str:token>/", invitations.open_invitation, name="invitation"),

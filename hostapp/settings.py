@@ -182,6 +182,7 @@ ENTERPRISES_STAFF_PAGE_URL_NAME = "staff:customer"
 ENTERPRISES_NAV = [
     (gettext_lazy("Overview"), "portal:overview", False),
     (gettext_lazy("Members"), "enterprises:members", False),
+    (gettext_lazy("Directory"), "enterprises:people", True),
     (gettext_lazy("Activity"), "enterprises:activity", True),
     (gettext_lazy("Setup links"), "portal:setup_links", True),
 ]

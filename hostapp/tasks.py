@@ -20,6 +20,7 @@ from enterprises import (
 from enterprises import conf as enterprises_conf
 from enterprises.tasks import TaskKind, enterprise_task
 from hostapp import password_reset, sessions, sign_in
+from mirror import people_counts
 from outbox.handlers import PeriodicJob, Step, TaskHandler
 from portal import launches, link_revocation
 from portal import tasks as portal_tasks
@@ -90,6 +91,7 @@ _JOBS: Sequence[PeriodicJob] = (
     PeriodicJob("Old sign-in attempts", 300, sign_in.delete_old_attempts),
     PeriodicJob("Missed setup link revocations", 30, revoking.enqueue_missed_revocations),
     PeriodicJob("Expired waiting events", 3600, inbox.ignore_events_of_unknown_organizations),
+    PeriodicJob("Merged counts of directories", 60, people_counts.merge_counts),
     PeriodicJob("Pruned events", 86_400, pruning.prune_expired_events),
     PeriodicJob("Pruned refusals of mail", 86_400, mail.prune_undeliverable_addresses),
     PeriodicJob("Pruned rate limits", 3600, rate_limits.prune_counts),

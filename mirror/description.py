@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Model, Q
 
 from mirror.models import Organization
+from mirror.people import PEOPLE_KINDS
+from mirror.people_models import DirectoryGroup, DirectoryUser
 from mirror.registry import MIRRORED
 
 _HIDDEN_FIELDS = {"id", "organization", "previous_state", "as_of_is_estimated"}
+
+PeopleRow = TypeVar("PeopleRow", DirectoryUser, DirectoryGroup)
 
 
 def describe_objects(ids: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -24,7 +28,20 @@ def describe_objects(ids: Iterable[str]) -> dict[str, dict[str, str]]:
         for row in kind.model._default_manager.filter(matches):
             name = f"{row._meta.verbose_name} {kind.get_key(row)}"
             described[name] = describe_fields(row, hidden=_HIDDEN_FIELDS | {kind.key_field})
+    for people in PEOPLE_KINDS.values():
+        for one in find_people(people.model, wanted):
+            name = f"{one._meta.verbose_name} {getattr(one, people.id_field)}"
+            described[name] = describe_fields(one, hidden={*_HIDDEN_FIELDS, "directory", people.id_field})
     return described
+
+
+def find_people(model: type[PeopleRow], ids: Iterable[str]) -> Iterable[PeopleRow]:
+    """The people or groups with these ids, in the directories of the organizations among the ids."""
+    (id_field,) = (kind.id_field for kind in PEOPLE_KINDS.values() if kind.model is model)
+    wanted = list(ids)
+    return model._default_manager.filter(
+        directory__organization__in=wanted, **{f"{id_field}__in": wanted}
+    ).order_by("pk")
 
 
 def describe_fields(row: Model, *, hidden: Iterable[str]) -> dict[str, str]:

@@ -177,6 +177,8 @@ def parse_directory(
         directory_id=fields.read_id(),
         name=fields.read_line("name", _MAX_NAME_LENGTH),
         directory_type=fields.read_line("type", _MAX_TYPE_LENGTH),
+        listed_people=_read_listed(data, "users"),
+        listed_groups=_read_listed(data, "groups"),
         state=fields.read_state(state, Directory.State, _DIRECTORY_STATES),
         as_of=as_of,
         as_of_event=as_of_event,
@@ -273,6 +275,18 @@ def _build_observed(fields: Fields, row: Any, *, default_state: str, missing_fie
     return Observed(
         fields.read_id_in("organization_id"), row, tuple(fields.problems), has_state, missing_field
     )
+
+
+def _read_listed(data: Mapping[str, Any], name: str) -> int | None:
+    """How many WorkOS lists: `{"metadata": {"users": {"active": 2, "inactive": 1}, "groups": 4}}`."""
+    metadata = data.get("metadata")
+    value = metadata.get(name) if isinstance(metadata, Mapping) else None
+    parts: list[Any] = [value]
+    if isinstance(value, Mapping):
+        parts = [value.get(one) for one in ("active", "inactive")]
+    if not all(type(one) is int and 0 <= one < 2**30 for one in parts):
+        return None
+    return sum(parts)
 
 
 def _read_domain(fields: Fields) -> str:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import connection
 from django.db.models import Max, Sum
 
+from mirror.models import Directory, DirectoryState
 from mirror.people_models import (
     DirectoryCount,
     DirectoryGroup,
@@ -20,6 +21,10 @@ Counted = tuple[int, int, int]
 
 _NOTHING: Counted = (0, 0, 0)
 _MERGED_AT_ONCE = 10_000
+# A first sync of a million people takes hours. It pauses, too.
+_FIRST_SYNC_WITHIN = timedelta(days=1)
+_ARRIVES_AGAIN_WITHIN = timedelta(minutes=15)
+_ARRIVES_WITHIN = timedelta(seconds=60)
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,30 @@ def read_counts(directory_pks: Iterable[int]) -> dict[int, Counts]:
     }
 
 
-def merge_counts(now: datetime) -> None:
-    """Replace rows of a directory by their sum, so that there are few to add up.
+@dataclass(frozen=True)
+class Arrival:
+    """A first sync that is arriving: how many people are here, of how many (None: WorkOS has not said)."""
+
+    people: int
+    expected: int | None
+
+
+def find_arrival(directory: Directory, counts: Counts, now: datetime) -> Arrival | None:
+    """The first sync, while people of a new directory arrive; None when it is over."""
+    people = counts.active_people + counts.inactive_people
+    if counts.changed_at is None or directory.state == DirectoryState.DELETED:
+        return None
+    if directory.state_since < now - _FIRST_SYNC_WITHIN and directory.state == DirectoryState.ACTIVE:
+        return None
+    if directory.listed_people is not None and people < directory.listed_people:
+        quiet = _ARRIVES_AGAIN_WITHIN
+    else:
+        quiet = _ARRIVES_WITHIN
+    return Arrival(people, directory.listed_people) if counts.changed_at > now - quiet else None
+
+
+def merge_counts(now: datetime) -> int:
+    """Replace rows of a directory by their sum, so that there are few to add up. Returns how many are left.
 
     Rows that another worker is merging are left to it, and rows that are added meanwhile to the next time.
     """
@@ -112,3 +139,4 @@ def merge_counts(now: datetime) -> None:
             " FROM merged GROUP BY directory_id",
             [_MERGED_AT_ONCE],
         )
+        return cursor.rowcount

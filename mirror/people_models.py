@@ -134,23 +134,30 @@ class DirectoryGroup(DirectoryRow):
 
 
 class DirectoryMembershipQuerySet(models.QuerySet["DirectoryMembership"]):
-    def current(self) -> "DirectoryMembershipQuerySet":
-        """The memberships that count: of an active person, in a group and a directory that exist.
-
-        They are kept as they are when their person is deactivated, because WorkOS announces none of them
-        again when the person returns.
-        """
+    def of_existing_groups(self) -> "DirectoryMembershipQuerySet":
+        """Memberships in a group and a directory that exist, also of people who are deactivated."""
         is_newer_than_deletion = (
             Q(group__deleted_at=None)
             | Q(as_of__gt=F("group__deleted_at"))
             | Q(as_of=F("group__deleted_at"), as_of_event__gt=F("group__deleted_event"))
         )
-        return self.filter(
+        existing = self.filter(
             is_newer_than_deletion,
             is_member=True,
-            user__state=DirectoryUserState.ACTIVE,
+            group__is_announced=True,
             group__state=DirectoryGroupState.ACTIVE,
-        ).exclude(group__directory__state=DirectoryState.DELETED)
+        )
+        return existing.exclude(group__directory__state=DirectoryState.DELETED)
+
+    def current(self) -> "DirectoryMembershipQuerySet":
+        """The memberships that count: those of active people.
+
+        They are kept as they are when their person is deactivated, because WorkOS announces none of them
+        again when the person returns.
+        """
+        return self.of_existing_groups().filter(
+            user__is_announced=True, user__state=DirectoryUserState.ACTIVE
+        )
 
 
 class DirectoryMembership(models.Model):

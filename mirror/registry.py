@@ -51,6 +51,8 @@ class Kind:
     keep_column_if: Mapping[str, str] = field(default_factory=lambda: {"state_since": _SAME_STATE})
     # Text columns. A blank says nothing, so it never replaces a text; an older text replaces a blank.
     fillable: Sequence[str] = ()
+    # Columns that the API knows as of now: what it says replaces them, whatever the object's time.
+    present: Sequence[str] = ()
     # The kind to which `id_field` points, if not to this one.
     parent: str = ""
     claim: Claim | None = None
@@ -126,6 +128,7 @@ MIRRORED: Mapping[str, Kind] = {
         parse=parsing.parse_directory,
         describe=lambda row: row.name[:400] or row.directory_id,
         fillable=("name", "directory_type"),
+        present=("listed_people", "listed_groups"),
         api_resource="directories",
         list_objects=lambda organization: gateway.list_directories(organization.organization_id),
     ),

@@ -381,6 +381,10 @@ def _write_newer(kind: Kind, rows: dict[str, MirroredRow]) -> dict[str, str]:
     columns = [one.column for one in fields]
     assignments = [_assignment(kind, column) for column in columns if column != kind.key_field]
     fills = "".join(f" OR (stored.{column} = '' AND EXCLUDED.{column} <> '')" for column in kind.fillable)
+    fills += "".join(
+        f" OR (EXCLUDED.{one} IS NOT NULL AND EXCLUDED.{one} IS DISTINCT FROM stored.{one})"
+        for one in kind.present
+    )
     placeholders = f"({', '.join(['%s'] * len(columns))})"
     # Names come from the models, values are parameters.
     statement = (
@@ -408,6 +412,8 @@ def _write_newer(kind: Kind, rows: dict[str, MirroredRow]) -> dict[str, str]:
 def _assignment(kind: Kind, column: str) -> str:
     if column == "previous_state":
         return "previous_state = stored.state"
+    if column in kind.present:
+        return f"{column} = COALESCE(EXCLUDED.{column}, stored.{column})"
     if column in kind.fillable:
         keep = f"EXCLUDED.{column} = '' OR (stored.{column} <> '' AND NOT {_IS_NEWER})"
     else:

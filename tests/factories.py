@@ -8,6 +8,7 @@ from django.utils import timezone
 from enterprises.models import Enterprise
 from hostapp.models import User
 from mirror.models import Certificate, Connection, Directory, Organization, OrganizationDomain
+from mirror.people_models import DirectoryGroup, DirectoryUser
 from portal.models import PortalSession, SetupLink
 
 
@@ -29,6 +30,31 @@ def create_connection(enterprise: Enterprise, **fields: Any) -> Connection:
 def create_directory(enterprise: Enterprise, **fields: Any) -> Directory:
     defaults = {"directory_id": "directory_1", "state": "active"}
     return Directory.objects.create(**_mirrored(enterprise, defaults, fields))
+
+
+def create_directory_user(directory: Directory, **fields: Any) -> DirectoryUser:
+    """An active person, or as `fields` say. Counts do not change: they are kept by mirror.people."""
+    name = fields.get("name", "Ada Adeyemi")
+    defaults = {"user_id": "directory_user_1", "state": "active", "name_key": name.lower()}
+    email = {"email": "ada@acme.example", "email_key": "ada@acme.example"}
+    values = {**_of_directory(directory), **defaults, **email, "name": name, **fields}
+    return DirectoryUser.objects.create(**values)
+
+
+def create_directory_group(directory: Directory, **fields: Any) -> DirectoryGroup:
+    defaults = {
+        "group_id": "directory_group_1",
+        "state": "active",
+        "name": "Engineers",
+        "name_key": "engineers",
+    }
+    return DirectoryGroup.objects.create(**{**_of_directory(directory), **defaults, **fields})
+
+
+def _of_directory(directory: Directory) -> dict[str, Any]:
+    now = timezone.now()
+    times = {"as_of": now, "observed_at": now, "state_since": now, "created_at": now}
+    return {"directory": directory, "is_announced": True, **times}
 
 
 def create_domain(enterprise: Enterprise, **fields: Any) -> OrganizationDomain:

@@ -21,12 +21,20 @@ from enterprises.models import Enterprise, Membership
 from enterprises.tasks import TaskKind
 from hostapp.context_processors import product
 from hostapp.models import User
+from mirror.models import Directory
+from mirror.people_models import DirectoryCount, DirectoryMembership
 from outbox import queue
 from outbox.models import Task
 from outbox.runner import run_due_tasks
 from tests.conftest import signed_in
 from tests.deliveries import deliver
-from tests.factories import create_connection, create_directory, create_domain
+from tests.factories import (
+    create_connection,
+    create_directory,
+    create_directory_group,
+    create_directory_user,
+    create_domain,
+)
 from tests.pseudo_locale import CLOSE, OPEN, find_unmarked, outside_of_marks, speak_pseudo_language
 from webhooks.models import WebhookEvent
 
@@ -71,6 +79,14 @@ PAGES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "members, member": ("ben", "/enterprises/acme-inc/members/", None),
     "invite, empty": ("ada", "/enterprises/acme-inc/members/invite/", {}),
     "invite, invalid": ("ada", "/enterprises/acme-inc/members/invite/", {"email": "x", "role": "y"}),
+    "directory": ("ada", "/enterprises/acme-inc/directory/", None),
+    "directory, no match": ("ada", "/enterprises/acme-inc/directory/?search=zzz", None),
+    "directory, deactivated": ("ada", "/enterprises/acme-inc/directory/?state=inactive", None),
+    "directory, none": ("cleo", "/enterprises/birch-ltd/directory/", None),
+    "directory, groups": ("ada", "/enterprises/acme-inc/directory/groups/", None),
+    "directory, no group": ("ada", "/enterprises/acme-inc/directory/groups/?search=zzz", None),
+    "directory, person": ("ada", "/enterprises/acme-inc/directory/people/1/", None),
+    "directory, person who left": ("ada", "/enterprises/acme-inc/directory/people/2/", None),
     "activity": ("ada", "/enterprises/acme-inc/history/", None),
     "activity, no match": ("ada", "/enterprises/acme-inc/history/?person=zzz", None),
     "activity, forbidden": ("ben", "/enterprises/acme-inc/history/", None),
@@ -88,6 +104,20 @@ PAGES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
 }  # fmt: skip
 
 
+def create_people(directory: Directory) -> None:
+    """One person who is here and one who left, of whom there is a newer row; and a group."""
+    now = timezone.now()
+    person = create_directory_user(directory, pk=1, idp_id="idp_1")
+    left = create_directory_user(directory, pk=2, user_id="user_2", idp_id="idp_1", state="inactive")
+    create_directory_user(directory, pk=3, user_id="user_3", idp_id="idp_3", state="inactive")
+    group = create_directory_group(directory, name="a_group")
+    for user in (person, left):
+        DirectoryMembership.objects.create(user=user, group=group, is_member=True, as_of=now)
+    DirectoryCount.objects.create(
+        directory=directory, active_people=1, inactive_people=2, groups=1, changed_at=now
+    )
+
+
 @pytest.fixture
 def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, cleo: User, dan: User, sam: User) -> None:
     """Acme with data on each of its pages. All stored text is a name or an id."""
@@ -97,7 +127,7 @@ def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, cleo: User, 
     for enterprise in (acme, birch):
         Membership.objects.create(user=eve, enterprise=enterprise, role=Membership.Role.IT_ADMIN)
     create_connection(acme)
-    create_directory(acme)
+    create_people(create_directory(acme, name="acme_scim"))
     create_domain(acme)
     invitations.invite(acme, "x@acme.example", Membership.Role.MEMBER, Actor.from_user(ada), now)
     for action in Action:

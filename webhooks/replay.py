@@ -4,7 +4,7 @@ Neither makes people wait: the preview works on copies, and the replay commits b
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -15,11 +15,12 @@ from django.db import models, transaction
 
 from audit.models import AuditEntry
 from enterprises.description import describe_enterprises
-from mirror.description import describe_objects
+from mirror.description import describe_objects, find_people
+from mirror.people_models import DirectoryCount, DirectoryGroup, DirectoryMembership, DirectoryUser
 from webhooks.handlers import HANDLERS
 from webhooks.inbox import apply_events, set_outcome, write_outcomes
 from webhooks.models import Secret, WebhookEvent
-from webhooks.shadow_tables import shadow_tables
+from webhooks.shadow_tables import Only, shadow_tables
 
 _BATCH_SIZE = 200
 
@@ -89,7 +90,7 @@ def select_events(
 def preview_replay(events: "models.QuerySet[WebhookEvent]", *, now: datetime) -> Report:
     """What `replay_events` would do. It does it to copies of the tables, so that nobody waits for it."""
     ordered = _order(events)
-    rows: dict[type[models.Model], Collection[int]] = {WebhookEvent: ordered, AuditEntry: ()}
+    rows = {WebhookEvent: Only(ordered), AuditEntry: Only(())} | _find_people(ordered)
     with shadow_tables(_written_tables(), rows=rows):
         return _replay(ordered, now)
 
@@ -115,6 +116,20 @@ def _written_tables() -> list[type[models.Model]]:
         WebhookEvent,
         Secret,
     ]
+
+
+def _find_people(ordered: Sequence[int]) -> dict[type[models.Model], Only]:
+    """The rows of people, groups and memberships that the events name: there may be millions of others."""
+    ids: set[str] = set()
+    for payload in WebhookEvent.objects.filter(pk__in=ordered).values_list("payload", flat=True).iterator():
+        ids.update(_find_ids(payload["data"]))
+    users = [row.pk for row in find_people(DirectoryUser, ids)]
+    return {
+        DirectoryUser: Only(users),
+        DirectoryGroup: Only([row.pk for row in find_people(DirectoryGroup, ids)]),
+        DirectoryMembership: Only(users, column="user_id"),
+        DirectoryCount: Only(()),
+    }
 
 
 def _order(events: "models.QuerySet[WebhookEvent]") -> list[int]:

@@ -1,18 +1,27 @@
 """Work on copies of tables, so that a rehearsal locks nothing that others wait for."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from django.db import connection, models, transaction
 
 
+@dataclass(frozen=True)
+class Only:
+    """The rows that have one of these numbers in a column; without one, in the primary key."""
+
+    values: Collection[int]
+    column: str = ""
+
+
 @contextmanager
 def shadow_tables(
-    tables: Sequence[type[models.Model]], *, rows: dict[type[models.Model], Collection[int]]
+    tables: Sequence[type[models.Model]], *, rows: Mapping[type[models.Model], Only]
 ) -> Iterator[None]:
     """A transaction in which `tables` are temporary copies of themselves; it is rolled back in the end.
 
-    A copy has the rows of its table, or those with the primary keys in `rows`. Statements find it by the
+    A copy has the rows of its table, or those in `rows`. Statements find it by the
     table's name, because PostgreSQL looks among temporary tables first. So whatever is written or locked is
     the copy. Foreign keys and triggers are not copied. It needs the right TEMPORARY on the database, which
     PostgreSQL gives to everyone.
@@ -28,7 +37,7 @@ def shadow_tables(
         transaction.set_rollback(True)
 
 
-def _copy_table(model: type[models.Model], primary_keys: Collection[int] | None) -> None:
+def _copy_table(model: type[models.Model], only: Only | None) -> None:
     table = _quote(model)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -39,10 +48,11 @@ def _copy_table(model: type[models.Model], primary_keys: Collection[int] | None)
         cursor.execute(f"CREATE TEMPORARY TABLE {table} (LIKE {schema}.{table} INCLUDING ALL) ON COMMIT DROP")
         copy = f"INSERT INTO pg_temp.{table} SELECT * FROM {schema}.{table}"  # noqa: S608 - names of our own
         key = connection.ops.quote_name(str(model._meta.pk.column))
-        if primary_keys is None:
+        if only is None:
             cursor.execute(copy)
         else:
-            cursor.execute(f"{copy} WHERE {key} = ANY(%s)", [list(primary_keys)])
+            column = connection.ops.quote_name(only.column) if only.column else key
+            cursor.execute(f"{copy} WHERE {column} = ANY(%s)", [list(only.values)])
         if isinstance(model._meta.pk, models.AutoField | models.BigAutoField):
             # The copy counts from 1 otherwise, where rows are.
             cursor.execute(

@@ -19,13 +19,17 @@ from portal.page.wording import StateWording, describe_state
 
 @dataclass(frozen=True)
 class Fact:
-    """A term and its value: a text, an id to copy, a time, or a text and a time."""
+    """A term and its value: a text, an id to copy, a time, or a text and a time.
+
+    `url`: where the text leads.
+    """
 
     term: str
     text: str = ""
     id: str = ""
     at: datetime | None = None
     style: str = "moment"
+    url: str = ""
 
 
 @dataclass(frozen=True)

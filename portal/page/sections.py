@@ -8,16 +8,19 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from enterprises.intents import Intent
 from enterprises.models import Enterprise
 from mirror.models import DELETED, Certificate, Connection, Directory, MirroredRow, OrganizationDomain
+from mirror.people_counts import Arrival, Counts, find_arrival, read_counts
 from portal.models import PortalSession
 from portal.page import lines, providers, wording
 from portal.page.last_action import LastAction, LaunchFailure
 from portal.page.lines import Fact, Line
 from portal.page.notices import SHOWN_FOR, Notice, find_notice
+from portal.page.people import ARRIVAL_POLLING_DELAY, build_people_facts
 from portal.page.progress import STARTED_STATES, Progress
 from portal.page.providers import Provider, get_provider
 from portal.page.sessions import (
@@ -185,7 +188,7 @@ def build_overview(
         sections,
         check,
         None if is_placed else failure,
-        _find_polling_delay(sections, check, last_action, now),
+        _find_polling_delay(sections, check, last_action, rows.arrivals, now),
         any(section.is_waiting for section in sections),
     )
 
@@ -196,6 +199,9 @@ class _Rows:
     connections: Sequence[Connection]
     directories: Sequence[Directory]
     certificates: Sequence[Certificate]
+    # By directory: what it holds, and the first syncs that are arriving.
+    counts: Mapping[int, Counts]
+    arrivals: Mapping[int, Arrival]
 
     @property
     def all(self) -> list[MirroredRow]:
@@ -243,12 +249,21 @@ def _expiry(certificate: Certificate) -> datetime:
 def _load_rows(enterprise: Enterprise, now: datetime) -> _Rows:
     organization = {"organization": enterprise.organization_id}
     connections = _shown(Connection.objects.filter(**organization).order_by("-as_of"), now)
+    directories = _shown(Directory.objects.filter(**organization).order_by("-as_of"), now)
+    counts = read_counts([row.pk for row in directories]) if directories else {}
+    arrivals = {
+        row.pk: arrival
+        for row in directories
+        if (arrival := find_arrival(row, counts.get(row.pk, Counts()), now))
+    }
     return _Rows(
         _shown(OrganizationDomain.objects.filter(**organization).order_by("domain"), now),
         connections,
-        _shown(Directory.objects.filter(**organization).order_by("-as_of"), now),
+        directories,
         # A certificate without its connection says nothing.
         list(Certificate.objects.filter(**organization)) if connections else [],
+        counts,
+        arrivals,
     )
 
 
@@ -422,10 +437,17 @@ class _Context:
         ]
 
     def _directory_facts(self, row: Directory) -> list[Fact]:
+        people = build_people_facts(
+            self.rows.counts.get(row.pk, Counts()),
+            self.rows.arrivals.get(row.pk),
+            url=reverse("enterprises:people", args=[self.enterprise.slug]),
+        )
         if row.state not in _WITH_FACTS:
-            return []
+            # Its people may arrive before its own event.
+            return [] if row.state == DELETED else people
         return [
             Fact(_("Provider"), lines.name_object(row)),
+            *people,
             *self._history_facts(row),
             Fact(_("Directory ID"), id=row.directory_id),
         ]
@@ -545,12 +567,18 @@ def _describe_check(
 
 
 def _find_polling_delay(
-    sections: Sequence[Section], check: Check, last_action: LastAction | None, now: datetime
+    sections: Sequence[Section],
+    check: Check,
+    last_action: LastAction | None,
+    arrivals: Mapping[int, Arrival],
+    now: datetime,
 ) -> int | None:
     waits = [at for section in sections for one in section.pending if (at := first_return_at(one))]
     if check.is_running and last_action:
         waits.append(last_action.at)
     delays = [polling_delay(max(waits), now=now)] if waits else []
+    if arrivals:
+        delays.append(ARRIVAL_POLLING_DELAY)
     # Once more when the notice is over, to take it away.
     delays += [
         max(1, int((section.notice.shown_at + SHOWN_FOR - now).total_seconds()) + 1)

@@ -22,12 +22,14 @@ from enterprises import invitations, lifecycle
 from enterprises.models import Enterprise, Invitation, Membership
 from enterprises.tasks import TaskKind
 from hostapp.models import User
-from mirror.models import Organization
+from mirror.models import Directory, Organization
+from mirror.people_models import DirectoryCount, DirectoryMembership
 from outbox import queue
 from outbox.models import Task
 from outbox.runner import run_due_tasks
 from tests.browser.app import check_page, sign_in
 from tests.enterprises.test_access import MATRIX
+from tests.factories import create_directory, create_directory_group, create_directory_user
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -45,6 +47,23 @@ def url(live_server: Any, settings: Any) -> str:
     return str(live_server.url)
 
 
+def create_people(directory: Directory) -> None:
+    """More people than a page shows, of whom some have no name, a long one, or an earlier entry."""
+    now = timezone.now()
+    person = create_directory_user(directory, pk=1, idp_id="idp_1")
+    create_directory_user(directory, pk=2, user_id="user_2", idp_id="idp_1", state="inactive")
+    create_directory_user(directory, pk=3, user_id="user_3", name="A" * 90, email=LONG)
+    create_directory_user(directory, pk=4, user_id="user_4", name="", name_key="", email=LONG)
+    for number in range(5, 60):
+        create_directory_user(directory, pk=number, user_id=f"user_{number}", name=f"Person {number}")
+    for number in range(1, 9):
+        group = create_directory_group(directory, group_id=f"group_{number}", name=f"Group {number}")
+        DirectoryMembership.objects.create(user=person, group=group, is_member=True, as_of=now)
+    DirectoryCount.objects.create(
+        directory=directory, active_people=58, inactive_people=1, groups=8, changed_at=now
+    )
+
+
 @pytest.fixture
 def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, dan: User, sam: User) -> dict[str, User]:
     """Acme with data on each of its pages."""
@@ -59,6 +78,7 @@ def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, dan: User, s
         append_audit_entry(acme, action, actor, now, target=ben, outcome="An outcome.")
     queue.enqueue(TaskKind.PUSH_NAME, acme.external_id)
     Task.objects.update(error="WorkOS has a problem of its own.", attempts=3)
+    create_people(create_directory(acme, name="Acme SCIM", listed_people=90))
     eve = User.objects.create_user("eve@acme.example", "correct horse battery", name="Eve Engel")
     for enterprise in (acme, birch):
         Membership.objects.create(user=eve, enterprise=enterprise, role=Membership.Role.IT_ADMIN)
@@ -83,6 +103,10 @@ PAGES: dict[str, tuple[str, str, str, str]] = {
     "account-sign-out": ("ada", "sign_out_everywhere", "/account/sign_out_everywhere/", "everywhere"),
     "members": ("ada", "enterprises:members", "/enterprises/acme-inc/members/", "Invite a colleague"),
     "members-for-a-member": ("ben", "enterprises:members", "/enterprises/acme-inc/members/", "Roles"),
+    "directory": ("ada", "enterprises:people", "/enterprises/acme-inc/directory/", "first sync"),
+    "directory-of-none": ("eve", "enterprises:people", "/enterprises/birch-ltd/directory/", "No directory"),
+    "groups": ("ada", "enterprises:groups", "/enterprises/acme-inc/directory/groups/", "Group 3"),
+    "person": ("ada", "enterprises:person", "/enterprises/acme-inc/directory/people/1/", "Active since"),
     "activity": ("ada", "enterprises:activity", "/enterprises/acme-inc/history/", "An outcome."),
     "activity-with-no-match": (
         "ada",

@@ -17,6 +17,7 @@ from enterprises.models import Enterprise, Invitation, Membership
 from hostapp.models import User
 from portal.models import SetupLink
 from tests.conftest import signed_in
+from tests.factories import create_directory, create_directory_user
 from tests.gateway.test_gateway import API
 
 pytestmark = pytest.mark.django_db
@@ -28,6 +29,7 @@ PUBLIC = (200,) * 6
 SIGNED_IN = (302, 200, 200, 200, 200, 200)
 MEMBERS = (302, 404, 200, 200, 404, 404)
 IT_ADMINS = (302, 404, 403, 200, 404, 404)
+IT_ADMINS_AND_STAFF = (302, 404, 403, 200, 200, 404)
 IT_ADMINS_DO = (302, 404, 403, 302, 404, 404)
 STAFF = (302, 403, 403, 403, 200, 403)
 STAFF_DO = (302, 403, 403, 403, 302, 403)
@@ -55,7 +57,7 @@ MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
     "portal:returned": ("get", ACME | {"nonce": uuid.UUID(int=1)}, (302, 404, 302, 302, 404, 404)),
     "portal:finished": ("get", ACME | {"nonce": uuid.UUID(int=1)}, (302, 404, 302, 302, 404, 404)),
     "portal:check_now": ("post", ACME, IT_ADMINS_DO),
-    "portal:setup_links": ("get", ACME, (302, 404, 403, 200, 200, 404)),
+    "portal:setup_links": ("get", ACME, IT_ADMINS_AND_STAFF),
     "portal:setup_link_resend": ("post", ACME | {"pk": 1}, (302, 404, 403, 302, 302, 404)),
     "portal:setup_link_revoke": ("post", ACME | {"pk": 1}, (302, 404, 403, 302, 302, 404)),
     "enterprises:members": ("get", ACME, MEMBERS),
@@ -64,6 +66,9 @@ MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
     "enterprises:revoke_invitation": ("post", ACME | {"number": 1}, IT_ADMINS_DO),
     "enterprises:change_role": ("post", ACME | {"number": 1, "role": "it_admin"}, IT_ADMINS_DO),
     "enterprises:remove_member": ("post", ACME | {"number": 1}, IT_ADMINS_DO),
+    "enterprises:people": ("get", ACME, IT_ADMINS_AND_STAFF),
+    "enterprises:groups": ("get", ACME, IT_ADMINS_AND_STAFF),
+    "enterprises:person": ("get", ACME | {"number": 1}, IT_ADMINS_AND_STAFF),
     "enterprises:activity": ("get", ACME, IT_ADMINS),
     "enterprises:activity_export": ("get", ACME, IT_ADMINS),
     "enterprises:notification_preferences": ("get", {}, SIGNED_IN),
@@ -141,6 +146,9 @@ def test_each_kind_of_user_gets_the_expected_status(
             expires_at=timezone.now() + timedelta(days=1),
         )
         arguments["number"] = invitation.pk
+
+    if name == "enterprises:person":
+        arguments["number"] = create_directory_user(create_directory(acme)).pk
 
     if "pk" in arguments:
         now = timezone.now()
