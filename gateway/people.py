@@ -39,8 +39,11 @@ def list_people(directory_id: str, *, after: str = "") -> Page:
 
 
 def list_group_members(directory_id: str, group_id: str, *, after: str = "") -> Page:
-    """The people of a group. Their own `groups` are empty for newer teams."""
-    return _request_people({"group": group_id}, directory_id, after)
+    """The people of a group. Their own `groups` are empty for newer teams.
+
+    A group's id may be the customer's own, and unique in its directory only.
+    """
+    return _request_people({"directory": directory_id, "group": group_id}, directory_id, after)
 
 
 # https://workos.com/docs/reference/directory-sync/directory-group/list
