@@ -142,7 +142,7 @@ def wait(process: "subprocess.Popen[str]") -> tuple[str, float]:
 def count_memberships(directory_id: str) -> int:
     from mirror.people_models import DirectoryMembership
 
-    return DirectoryMembership.objects.filter(group__directory__directory_id=directory_id).count()
+    return int(DirectoryMembership.objects.filter(group__directory__directory_id=directory_id).count())
 
 
 if __name__ == "__main__":
