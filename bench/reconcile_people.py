@@ -120,7 +120,7 @@ def count_requests(options: argparse.Namespace) -> int:
     if options.groups_per_person:
         members = options.people * options.groups_per_person // options.groups
         pages += options.groups * -(-members // PAGE_SIZE)
-    return pages
+    return int(pages)
 
 
 def start() -> "subprocess.Popen[str]":
