@@ -25,6 +25,7 @@ class Action(models.TextChoices):
     PORTAL_OPENED = "portal_opened", gettext_lazy("Admin Portal opened")
     PORTAL_RETURNED = "portal_returned", gettext_lazy("Returned from the Admin Portal")
     PORTAL_FINISHED = "portal_finished", gettext_lazy("Admin Portal finished")
+    PORTAL_LINK_CREATED = "portal_link_created", gettext_lazy("Portal link created by support")
     PORTAL_LINKS_REVOKED = "portal_links_revoked", gettext_lazy("Portal links revoked")
     SETUP_LINK_SENT = "setup_link_sent", gettext_lazy("Setup link sent")
     SETUP_LINK_REVOKED = "setup_link_revoked", gettext_lazy("Setup link revoked")
@@ -61,6 +62,7 @@ ACTION_GROUPS = (
             Action.PORTAL_OPENED,
             Action.PORTAL_RETURNED,
             Action.PORTAL_FINISHED,
+            Action.PORTAL_LINK_CREATED,
             Action.PORTAL_LINKS_REVOKED,
             Action.SETUP_LINK_SENT,
             Action.SETUP_LINK_REVOKED,

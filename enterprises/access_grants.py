@@ -15,6 +15,7 @@ from audit.actions import Action
 from audit.actor import APPLICATION, Actor
 from audit.log import append_audit_entry
 from enterprises.access_mails import AccessChange, Person, enqueue_access_mails
+from enterprises.it_contacts import enqueue_it_contact_sync
 from enterprises.models import AccessGrant, Membership, Role
 from enterprises.signals import access_ended
 
@@ -76,6 +77,8 @@ def record_grant(membership: Membership, *, username: str) -> None:
         user_id=membership.user_id,
         defaults={"username": username, "role": membership.role},
     )
+    if membership.is_it_admin:
+        enqueue_it_contact_sync(membership.enterprise)
 
 
 def announce_lost_access(now: datetime, *, limit: int = 500) -> int:

@@ -18,6 +18,7 @@ from audit.actor import Actor
 from audit.one_line import fold_to_one_line
 from enterprises import memberships, provisioning
 from enterprises.domains import normalize_domain
+from enterprises.models import Enterprise
 
 COLUMNS = {"name", "slug", "domains", "it_admin"}
 
@@ -103,10 +104,18 @@ def parse_csv(text: str) -> list[Row]:
     return rows
 
 
+def find_namesake(name: str, slug: str) -> Enterprise | None:
+    """A customer of the same name, if `slug` would be a new one: it may be the same company."""
+    if Enterprise.objects.filter(slug=slug).exists():
+        return None
+    return Enterprise.objects.filter(name__iexact=name, deprovisioned_at=None).order_by("pk").first()
+
+
 def provision_rows(
     rows: Sequence[Row],
     *,
     per_minute: int,
+    allow_namesakes: bool,
     dry_run: bool,
     actor: Actor,
     report_progress: Callable[[Row], None],
@@ -119,6 +128,8 @@ def provision_rows(
         if not row.error and row.slug in lines_by_slug:
             row.error = f"“{row.slug}” is already in line {lines_by_slug[row.slug]}."
         lines_by_slug.setdefault(row.slug, row.line)
+        if not row.error and not allow_namesakes and (namesake := find_namesake(row.name, row.slug)):
+            row.error = f"{namesake.name} is already enrolled as {namesake.slug}. --yes enrolls another one."
         if not row.error and not dry_run:
             _provision_row(row, actor)
             time.sleep(max(0.0, pause - (time.monotonic() - started)))

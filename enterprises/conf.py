@@ -74,6 +74,11 @@ def provisioned_hook() -> Callable[[Any], Any] | None:
     return hook
 
 
+def syncs_it_contacts() -> bool:
+    """Whether WorkOS's IT contacts, who get its alerts, are kept equal to the IT admins."""
+    return bool(getattr(settings, "WORKOS_SYNC_IT_CONTACTS", True))
+
+
 def sign_in_max_age() -> int:
     """Seconds after which a sign-in is too old for a sensitive action."""
     return int(getattr(settings, "SIGN_IN_MAX_AGE", 900))

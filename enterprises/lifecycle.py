@@ -80,6 +80,8 @@ def deprovision(enterprise: Enterprise, actor: Actor, now: datetime) -> None:
         # what we did ourselves.
         close_organizations([(current.organization_id, now)], now=now)
     current.invitations.all().delete()
+    # WorkOS deletes them with the organization.
+    current.it_contacts.all().delete()
     # The deletion makes its other tasks pointless.
     queue.cancel_tasks(current.external_id)
     queue.enqueue(TaskKind.DELETE_ORGANIZATION, current.external_id)

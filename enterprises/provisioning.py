@@ -15,6 +15,7 @@ from audit.log import append_audit_entry
 from audit.one_line import fold_to_one_line
 from enterprises.consequences import record_consequences
 from enterprises.environment import require_same_environment
+from enterprises.it_contacts import enqueue_it_contact_sync
 from enterprises.models import Enterprise, parse_external_id
 from enterprises.tasks import TaskKind
 from mirror.models import Organization
@@ -136,6 +137,7 @@ def adopt_organization(
         enterprise.save(update_fields=["organization", "attention", "environment"])
         queue.cancel_tasks(enterprise.external_id, kind=TaskKind.PROVISION)
         queue.enqueue(TaskKind.RUN_PROVISIONED_HOOK, enterprise.external_id)
+        enqueue_it_contact_sync(enterprise)
         append_audit_entry(enterprise, action, actor, now, outcome=organization_id)
     return True
 

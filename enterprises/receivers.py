@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from audit.actor import Actor
 from enterprises import access_grants, invitations
+from enterprises.it_contacts import enqueue_it_contact_sync
 from enterprises.models import AccessGrant, Enterprise, Membership, Role
 from enterprises.signals import access_ended
 from outbox.models import Task
@@ -71,6 +72,12 @@ def revoke_sent_invitations(membership: Membership, actor: Actor, now: datetime,
     """An invitation is worth as much as the access of the IT admin who sent it."""
     if membership.role == Role.IT_ADMIN:
         invitations.revoke_invitations_sent_by(membership.enterprise, membership.user_id, actor, now)
+
+
+@receiver(access_ended, dispatch_uid="enterprises.it_contact_ended")
+def end_alerts_of_it_admin(membership: Membership, **kwargs: Any) -> None:
+    if membership.is_it_admin:
+        enqueue_it_contact_sync(membership.enterprise)
 
 
 @receiver(pre_delete, sender=Enterprise, dispatch_uid="enterprises.enterprise_deleting")

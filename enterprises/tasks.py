@@ -22,6 +22,7 @@ class TaskKind(enum.StrEnum):
     RUN_PROVISIONED_HOOK = "run_provisioned_hook"
     PUSH_NAME = "push_name"
     PUSH_DOMAIN = "push_domain"
+    SYNC_IT_CONTACTS = "sync_it_contacts"
     DELETE_ORGANIZATION = "delete_organization"
     SEND_INVITATION = "send_invitation"
     SEND_PASSWORD_LINK = "send_password_link"  # noqa: S105

@@ -16,7 +16,15 @@ from gateway.client import (
     get_environment,
 )
 from gateway.events import LONGEST_RANGE, CursorForgotten, list_events
-from gateway.it_contacts import find_or_create_it_contact, invite_it_contact, revoke_it_contact
+from gateway.it_contacts import (
+    ITContact,
+    create_it_contact,
+    delete_it_contact,
+    find_or_create_it_contact,
+    invite_it_contact,
+    list_it_contacts,
+    revoke_it_contact,
+)
 from gateway.listing import is_missing, list_connections, list_directories
 from gateway.organizations import (
     Organization,
@@ -37,6 +45,12 @@ from gateway.people import (
     list_groups,
     list_people,
 )
+from gateway.webhook_endpoints import (
+    WebhookEndpoint,
+    create_webhook_endpoint,
+    list_webhook_endpoints,
+    update_webhook_endpoint,
+)
 
 __all__ = [
     "LONGEST_RANGE",
@@ -44,13 +58,18 @@ __all__ = [
     "CursorForgotten",
     "DirectorySize",
     "GatewayError",
+    "ITContact",
     "Organization",
     "Page",
     "Refused",
     "Unavailable",
     "UntrustedLink",
+    "WebhookEndpoint",
     "add_domain",
+    "create_it_contact",
     "create_organization",
+    "create_webhook_endpoint",
+    "delete_it_contact",
     "delete_organization",
     "find_or_create_it_contact",
     "find_organization_by_external_id",
@@ -66,10 +85,13 @@ __all__ = [
     "list_events",
     "list_group_members",
     "list_groups",
+    "list_it_contacts",
     "list_people",
+    "list_webhook_endpoints",
     "remove_domain",
     "rename_organization",
     "revoke_it_contact",
     "revoke_portal_links",
     "set_external_id",
+    "update_webhook_endpoint",
 ]

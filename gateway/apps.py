@@ -6,4 +6,4 @@ class GatewayConfig(AppConfig):
 
     def ready(self) -> None:
         # Registers the system checks.
-        from gateway import conf  # noqa: F401, PLC0415
+        from gateway import conf  # noqa: F401

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from threading import BoundedSemaphore
-from typing import Any
-
-import workos
+from typing import TYPE_CHECKING, Any
 
 from gateway import conf
+
+# Imported on first use: it takes half a second and 42 MB, and most processes never call WorkOS.
+if TYPE_CHECKING:
+    import workos
 
 logger = logging.getLogger(__name__)
 
@@ -57,11 +59,13 @@ class Busy(Unavailable):
 
 
 @cache
-def get_client() -> workos.WorkOSClient:
+def get_client() -> "workos.WorkOSClient":
     """The client of this process, created on first use. Raises Refused without an API key."""
+    from workos import WorkOSClient
+
     if not conf.api_key():
         raise Refused("WORKOS_API_KEY is not set: put a key of your WorkOS environment into .env.")
-    return workos.WorkOSClient(
+    return WorkOSClient(
         api_key=conf.api_key(),
         client_id=conf.client_id() or None,
         base_url=conf.base_url(),
@@ -111,11 +115,13 @@ def call(operation: str, *, expected_status: int | None = None) -> Iterator[None
 
 @contextmanager
 def _translate_errors(operation: str, expected_status: int | None) -> Iterator[None]:
+    from workos import WorkOSError
+
     try:
         yield
     except GatewayError:
         raise
-    except workos.WorkOSError as error:
+    except WorkOSError as error:
         status: int | None = getattr(error, "status_code", None)
         code = str(getattr(error, "code", None) or "")
         request_id = str(getattr(error, "request_id", None) or "")

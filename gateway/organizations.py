@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workos.common.models import OrganizationDomainDataState
-from workos.organizations.models import OrganizationDomainData
-
 from gateway import client
 
 
@@ -42,6 +39,9 @@ def create_organization(*, name: str, external_id: str, domains: Sequence[str]) 
     Raises Refused with `code="external_id_already_used"` when it exists already, and with `status=409` when a
     domain belongs to another Organization.
     """
+    from workos.common.models import OrganizationDomainDataState
+    from workos.organizations.models import OrganizationDomainData
+
     with client.call("create_organization"):
         created = client.get_client().organizations.create_organization(
             name=name,

@@ -15,7 +15,9 @@ from urllib.parse import SplitResult, urlsplit
 import environ
 import idna
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
+
+from audit.client_ip import UNIX_SOCKET, Network, Proxy, is_too_wide
+from audit.client_ip import parse_network as parse_ip_network
 
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _NOT_A_HOST = "must contain the name of one host, such as app.acme.example"
@@ -174,6 +176,9 @@ def parse_email_url(text: str) -> dict[str, Any]:
 
 def parse_email(text: str) -> str:
     """`support@acme.example`."""
+    # The receiver reads its settings here, too, and loads no Django app.
+    from django.core.validators import validate_email  # noqa: PLC0415
+
     try:
         validate_email(text)
     except ValidationError:
@@ -280,3 +285,22 @@ def parse_strong_webhook_secret(text: str) -> WebhookSecret:
     if len(secret.value) < _MIN_WEBHOOK_SECRET_LENGTH:
         raise NotValid(f"must contain secrets of {_MIN_WEBHOOK_SECRET_LENGTH} characters or more")
     return secret
+
+
+def parse_network(text: str) -> Network:
+    try:
+        return parse_ip_network(text)
+    except ValueError:
+        raise NotValid("must hold addresses and networks, such as 203.0.113.7 or 10.0.0.0/8") from None
+
+
+def parse_proxy(text: str) -> Proxy:
+    """A network of our own proxies, or `unix` for one that connects through a unix socket."""
+    if text.lower() == UNIX_SOCKET:
+        return UNIX_SOCKET
+    network = parse_network(text)
+    if is_too_wide(network):
+        raise NotValid(
+            "must name your own proxies only: every client in these networks could claim any address"
+        )
+    return network

@@ -10,10 +10,10 @@ from typing import Any
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy
 
-from audit.client_ip import UNIX_SOCKET, Network, Proxy, is_too_wide, parse_network
 from hostapp import setting_formats as formats
 from hostapp.environment import InvalidSettings, read_environment
-from hostapp.setting_formats import NotValid, Origin
+from hostapp.receiver_settings import CONNECT_TIMEOUT, read_receiver_config, read_server_settings
+from hostapp.setting_formats import Origin
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -53,8 +53,8 @@ _embedded = env.text("EMBEDDED_POSTGRES", default=str(BASE_DIR / ".postgres" / "
 if _database:
     DATABASES = {"default": _database}
     DATABASES["default"]["OPTIONS"] = {
-        # If the database does not answer, fail soon: a delivery is then answered 503, and no thread hangs.
-        "connect_timeout": 5,
+        # If the database does not answer, fail soon: no thread hangs.
+        "connect_timeout": CONNECT_TIMEOUT,
         **_database.get("OPTIONS", {}),
     }
 else:
@@ -92,36 +92,14 @@ _api = formats.parse_base_origin(WORKOS_BASE_URL)
 if not DEBUG and (_api.scheme != "https" or _api.host not in WORKOS_API_HOSTS):
     _problems.append("WORKOS_BASE_URL must be https in production, and its host one of WORKOS_API_HOSTS")
 
-# One secret, or several while one is being replaced: a delivery may be signed with any of them.
-_secrets = env.items(
-    "WORKOS_WEBHOOK_SECRET",
-    formats.parse_webhook_secret if DEBUG else formats.parse_strong_webhook_secret,
-    required=not DEBUG,
-)
-WORKOS_WEBHOOK_SECRETS = [secret.value for secret in _secrets]
-WORKOS_WEBHOOK_SECRET_NAMES = [secret.name for secret in _secrets]
-for _texts in (WORKOS_WEBHOOK_SECRETS, WORKOS_WEBHOOK_SECRET_NAMES):
-    if len(set(_texts)) < len(_texts):
-        _problems.append("WORKOS_WEBHOOK_SECRET has two secrets with the same name, or one secret twice")
-        break
-WORKOS_WEBHOOK_TOLERANCE = env.integer("WORKOS_WEBHOOK_TOLERANCE", default=180, least=1, most=3600)
-
-# The last part of the webhook path, or empty. The signature is verified in any case.
-WORKOS_WEBHOOK_TOKEN = env.parsed("WORKOS_WEBHOOK_TOKEN", formats.parse_token, default="")
-
-
-def _parse_network(text: str) -> Network:
-    try:
-        return parse_network(text)
-    except ValueError:
-        raise NotValid("must hold addresses and networks, such as 203.0.113.7 or 10.0.0.0/8") from None
-
-
-# Networks that may post webhooks. Empty allows all.
-WORKOS_WEBHOOK_SOURCES = env.items("WORKOS_WEBHOOK_SOURCES", _parse_network)
-
-# Seconds between two writes of the refusals that a process has counted.
-WORKOS_WEBHOOK_REFUSALS_INTERVAL = 10.0
+# What the receiver needs as well when it runs alone.
+_receiver = read_receiver_config(env, debug=DEBUG)
+WORKOS_WEBHOOK_SECRETS = list(_receiver.secrets.values())
+WORKOS_WEBHOOK_SECRET_NAMES = list(_receiver.secrets)
+WORKOS_WEBHOOK_TOLERANCE = int(_receiver.tolerance.total_seconds())
+WORKOS_WEBHOOK_TOKEN = _receiver.token
+WORKOS_WEBHOOK_SOURCES = _receiver.sources
+WORKOS_WEBHOOK_REFUSALS_INTERVAL = _receiver.refusals_interval
 # Days for which applied, stale and ignored events, and the personal data in them, are kept. 0 means forever.
 WEBHOOK_EVENTS_KEPT_DAYS = env.integer("WEBHOOK_EVENTS_KEPT_DAYS", default=90, least=0, most=36_500)
 if 0 < WEBHOOK_EVENTS_KEPT_DAYS < 31:
@@ -135,6 +113,9 @@ RECONCILE_INTERVAL = env.integer("RECONCILE_INTERVAL", default=21_600, least=0, 
 
 # Seconds. A person may be waiting.
 WORKOS_TIMEOUT = env.number("WORKOS_TIMEOUT", default=8.0, least=0.1, most=60)
+
+# Keep WorkOS's IT contacts, who get its alerts, equal to the IT admins.
+WORKOS_SYNC_IT_CONTACTS = env.boolean("WORKOS_SYNC_IT_CONTACTS", default=True)
 
 # Hosts that a Portal Link may lead to.
 WORKOS_LINK_HOSTS = env.items(
@@ -348,21 +329,8 @@ else:
 # The other subdomains of this site's domain may be none of ours: whether they are https, too, and whether
 # browsers preload that, are the operator's to decide (SECURE_HSTS_SUBDOMAINS, SECURE_HSTS_PRELOAD).
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
-
-
-def _parse_proxy(text: str) -> Proxy:
-    if text.lower() == UNIX_SOCKET:
-        return UNIX_SOCKET
-    network = _parse_network(text)
-    if is_too_wide(network):
-        raise NotValid(
-            "must name your own proxies only: every client in these networks could claim any address"
-        )
-    return network
-
-
 # Our own proxies. X-Forwarded-For is read from the right, as far as they wrote it.
-TRUSTED_PROXIES = env.items("TRUSTED_PROXIES", _parse_proxy)
+TRUSTED_PROXIES = _receiver.trusted_proxies
 if BEHIND_TLS_PROXY and not TRUSTED_PROXIES and env.is_valid("TRUSTED_PROXIES"):
     # All visitors would share the proxy's address, and with it the limit of sign-in attempts.
     _problems.append(
@@ -371,16 +339,17 @@ if BEHIND_TLS_PROXY and not TRUSTED_PROXIES and env.is_valid("TRUSTED_PROXIES"):
 
 # --- The web server: manage.py serve ---------------------------------------------------------------------
 
-# Processes, threads of each, and seconds in which a whole request must arrive.
-WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", default=2, least=1, most=256)
+_server = read_server_settings(env)
+WEB_CONCURRENCY = _server.processes
+# Threads of each process.
 WEB_THREADS = env.integer("WEB_THREADS", default=40, least=1, most=1000)
-WEB_PATIENCE = env.integer("WEB_PATIENCE", default=15, least=1, most=600)
+WEB_PATIENCE = _server.request_seconds
 # Whether it logs a line for each request.
 WEB_ACCESS_LOG = env.boolean("WEB_ACCESS_LOG", default=False)
 
 # --- Logs ------------------------------------------------------------------------------------------------
 
-LOG_LEVEL = env.choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], default="INFO")
+LOG_LEVEL = _server.log_level
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -8,6 +8,7 @@ from enterprises import (
     access_grants,
     hooks,
     invitations,
+    it_contacts,
     lifecycle,
     mail,
     memberships,
@@ -57,6 +58,9 @@ TASKS: dict[str, TaskHandler] = {
     TaskKind.PUSH_DOMAIN: TaskHandler(
         gettext_noop("Add or remove a domain at WorkOS"), enterprise_task(lifecycle.push_domain)
     ),
+    TaskKind.SYNC_IT_CONTACTS: TaskHandler(
+        gettext_noop("Synchronize IT contacts"), enterprise_task(it_contacts.run_it_contact_sync)
+    ),
     TaskKind.DELETE_ORGANIZATION: TaskHandler(
         gettext_noop("Delete the organization"), enterprise_task(lifecycle.delete_organization)
     ),
@@ -90,6 +94,8 @@ _JOBS: Sequence[PeriodicJob] = (
     PeriodicJob("Expired sessions", 86_400, sessions.delete_expired_sessions),
     PeriodicJob("Old sign-in attempts", 300, sign_in.delete_old_attempts),
     PeriodicJob("Missed setup link revocations", 30, revoking.enqueue_missed_revocations),
+    PeriodicJob("Ended setup link contacts", 30, revoking.end_contacts_of_ended_links),
+    PeriodicJob("Missed IT contacts", 60, it_contacts.enqueue_missed_syncs),
     PeriodicJob("Expired waiting events", 3600, inbox.ignore_events_of_unknown_organizations),
     PeriodicJob("Merged counts of directories", 60, people_counts.merge_counts),
     PeriodicJob("Pruned events", 86_400, pruning.prune_expired_events),

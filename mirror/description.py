@@ -2,18 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db.models import Model, Q
 
 from mirror.models import Organization
 from mirror.people import PEOPLE_KINDS
-from mirror.people_models import DirectoryGroup, DirectoryUser
+from mirror.people_models import DirectoryRow
 from mirror.registry import MIRRORED
 
 _HIDDEN_FIELDS = {"id", "organization", "previous_state", "as_of_is_estimated"}
-
-PeopleRow = TypeVar("PeopleRow", DirectoryUser, DirectoryGroup)
 
 
 def describe_objects(ids: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -35,7 +33,7 @@ def describe_objects(ids: Iterable[str]) -> dict[str, dict[str, str]]:
     return described
 
 
-def find_people(model: type[PeopleRow], ids: Iterable[str]) -> Iterable[PeopleRow]:
+def find_people(model: type[DirectoryRow], ids: Iterable[str]) -> Iterable[DirectoryRow]:
     """The people or groups with these ids, in the directories of the organizations among the ids."""
     (id_field,) = (kind.id_field for kind in PEOPLE_KINDS.values() if kind.model is model)
     wanted = list(ids)

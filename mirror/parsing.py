@@ -281,12 +281,9 @@ def _read_listed(data: Mapping[str, Any], name: str) -> int | None:
     """How many WorkOS lists: `{"metadata": {"users": {"active": 2, "inactive": 1}, "groups": 4}}`."""
     metadata = data.get("metadata")
     value = metadata.get(name) if isinstance(metadata, Mapping) else None
-    parts: list[Any] = [value]
-    if isinstance(value, Mapping):
-        parts = [value.get(one) for one in ("active", "inactive")]
-    if not all(type(one) is int and 0 <= one < 2**30 for one in parts):
-        return None
-    return sum(parts)
+    parts = [value.get(one) for one in ("active", "inactive")] if isinstance(value, Mapping) else [value]
+    numbers = [one for one in parts if type(one) is int and 0 <= one < 2**30]
+    return sum(numbers) if len(numbers) == len(parts) else None
 
 
 def _read_domain(fields: Fields) -> str:

@@ -139,4 +139,4 @@ def merge_counts(now: datetime) -> int:
             " FROM merged GROUP BY directory_id",
             [_MERGED_AT_ONCE],
         )
-        return cursor.rowcount
+        return int(cursor.rowcount)

@@ -50,7 +50,7 @@ def build_app(
 ) -> web.Application:
     """The application with its routes. `apply_initial_state` must be called once its runner is set up."""
     app = web.Application(middlewares=MIDDLEWARE, client_max_size=MAX_BODY_BYTES)
-    faults = Faults()
+    faults = Faults(store.clock.now)
     app[STORE] = store
     app[FAULTS] = faults
     app[ALLOWED_HOSTS] = allowed_hosts or AllowedHosts()

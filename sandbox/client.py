@@ -57,6 +57,20 @@ class Sandbox:
         found: list[dict[str, Any]] = self.state()["directories"]
         return found
 
+    def save_state(self) -> dict[str, Any]:
+        """Everything that `load_state` brings back: objects, events and switches."""
+        saved: dict[str, Any] = self.request("GET", "saved_state")
+        return saved
+
+    def load_state(self, saved: dict[str, Any]) -> None:
+        """Replace what the sandbox has, without events. Raises SandboxError if the state is invalid."""
+        self.request("PUT", "saved_state", saved)
+
+    def apply_preset(self, name: str) -> int:
+        """`expire_certificates`, `start_outage`, `end_outage` or `rotate_secrets`. Returns the changes."""
+        changed: int = self.request("POST", f"presets/{name}", {})["changed"]
+        return changed
+
     def events(self, event: str | None = None, **filters: str) -> list[dict[str, Any]]:
         query = urlencode(filters | ({"event": event} if event else {}))
         found: list[dict[str, Any]] = self.request("GET", f"events?{query}")["data"]

@@ -1,5 +1,7 @@
 """Faults that a test can inject: into the delivery of a webhook, and into a response of the API."""
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -43,6 +45,7 @@ SCHEDULING_FAULTS = ("drop", "reorder", "duplicate", "delay")
 MAX_VALUE = 10**6
 MAX_COUNT = 1000
 STATUSES = range(400, 600)
+MAX_APPLICATIONS = 100
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,11 +69,29 @@ class Fault:
         return {"id": self.id, "kind": self.kind, "times": self.times, **patterns, **self.values}
 
 
-class Faults:
-    """The active faults, oldest first. A fault is removed when it has been applied `times`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultApplication:
+    """One application of a fault. `subject` is the event's type, or the request's method and path."""
 
-    def __init__(self) -> None:
+    at: str
+    kind: str
+    values: dict[str, Any]
+    subject: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"at": self.at, "kind": self.kind, "subject": self.subject, **self.values}
+
+
+class Faults:
+    """The active faults, oldest first. A fault is removed when it has been applied `times`.
+
+    `applied` has the latest applications, oldest first. `now` returns the time for them.
+    """
+
+    def __init__(self, now: Callable[[], str]) -> None:
+        self._now = now
         self.active: list[Fault] = []
+        self.applied: deque[FaultApplication] = deque(maxlen=MAX_APPLICATIONS)
 
     def add(self, fault_id: str, values: dict[str, Any]) -> Fault:
         """Add the fault that `values` describes, as posted to the control API.
@@ -105,28 +126,35 @@ class Faults:
         self.active = [fault for fault in self.active if fault.id != fault_id]
         return len(self.active) < before
 
-    def clear(self) -> None:
+    def cancel_all(self) -> None:
         self.active.clear()
+
+    def clear(self) -> None:
+        """Cancel all, and forget what was applied."""
+        self.active.clear()
+        self.applied.clear()
 
     def take_scheduling_faults(self, event: str) -> list[Fault]:
         """The faults to apply when a delivery of this event type is created."""
         return self._take_matching(
-            lambda fault: fault.kind in SCHEDULING_FAULTS and fnmatchcase(event, fault.event)
+            event, lambda fault: fault.kind in SCHEDULING_FAULTS and fnmatchcase(event, fault.event)
         )
 
     def take_sending_faults(self, event: str) -> list[Fault]:
         """The faults to apply to one attempt to deliver this event type."""
         return self._take_matching(
+            event,
             lambda fault: (
                 fault.kind in DELIVERY_FAULTS
                 and fault.kind not in SCHEDULING_FAULTS
                 and fnmatchcase(event, fault.event)
-            )
+            ),
         )
 
     def take_response_fault(self, method: str, path: str) -> Fault | None:
         """The oldest fault for a response to this request."""
         taken = self._take_matching(
+            f"{method} {_hide_token(path)}",
             lambda fault: (
                 fault.kind in RESPONSE_FAULTS
                 and fnmatchcase(method, fault.method.upper())
@@ -136,13 +164,24 @@ class Faults:
         )
         return taken[0] if taken else None
 
-    def _take_matching(self, matches: Any, limit: int | None = None) -> list[Fault]:
+    def _take_matching(
+        self, subject: str, matches: Callable[[Fault], bool], limit: int | None = None
+    ) -> list[Fault]:
         taken = [fault for fault in self.active if matches(fault)][:limit]
         for fault in taken:
+            self.applied.append(
+                FaultApplication(at=self._now(), kind=fault.kind, values=fault.values, subject=subject)
+            )
             if fault.times is not None:
                 fault.times -= 1
         self.active = [fault for fault in self.active if fault.times is None or fault.times > 0]
         return taken
+
+
+def _hide_token(path: str) -> str:
+    """The path, without the token that a page of the portal has in it."""
+    is_page = path.startswith("/portal/") and path not in {"/portal/generate_link", "/portal/revoke_link"}
+    return "/portal/…" if is_page else path
 
 
 def _validate_values(kind: str, values: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Presets of the dashboard: situations that an application should survive, one press each."""
+"""Presets: situations that an application should survive, one press or call each."""
+
+from collections.abc import Callable
 
 from sandbox import connections, webhook_endpoints
 from sandbox.faults import Fault, Faults
@@ -27,15 +29,18 @@ def find_outage(faults: Faults) -> Fault | None:
     )
 
 
-def start_outage(store: Store, faults: Faults) -> None:
-    """Answer 503 to every request until the outage ends."""
-    if find_outage(faults) is None:
-        faults.add(store.ids.new_id("fault"), {"kind": "status", "status": 503, "times": None})
+def start_outage(store: Store, faults: Faults) -> int:
+    """Answer 503 to every request until the outage ends. Returns 0 if there was an outage already."""
+    if find_outage(faults):
+        return 0
+    faults.add(store.ids.new_id("fault"), {"kind": "status", "status": 503, "times": None})
+    return 1
 
 
-def end_outage(faults: Faults) -> None:
-    if outage := find_outage(faults):
-        faults.cancel(outage.id)
+def end_outage(faults: Faults) -> int:
+    """Returns 0 if there was no outage."""
+    outage = find_outage(faults)
+    return int(outage is not None and faults.cancel(outage.id))
 
 
 def rotate_secrets(store: Store) -> int:
@@ -44,3 +49,12 @@ def rotate_secrets(store: Store) -> int:
     for row in urls.values():
         webhook_endpoints.create_endpoint(store, row.endpoint_url, events=row.events)
     return len(urls)
+
+
+# Each returns how many objects it has changed.
+PRESETS: dict[str, Callable[[Store, Faults], int]] = {
+    "expire_certificates": lambda store, _faults: expire_certificates(store),
+    "start_outage": start_outage,
+    "end_outage": lambda _store, faults: end_outage(faults),
+    "rotate_secrets": lambda store, _faults: rotate_secrets(store),
+}

@@ -8,6 +8,10 @@ import types
 from dataclasses import dataclass, fields
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from aiohttp import web
+
+from sandbox.app_keys import DISPATCHER, FAULTS, STORE
+from sandbox.bursts import BURSTS
 from sandbox.clock import parse_timestamp
 from sandbox.models import DirectoryUser, Event, Model
 from sandbox.store import Store
@@ -58,8 +62,20 @@ class SavedState:
     rows: dict[str, list[Model]]
 
 
-def load_state(store: Store, state: SavedState) -> int:
-    """Replace the objects by the saved ones, without events. Returns how many organizations there are."""
+async def load_state(app: web.Application, saved: Any) -> int:
+    """Replace the objects by the saved ones, without events. Returns how many organizations there are.
+
+    Raises InvalidState, and changes nothing then.
+    """
+    state = parse_state(app[STORE], saved)
+    await app[BURSTS].clear()
+    await app[DISPATCHER].clear()
+    app[FAULTS].clear()
+    _replace_objects(app[STORE], state)
+    return len(app[STORE].organizations)
+
+
+def _replace_objects(store: Store, state: SavedState) -> None:
     tables = store.tables
     endpoints = list(store.endpoints)
     for name in _CLEARED_TABLES:
@@ -73,7 +89,6 @@ def load_state(store: Store, state: SavedState) -> int:
             tables[name].put(item)
     store.switches = state.switches
     store.published_dns = state.published_dns
-    return len(store.organizations)
 
 
 def parse_state(store: Store, saved: Any) -> SavedState:

@@ -22,7 +22,7 @@ DESCRIPTIONS = {
     "deletions_per_minute": "Organization deletions per API key and minute; more are answered 429.",
     "directory_requests_per_second": "Requests per directory and second for people; more are answered 429.",
     "webhook_timeout": "Seconds that a receiver has to answer.",
-    "retry_delays": "Seconds before each retry. WorkOS spreads its six over three days.",
+    "retry_delays": "Seconds before each retry.",
     "concurrency": "Deliveries sent at the same time; 1 keeps them in order.",
     "delivery_log": "Finished deliveries that are kept.",
 }
@@ -34,7 +34,7 @@ WORKOS = {
     "unknown_organization_status": "WorkOS documents both 404 and 400.",
     "cascade_deletions": "WorkOS does not say whether these events are sent.",
     "exclusive_pending_domains": "WorkOS does not say whether a pending domain blocks others.",
-    "envelope_context": "WorkOS's examples of webhooks have neither; its Events API has both.",
+    "envelope_context": "Webhooks from WorkOS were seen with neither; its Events API has both.",
     "soft_delete": "A setting of the environment at WorkOS, which no API shows.",
     "announce_returns": "WorkOS's listener documents silence; its tests show both.",
     "user_groups": "WorkOS: empty for teams created since May 2026.",
@@ -47,9 +47,9 @@ WORKOS = {
     "deletions_per_minute": "WorkOS: 50.",
     "directory_requests_per_second": "WorkOS: 4.",
     "webhook_timeout": "WorkOS does not say how long it waits.",
-    "retry_delays": "WorkOS: up to six retries over three days.",
-    "concurrency": "WorkOS does not promise any order.",
-    "delivery_log": "Of the sandbox only.",
+    "retry_delays": "WorkOS: up to six retries over three days; older documentation says twelve.",
+    "concurrency": "WorkOS promises no order.",
+    "delivery_log": "Only the sandbox has this.",
 }
 # What nobody outside WorkOS knows, and an application should survive either way.
 UNDOCUMENTED = (

@@ -41,11 +41,15 @@ def post(
     return (client or Client()).post(path, body, content_type="application/json", headers=headers)
 
 
+def encode(event: str | dict[str, Any], **changes: Any) -> bytes:
+    """The body of a recorded event, or of a complete payload."""
+    return json.dumps(payload(event, **changes) if isinstance(event, str) else event).encode()
+
+
 def deliver(event: str | dict[str, Any], **changes: Any) -> HttpResponse:
     """Deliver a recorded event that has just happened, or a complete payload, signed as WorkOS does."""
     if isinstance(event, str):
         changes.setdefault("created_at", datetime.now(UTC).isoformat())
-    content = payload(event, **changes) if isinstance(event, str) else event
-    body = json.dumps(content).encode()
+    body = encode(event, **changes)
     response: HttpResponse = post(body, signed(body))
     return response

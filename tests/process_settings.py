@@ -8,6 +8,8 @@ from tests.settings import DATABASES, WORKOS_BASE_URL
 DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
 # The sandbox that the test started, if any.
 WORKOS_BASE_URL = os.environ.get("TEST_SANDBOX", WORKOS_BASE_URL)
+if os.environ.get("TEST_SANDBOX"):
+    WORKOS_LINK_ORIGINS = [WORKOS_BASE_URL, WORKOS_BASE_URL.replace("127.0.0.1", "localhost")]
 # Immediate by default: a write after the response would collide with the end of the test.
 WORKOS_WEBHOOK_REFUSALS_INTERVAL = float(os.environ.get("TEST_REFUSALS_INTERVAL", "0"))
 if os.environ.get("TEST_NO_SECRET"):
@@ -15,3 +17,4 @@ if os.environ.get("TEST_NO_SECRET"):
 if os.environ.get("TEST_SMTP_PORT"):
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST, EMAIL_PORT = "127.0.0.1", int(os.environ["TEST_SMTP_PORT"])
+WORKOS_SYNC_IT_CONTACTS = os.environ.get("TEST_SYNC_IT_CONTACTS") == "on"

@@ -19,7 +19,7 @@ os.environ.update(
 )
 
 from hostapp.settings import *  # noqa: F403
-from hostapp.settings import DATABASES
+from hostapp.settings import DATABASES, INSTALLED_APPS
 
 DEBUG = False
 # In the test's thread, which sees the test's transaction.
@@ -27,6 +27,8 @@ CATCH_UP_THREADS = RECONCILE_THREADS = 1
 # Tests do not wait for the rate limit; those of it have a clock of their own.
 WORKOS_BACKGROUND_REQUESTS_PER_MINUTE = 600_000.0
 WORKOS_DIRECTORY_REQUESTS_PER_SECOND = 10_000.0
+# Each IT admin of a test would enqueue a task. tests/enterprises/test_it_contacts.py switches it on.
+WORKOS_SYNC_IT_CONTACTS = False
 # Count refusals immediately, in the test's own transaction.
 WORKOS_WEBHOOK_REFUSALS_INTERVAL = 0.0
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
@@ -39,3 +41,4 @@ WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = (  # type: ignore[index]
     "-c audit_log.may_be_truncated=on -c lock_timeout=15s"
 )
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.quick_flush"]

@@ -17,7 +17,7 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
 from enterprises import invitations, memberships
-from enterprises.models import Enterprise, Membership
+from enterprises.models import Enterprise, ITContact, ITContactPurpose, Membership
 from enterprises.tasks import TaskKind
 from hostapp.context_processors import product
 from hostapp.models import User
@@ -132,6 +132,8 @@ def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, cleo: User, 
     invitations.invite(acme, "x@acme.example", Membership.Role.MEMBER, Actor.from_user(ada), now)
     for action in Action:
         append_audit_entry(acme, action, Actor.from_user(ada), now, target=ben)
+    for purpose in ITContactPurpose:
+        ITContact.objects.create(enterprise=acme, email=ben.email, purpose=purpose, contact_id="it_contact_1")
     queue.enqueue(TaskKind.PUSH_NAME, acme.external_id)
     Task.objects.update(error="an_error", attempts=3)
     deliver("connection.activated", event_id="event_1")

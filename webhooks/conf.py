@@ -8,7 +8,9 @@ from typing import Any
 from django.conf import settings
 from django.core import checks
 
+import audit.conf
 from audit.client_ip import Network
+from webhooks.receive.config import ReceiverConfig
 
 # WorkOS lists the events of 30 days: catch-up would take one that is deleted earlier for a new one.
 MIN_KEPT_DAYS = 31
@@ -58,6 +60,17 @@ def catch_up_interval() -> float:
 def catch_up_threads() -> int:
     """How many organizations catch-up reads at once."""
     return int(getattr(settings, "CATCH_UP_THREADS", 4))
+
+
+def receiver_config() -> ReceiverConfig:
+    return ReceiverConfig(
+        secrets=secrets(),
+        tolerance=tolerance(),
+        token=token(),
+        sources=sources(),
+        trusted_proxies=audit.conf.trusted_proxies(),
+        refusals_interval=refusals_interval(),
+    )
 
 
 @checks.register

@@ -26,3 +26,10 @@ HANDLED_EVENTS = (
     "organization_domain.verification_failed",
     "organization_domain.verified",
 )
+
+# Some environments send dsync.deactivated, but WorkOS does not know its name: an endpoint cannot subscribe to
+# it, and it may refuse a request for events that names it.
+SUBSCRIBED_EVENTS = tuple(name for name in HANDLED_EVENTS if name != "dsync.deactivated")
+
+# Why an event of any other name is ignored.
+NO_HANDLER = "No handler is needed for it."

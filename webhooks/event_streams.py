@@ -1,5 +1,6 @@
 """Read the Events API for one organization, in order, and record each page with our place in it."""
 
+import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -9,13 +10,12 @@ from django.db import transaction
 
 import gateway
 from webhooks.event_cursors import Place, StreamCursor
-from webhooks.event_names import HANDLED_EVENTS
+from webhooks.event_names import SUBSCRIBED_EVENTS
 from webhooks.listed_events import ListedEvents, Tally, parse_items, record_listed
+from webhooks.receive.accept import Delivery
 
 # How far back we read where we have no place yet: WorkOS keeps events for 30 days.
 FIRST_READ = timedelta(days=30)
-# Not in WorkOS's list of events: it may refuse a request that names one.
-_UNDOCUMENTED = {"dsync.deactivated"}
 # They tell of organizations that may be new to us.
 ORGANIZATION_EVENTS = ("organization.created", "organization.updated", "organization.deleted")
 
@@ -32,7 +32,7 @@ class Stream:
 
     @property
     def names(self) -> Sequence[str]:
-        return HANDLED_EVENTS if self.organization_id else ORGANIZATION_EVENTS
+        return SUBSCRIBED_EVENTS if self.organization_id else ORGANIZATION_EVENTS
 
 
 @dataclass
@@ -82,14 +82,13 @@ def read_stream(stream: Stream, reading: Reading) -> StreamReport:
 
 def _read_pages(stream: Stream, reading: Reading, cursor: StreamCursor | None, report: StreamReport) -> None:
     place: Place | None = _find_start(reading, cursor)
-    names = list(stream.names)
     while place:
         if reading.stop.is_set():
             raise Stopped
         range_end = place.find_range_end(reading.now)
         try:
             page = gateway.list_events(
-                names,
+                stream.names,
                 organization_id=stream.organization_id,
                 after=place.after,
                 range_start=None if place.after else place.start,
@@ -97,11 +96,6 @@ def _read_pages(stream: Stream, reading: Reading, cursor: StreamCursor | None, r
             )
         except gateway.CursorForgotten:
             place = place.forget_cursor()
-            continue
-        except gateway.Refused as refusal:
-            if refusal.status != 422 or not _UNDOCUMENTED & set(names):
-                raise
-            names = [name for name in names if name not in _UNDOCUMENTED]
             continue
         listed = _exclude(stream, parse_items(page.items, now=reading.now))
         if not _record_page(listed, page.after, reading, cursor, report):
@@ -125,8 +119,13 @@ def _find_start(reading: Reading, cursor: StreamCursor | None) -> Place:
 def _exclude(stream: Stream, listed: ListedEvents) -> ListedEvents:
     if not stream.excluded_ids:
         return listed
-    others = [one for one in listed.deliveries if one.payload["data"].get("id") not in stream.excluded_ids]
+    others = [one for one in listed.deliveries if _find_object_id(one) not in stream.excluded_ids]
     return ListedEvents(others, listed.unreadable, listed.last_id)
+
+
+def _find_object_id(delivery: Delivery) -> str:
+    # Of any type: nobody has looked at it yet.
+    return str(json.loads(delivery.text)["data"].get("id"))
 
 
 def _record_page(

@@ -12,9 +12,11 @@ from django.db import InterfaceError, InternalError, OperationalError, connectio
 from mirror.text import replace_unstorable
 from mirror.times import resolve_time
 from outbox.backoff import retry_delay
+from webhooks.event_names import NO_HANDLER
 from webhooks.events import Event
 from webhooks.handlers import HANDLERS, Handler, Outcome
 from webhooks.models import WebhookEvent
+from webhooks.receive.record import build_secret_uses
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +161,7 @@ def apply_events(
     if not events:
         return []
     if handler is None:
-        return [(event, Outcome(Status.IGNORED, "No handler is needed for it.")) for event in events]
+        return [(event, Outcome(Status.IGNORED, NO_HANDLER)) for event in events]
     try:
         with transaction.atomic():
             built = [build_event(row) for row in events]
@@ -259,14 +261,8 @@ def _write_secret_uses(events: Sequence[WebhookEvent]) -> None:
             earlier = last_used.get(event.secret_name, event.received_at)
             last_used[event.secret_name] = max(event.received_at, earlier)
     with connection.cursor() as cursor:
-        # In one order everywhere, so that two workers cannot deadlock.
-        for name, at in sorted(last_used.items()):
-            cursor.execute(
-                "INSERT INTO webhooks_secret AS stored (name, last_used_at) VALUES (%s, %s)"
-                " ON CONFLICT (name) DO UPDATE SET last_used_at = EXCLUDED.last_used_at"
-                " WHERE stored.last_used_at < EXCLUDED.last_used_at",
-                [name, at],
-            )
+        for statement in build_secret_uses(last_used):
+            cursor.execute(statement.sql, statement.parameters)
 
 
 def _describe_error(error: BaseException) -> str:

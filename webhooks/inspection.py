@@ -167,8 +167,8 @@ def _find_problems(
         )
     if failed := WebhookEvent.objects.filter(status=WebhookEvent.Status.FAILED, due_at=None).count():
         problems.append(
-            f"{failed} events failed and are not retried. Fix the cause, then run "
-            "`manage.py replay_events --failed`."
+            f"{failed} {'event' if failed == 1 else 'events'} failed and will not be retried. Fix the cause, "
+            "then run `manage.py replay_events --failed`."
         )
     seconds = tolerance.total_seconds()
     if clock_seconds is not None and abs(clock_seconds) > seconds * _CLOCK_WARNING_SHARE:
@@ -198,8 +198,8 @@ def _find_value_problems(
         )
     if unreadable:
         problems.append(
-            f"{unreadable.count} signed deliveries of the last three days are not events. Read them in the "
-            "Django admin (Unreadable deliveries)."
+            f"Signed deliveries of the last three days that are not events: {unreadable.count}. Read them in "
+            "the Django admin (Unreadable deliveries)."
         )
     return problems
 

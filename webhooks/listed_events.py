@@ -11,7 +11,12 @@ from django.db import DataError, IntegrityError, connection, transaction
 from mirror.text import replace_unstorable
 from webhooks.models import UnreadableDelivery
 from webhooks.receive.accept import Delivery, NotAnEvent, accept_listed
-from webhooks.receive.record import MAX_UNREADABLE_LENGTH, record_event, record_unreadable
+from webhooks.receive.record import (
+    MAX_UNREADABLE_LENGTH,
+    build_insert,
+    build_unreadable_inserts,
+    normalize,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +25,8 @@ MISSED_AFTER = timedelta(days=3)
 # WorkOS's clock may be ahead of ours.
 _CLOCK_MARGIN = timedelta(hours=1)
 _MAX_ID_LENGTH = 255
+# It is the event's fault, and the next attempt would fail, too.
+_UNSTORABLE = (DataError, IntegrityError, ValueError)
 
 
 @dataclass
@@ -100,24 +107,46 @@ def record_listed(listed: ListedEvents, *, pruned_before: datetime | None, now: 
         if pruned_before is None or one.issued_at >= pruned_before + _CLOCK_MARGIN
     ]
     tally = Tally(listed=len(recent), pruned=len(listed.deliveries) - len(recent))
-    with connection.cursor() as cursor:
-        for one in recent:
-            try:
-                with transaction.atomic():
-                    tally.recorded += record_event(cursor, one, received_at=now)
-            except (DataError, IntegrityError, ValueError) as error:
-                logger.error("Event %s not recorded: %s", one.event_id, type(error).__name__)
-        for item in listed.unreadable:
-            _record_unreadable_once(cursor, item.error, now)
+    tally.recorded = _record_all(recent, now)
+    for item in listed.unreadable:
+        _record_unreadable_once(item.error, now)
     tally.here, tally.missed, tally.undelivered = _compare([one.event_id for one in recent], now)
     return tally
 
 
-def _record_unreadable_once(cursor: Any, error: NotAnEvent, now: datetime) -> None:
+def _record_all(deliveries: Sequence[Delivery], now: datetime) -> int:
+    """Record a page in one statement. Returns how many are new. One that cannot be stored stops no other."""
+    if not deliveries:
+        return 0
+    try:
+        return _record(deliveries, now)
+    except _UNSTORABLE:
+        return sum(_record_alone(one, now) for one in sorted(deliveries, key=lambda one: one.event_id))
+
+
+def _record_alone(delivery: Delivery, now: datetime) -> int:
+    try:
+        return _record([normalize(delivery)], now)
+    except _UNSTORABLE as error:
+        logger.error("Event %s not recorded: %s", delivery.event_id, type(error).__name__)
+        return 0
+
+
+def _record(deliveries: Sequence[Delivery], now: datetime) -> int:
+    statement = build_insert((one, now) for one in deliveries)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement.sql, statement.parameters)
+        return len(cursor.fetchall())
+
+
+def _record_unreadable_once(error: NotAnEvent, now: datetime) -> None:
     body = error.body[: MAX_UNREADABLE_LENGTH * 4].decode("utf-8", "backslashreplace")
     stored = replace_unstorable(body[:MAX_UNREADABLE_LENGTH])
-    if not UnreadableDelivery.objects.filter(body=stored, detail=error.detail[:100]).exists():
-        record_unreadable(cursor, error, received_at=now)
+    if UnreadableDelivery.objects.filter(body=stored, detail=error.detail[:100]).exists():
+        return
+    with connection.cursor() as cursor:
+        for statement in build_unreadable_inserts(error, received_at=now):
+            cursor.execute(statement.sql, statement.parameters)
 
 
 def _compare(event_ids: Sequence[str], now: datetime) -> tuple[int, int, int]:

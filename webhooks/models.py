@@ -10,12 +10,11 @@ from django.utils.translation import gettext_lazy
 
 from mirror.models import is_one_of
 from webhooks.receive.reasons import Reason
+from webhooks.receive.refusals import RING_MINUTES
 
 # For this long, doubled each time, a claimed event belongs to its worker. After that the worker has died, or
 # is unusually slow between its two transactions.
 _FIRST_LEASE = timedelta(seconds=5)
-# Minutes that refusals are counted for: WorkOS repeats a delivery for three days.
-RING_MINUTES = 3 * 24 * 60
 
 _REASON_CHOICES = [(reason.value, reason.label) for reason in Reason]
 

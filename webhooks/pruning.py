@@ -3,6 +3,7 @@
 Ordering does not need them: each mirrored object keeps its own time and its tombstone (`mirror.upsert`).
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import connection, models, transaction
@@ -26,8 +27,13 @@ def prune_expired_events(now: datetime) -> int:
     return prune_events(days=days, now=now)
 
 
-def prune_events(*, days: int, now: datetime, size: int = 1000) -> int:
-    """Delete old events in small transactions. Returns how many. May run twice, or twice at once."""
+def prune_events(
+    *, days: int, now: datetime, size: int = 1000, report_progress: Callable[[int], None] | None = None
+) -> int:
+    """Delete old events in small transactions. Returns how many. May run twice, or twice at once.
+
+    `report_progress` is called with the number so far while there are more.
+    """
     _mark_pruned(now - timedelta(days=days))
     total = 0
     while True:
@@ -42,6 +48,8 @@ def prune_events(*, days: int, now: datetime, size: int = 1000) -> int:
         total += len(batch)
         if len(batch) < size:
             return total
+        if report_progress:
+            report_progress(total)
 
 
 def _mark_pruned(before: datetime) -> None:

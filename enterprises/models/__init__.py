@@ -9,12 +9,15 @@ from enterprises.models.customers import (
     Role,
     parse_external_id,
 )
+from enterprises.models.it_contact import ITContact, ITContactPurpose
 from enterprises.models.mail import RateLimitCount, UndeliverableAddress
 from enterprises.models.notification import Notification, NotificationKind, NotificationOptOut
 
 __all__ = [
     "AccessGrant",
     "Enterprise",
+    "ITContact",
+    "ITContactPurpose",
     "Invitation",
     "Membership",
     "Notification",

@@ -86,6 +86,8 @@ class Enterprise(models.Model):
     # When provisioning first called WorkOS.
     provisioning_since = models.DateTimeField(null=True, editable=False)
     deprovisioned_at = models.DateTimeField(null=True, editable=False)
+    # When enterprises.it_contacts last compared its IT contacts with WorkOS.
+    it_contacts_listed_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = EnterpriseQuerySet.as_manager()

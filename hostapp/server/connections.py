@@ -333,8 +333,10 @@ class _Transport(asyncio.Transport):
         self._transport.abort()
 
     def write(self, data: Any) -> None:
-        self._connection.add_written(len(data))
-        self._transport.write(data)
+        # uvicorn writes an empty body, too.
+        if data:
+            self._connection.add_written(len(data))
+            self._transport.write(data)
 
     def pause_reading(self) -> None:
         self._connection.pause_parsing()

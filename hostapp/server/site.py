@@ -7,9 +7,6 @@ Threads live as long as the process, and keep their database connections.
 
 import asyncio
 import io
-import multiprocessing
-import os
-import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -19,7 +16,7 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from hostapp.server.connections import BoundedProtocol, Connections, find_max_connections, raise_file_limit
+from hostapp.server.connections import BoundedProtocol
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -35,37 +32,13 @@ _FILE_BLOCK_BYTES = 256 * 1024
 
 
 class ThreadedSite:
-    """An ASGI application that calls a WSGI application in one of `threads` threads.
+    """Answers ASGI's HTTP requests by calling a WSGI application in one of `threads` threads."""
 
-    `request_seconds`: in which a request must arrive, if this application is served by `BoundedProtocol`.
-    """
-
-    def __init__(
-        self, wsgi_application: Callable[..., Iterable[bytes]], *, threads: int, request_seconds: float
-    ) -> None:
+    def __init__(self, wsgi_application: Callable[..., Iterable[bytes]], *, threads: int) -> None:
         self._wsgi_application = wsgi_application
-        self._threads = threads
-        self._request_seconds = request_seconds
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="site")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await self._run_lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._answer(scope, receive, send)
-
-    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
-        await receive()
-        raise_file_limit()
-        BoundedProtocol.connections = Connections(
-            find_max_connections(self._threads), request_seconds=self._request_seconds
-        )
-        _stop_with_parent()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        await send({"type": "lifespan.shutdown.complete"})
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Another server than ours, such as a test's, has no bounds.
         connection: BoundedProtocol | None = scope.get("state", {}).get("connection")
         if connection:
@@ -90,19 +63,6 @@ class ThreadedSite:
             response.close()
             if connection:
                 connection.response_sent()
-
-
-def _stop_with_parent() -> None:
-    """Stop this process when the one that started it has been killed."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def wait() -> None:
-        parent.join()
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 async def _read_body(

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from enterprises.models import Enterprise, Membership
+from enterprises.models import Enterprise, ITContact, ITContactPurpose, Membership
 from portal.setup_links.models import SetupLink, SetupLinkQuerySet
 
 
@@ -37,4 +37,14 @@ def setup_links_without_right(now: datetime) -> SetupLinkQuerySet:
     links: SetupLinkQuerySet = SetupLink.objects.active(now=now)
     return links.filter(
         Q(sent_by=None) | Q(sent_by__is_active=False) | (Q(sent_by__is_staff=False) & ~Exists(as_it_admin))
+    ).select_related("enterprise")
+
+
+def contacts_of_ended_links(now: datetime) -> QuerySet[ITContact]:
+    """The IT contacts that were created for setup links of which none is active any more."""
+    active = SetupLink.objects.active(now=now).filter(
+        enterprise=OuterRef("enterprise"), email=OuterRef("email")
+    )
+    return ITContact.objects.filter(
+        ~Exists(active), purpose=ITContactPurpose.SETUP_LINK, ended_at=None
     ).select_related("enterprise")

@@ -9,11 +9,16 @@ import gateway
 from audit.actions import Action
 from audit.actor import APPLICATION, Actor
 from audit.log import append_audit_entry
+from enterprises import it_contacts
 from enterprises.environment import require_same_environment
 from enterprises.models import Enterprise
 from outbox.models import Task
 from outbox.queue import NewTask, enqueue_all
-from portal.setup_links.listing import active_setup_links, setup_links_without_right
+from portal.setup_links.listing import (
+    active_setup_links,
+    contacts_of_ended_links,
+    setup_links_without_right,
+)
 from portal.setup_links.models import SetupLink
 from portal.tasks import REVOKE_SETUP_LINK
 
@@ -55,6 +60,14 @@ def enqueue_missed_revocations(now: datetime) -> int:
     links = [link for link in setup_links_without_right(now) if str(link.pk) not in waiting]
     enqueue_setup_link_revocation(links)
     return len(links)
+
+
+def end_contacts_of_ended_links(now: datetime) -> int:
+    """End the contacts whose setup links were revoked, expired or not sent; a periodic job.
+
+    Not at the revocation: a link that is sent again keeps its contact. Returns how many it ended.
+    """
+    return it_contacts.end_setup_link_contacts(contacts_of_ended_links(now), now)
 
 
 def run_setup_link_revocation(enterprise: Enterprise, task: Task, now: datetime) -> None:

@@ -12,13 +12,13 @@ import gateway
 from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
-from enterprises import conf
+from enterprises import conf, it_contacts
 from enterprises.access import can_use_intent, get_enterprise_for_setup, lock_user
 from enterprises.environment import require_organization_id
 from enterprises.intents import Intent
 from enterprises.locks import limited_lock_waits, lock_enterprise
 from enterprises.mail import Mail, build_facts, format_time
-from enterprises.models import Enterprise
+from enterprises.models import Enterprise, ITContact
 from enterprises.notifications import build_it_admin_mail, enqueue_notification
 from enterprises.rate_limits import TIME, WINDOW, check_rate_limit
 from portal.setup_links.listing import active_setup_links
@@ -51,8 +51,9 @@ def send_setup_link(
 ) -> None:
     """Have WorkOS mail a setup link. All IT admins get a notification.
 
-    Raises RateLimited, ActiveLinkExists, gateway.Refused or gateway.Unavailable; Http404 or PermissionDenied
-    when the actor has just lost the right to send one. Nothing was sent then, as far as we know.
+    Raises RateLimited, ActiveLinkExists, ContactBeingRemoved, gateway.Refused or gateway.Unavailable; Http404
+    or PermissionDenied when the actor has just lost the right to send one. Nothing was sent then, as far as
+    we know.
     """
     _check_rate_limit(enterprise, actor, now)
     _send(enterprise, email, intents, actor, now)
@@ -90,10 +91,10 @@ def _check_rate_limit(enterprise: Enterprise, actor: Actor, now: datetime) -> No
 
 def _send(enterprise: Enterprise, email: str, intents: Sequence[str], actor: Actor, now: datetime) -> None:
     organization_id = require_organization_id(enterprise)
-    link = _save_request(enterprise, email, intents, actor, now)
+    link, contact, is_known = _save_request(enterprise, email, intents, actor, now)
     # No transaction is open while WorkOS is called.
     try:
-        link.contact_id = gateway.find_or_create_it_contact(organization_id, email)
+        link.contact_id = it_contacts.create_contact(contact, organization_id, is_known=is_known)
         # Saved at once: without it the link could not be revoked if the process is killed in the next call.
         link.save(update_fields=["contact_id"])
         gateway.invite_it_contact(organization_id, link.contact_id, intents=intents)
@@ -114,8 +115,11 @@ def _send(enterprise: Enterprise, email: str, intents: Sequence[str], actor: Act
 
 def _save_request(
     enterprise: Enterprise, email: str, intents: Sequence[str], actor: Actor, now: datetime
-) -> SetupLink:
-    """Save the setup link before WorkOS is called. Raises ActiveLinkExists, Http404 or PermissionDenied."""
+) -> tuple[SetupLink, ITContact, bool]:
+    """Save the setup link and its contact before WorkOS is called, and whether the contact may be ours.
+
+    Raises ActiveLinkExists, ContactBeingRemoved, Http404 or PermissionDenied.
+    """
     if actor.user_id is None:
         raise PermissionDenied("Only a person can send a setup link.")
     with limited_lock_waits():
@@ -126,6 +130,7 @@ def _save_request(
         get_enterprise_for_setup(sender, enterprise.slug)
         if active := active_setup_links(enterprise, now).first():
             raise ActiveLinkExists(_explain_active_link(active.email))
+        contact, is_known = it_contacts.request_setup_link_contact(enterprise, email)
         link: SetupLink = SetupLink.objects.create(
             enterprise=enterprise,
             email=email,
@@ -134,7 +139,7 @@ def _save_request(
             requested_at=now,
             expires_at=now + LIFETIME,
         )
-    return link
+    return link, contact, is_known
 
 
 def _save_outcome(link: SetupLink, state: State, actor: Actor, now: datetime) -> None:

@@ -23,6 +23,7 @@ import gateway
 from audit.actor import Actor
 from enterprises import conf
 from enterprises.access import get_enterprise_for_setup, memberships_of
+from enterprises.it_contacts import ContactBeingRemoved, list_known_contacts
 from enterprises.models import Enterprise
 from enterprises.rate_limits import RateLimited
 from enterprises.reauthentication import require_reauthentication
@@ -128,6 +129,7 @@ def _build_context(
         "links": links,
         "has_active_link": active_setup_links(enterprise, now).exists(),
         "is_ready": enterprise.provisioning == Enterprise.Provisioning.READY,
+        "contacts": list_known_contacts(enterprise),
         "now": now,
     }
 
@@ -146,7 +148,7 @@ def _show_failure(request: HttpRequest, enterprise: Enterprise) -> Iterator[None
         yield
     except RateLimited as refusal:
         messages.error(request, refusal.render())
-    except ActiveLinkExists as refusal:
+    except (ActiveLinkExists, ContactBeingRemoved) as refusal:
         messages.error(request, str(refusal))
     except gateway.GatewayError as error:
         reference = uuid.uuid4().hex[:8]

@@ -5,6 +5,7 @@ from sandbox.control import (  # noqa: F401  (each registers its routes)
     inspection,
     people,
     runtime,
+    saved_states,
     simulation,
     webhooks,
 )

@@ -8,8 +8,14 @@ from sandbox.app_keys import FAULTS, control_routes, get_store
 
 @control_routes.get("/_sandbox/faults")
 async def list_faults_view(request: web.Request) -> web.Response:
-    """Active faults, oldest first."""
-    return web.json_response({"data": [fault.to_json() for fault in request.app[FAULTS].active]})
+    """Active faults, and in `applied` what the latest faults were applied to; both oldest first."""
+    faults = request.app[FAULTS]
+    return web.json_response(
+        {
+            "data": [fault.to_json() for fault in faults.active],
+            "applied": [item.to_json() for item in faults.applied],
+        }
+    )
 
 
 @control_routes.post("/_sandbox/faults")
@@ -28,7 +34,7 @@ async def add_fault_view(request: web.Request) -> web.Response:
 
 @control_routes.delete("/_sandbox/faults")
 async def clear_faults_view(request: web.Request) -> web.Response:
-    request.app[FAULTS].clear()
+    request.app[FAULTS].cancel_all()
     return web.Response(status=204)
 
 

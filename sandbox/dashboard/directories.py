@@ -1,13 +1,12 @@
 """The page of a directory: its people and groups, and the forms that change them."""
 
-from itertools import islice
-
 from aiohttp import web
 
 from sandbox import directories, directory_groups, directory_users, parameters
 from sandbox.app_keys import dashboard_routes, get_store
+from sandbox.dashboard.listings import list_rows
 from sandbox.dashboard.messages import redirect_with_message
-from sandbox.dashboard.pages import MAX_ROWS, render_dashboard_page
+from sandbox.dashboard.pages import render_dashboard_page
 from sandbox.directory_objects import get_group, get_user
 from sandbox.models import Directory, DirectoryGroup, DirectoryUser
 
@@ -23,20 +22,26 @@ PERSON_FIELDS = {
 async def show_directory(request: web.Request) -> web.Response:
     store = get_store(request)
     directory = _get_directory(request)
-    groups = store.groups.filter(directory_id=directory.id)
+    all_groups = store.groups.filter(directory_id=directory.id)
+    groups = list_rows(request, all_groups, parameter="groups")
     return render_dashboard_page(
         request,
         "directory.html",
         "overview",
         directory=directory,
         organization=store.organizations.get(directory.organization_id),
-        people=list(islice(store.users.iterate(within=("directory_id", directory.id)), MAX_ROWS)),
+        people=list_rows(request, store.users.iterate(within=("directory_id", directory.id))),
         people_count=store.users.count("directory_id", directory.id),
-        groups=[
-            (group, list(islice(store.users.iterate(within=("group_key", group.key)), MAX_ROWS)))
-            for group in groups[:MAX_ROWS]
-        ],
-        groups_count=len(groups),
+        groups=groups,
+        members={
+            group.key: list_rows(
+                request,
+                store.users.iterate(within=("group_key", group.key)),
+                parameter=f"members-{group.id}",
+            )
+            for group in groups.rows
+        },
+        groups_count=len(all_groups),
         fields=PERSON_FIELDS,
     )
 

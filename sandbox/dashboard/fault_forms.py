@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.faults import DEFAULTS, DELIVERY_FAULTS
+from sandbox.faults import DEFAULTS, DELIVERY_FAULTS, RESPONSE_FAULTS
 
 _TITLES = {
     "duplicate": "Deliver it more than once",
@@ -21,6 +21,10 @@ _TITLES = {
     "cut": "Cut the connection",
     "empty": "Answer an empty 200",
     "link": "Answer with a wrong link",
+    "empty_list": "Answer an empty list",
+    "short_list": "End a list too early",
+    "gap": "Leave objects out of a list",
+    "cut_body": "Cut the connection within the body",
 }
 _HINTS = {
     "reorder": "Holds that many deliveries, then sends the last one first.",
@@ -35,11 +39,19 @@ _LABELS = {
     ("delay", "seconds"): "Seconds later",
     ("reorder", "size"): "Deliveries to hold",
     ("old_timestamp", "seconds"): "Seconds ago",
-    ("status", "status"): "Status, 400 to 599",
-    ("status", "retry_after"): "Retry-After in seconds (429 only)",
+    ("status", "status"): "Status",
+    ("status", "retry_after"): "Retry-After in seconds",
     ("hang", "seconds"): "Seconds to wait",
     ("cut", "after"): "Process the request first",
     ("link", "link"): "Link",
+    ("short_list", "keep"): "Objects to keep",
+    ("gap", "count"): "Objects to leave out",
+}
+
+
+_FIELD_HINTS = {
+    ("status", "status"): "400 to 599",
+    ("status", "retry_after"): "Sent with 429 only",
 }
 
 
@@ -49,6 +61,7 @@ class FaultField:
 
     name: str
     label: str
+    hint: str
     default: float | str
     type: str
 
@@ -63,7 +76,13 @@ class FaultForm:
 
 def _build_form(kind: str) -> FaultForm:
     fields = tuple(
-        FaultField(name, _LABELS[kind, name], default, _choose_type(name, default))
+        FaultField(
+            name,
+            _LABELS[kind, name],
+            _FIELD_HINTS.get((kind, name), ""),
+            default,
+            _choose_type(name, default),
+        )
         for name, default in DEFAULTS.get(kind, {}).items()
     )
     return FaultForm(kind, _TITLES[kind], _HINTS.get(kind, ""), fields)
@@ -75,9 +94,21 @@ def _choose_type(name: str, default: float | str) -> str:
     return "text" if isinstance(default, str) else "number"
 
 
-FORMS = {kind: _build_form(kind) for kind in _TITLES}
+FORMS = {kind: _build_form(kind) for kind in (*DELIVERY_FAULTS, *RESPONSE_FAULTS)}
 DELIVERY_FORMS = [form for kind, form in FORMS.items() if kind in DELIVERY_FAULTS]
 RESPONSE_FORMS = [form for kind, form in FORMS.items() if kind not in DELIVERY_FAULTS]
+
+
+def describe_values(kind: str, values: dict[str, Any]) -> str:
+    """The values of a fault, as the page shows them: "Status: 429 · Retry-After in seconds: 1"."""
+    shown = []
+    for field in FORMS[kind].fields:
+        value = values[field.name]
+        if field.type == "checkbox":
+            value = "yes" if value else "no"
+        if field.name != "retry_after" or values["status"] == 429:
+            shown.append(f"{field.label}: {value}")
+    return " · ".join(shown)
 
 
 def parse_fault(form: dict[str, str]) -> dict[str, Any]:

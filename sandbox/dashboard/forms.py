@@ -1,9 +1,6 @@
-"""The dashboard's forms. Each does what the control API's call of the same name does, then redirects."""
+"""Forms that change organizations and what belongs to them, as the control API's calls do."""
 
-import json
 import re
-from typing import Any
-from urllib.parse import quote
 
 from aiohttp import web
 
@@ -15,25 +12,11 @@ from sandbox import (
     organizations,
     parameters,
     portal_links,
-    presets,
-    saved_state,
     scenarios,
-    webhook_endpoints,
 )
-from sandbox.app_keys import DISPATCHER, FAULTS, dashboard_routes, get_store
-from sandbox.bursts import BURSTS, check_burst
-from sandbox.control.runtime import freeze_clock
-from sandbox.control.simulation import change_connection, change_directory, end_links
-from sandbox.control.webhooks import resend_delivery
-from sandbox.dashboard.fault_forms import FORMS, parse_fault
+from sandbox.app_keys import dashboard_routes, get_store
+from sandbox.control.simulation import change_connection, change_directory
 from sandbox.dashboard.messages import redirect_with_message
-from sandbox.dashboard.pages import (
-    render_dashboard_page,
-    render_events_page,
-    render_faults_page,
-    render_switches_page,
-)
-from sandbox.initial_state import reset_sandbox
 from sandbox.models import Organization, OrganizationDomain
 
 CONNECTION_MESSAGES = {
@@ -53,26 +36,10 @@ DIRECTORY_MESSAGES = {
 }
 
 
-def _parse_number(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError as error:
-        raise ValueError(f"{text!r} is not a number") from error
-    if not abs(number) <= parameters.MAX_NUMBER:
-        raise ValueError(f"{text!r} is out of range")
-    return int(number) if number.is_integer() else number
-
-
 def _parse_days(text: str) -> int:
     if not re.fullmatch(r"-?[0-9]{1,5}", text):
         raise errors.invalid_parameter("days", "invalid", "days must be a whole number.")
     return int(text)
-
-
-@dashboard_routes.post("/_sandbox/dashboard/reset")
-async def submit_reset(request: web.Request) -> web.Response:
-    await reset_sandbox(request.app)
-    raise redirect_with_message(request, "", "The sandbox is reset.")
 
 
 @dashboard_routes.post("/_sandbox/dashboard/organizations")
@@ -198,215 +165,3 @@ def _change_domain(request: web.Request, domain: OrganizationDomain, action: str
     if domains.verify_domain(store, domain, source="admin_portal").state == domains.VERIFIED:
         return f"{domain.domain} is verified. Sent organization_domain.verified.", "good"
     return f"{domain.domain} is verified by another organization, so it failed.", "bad"
-
-
-@dashboard_routes.post("/_sandbox/dashboard/deliveries/{id}/resend")
-async def submit_resend(request: web.Request) -> web.Response:
-    path = f"dashboard/deliveries/{resend_delivery(request).id}"
-    raise redirect_with_message(request, path, "Sent again. This is the new delivery.")
-
-
-@dashboard_routes.post("/_sandbox/dashboard/webhook_endpoints")
-async def submit_webhook_endpoint(request: web.Request) -> web.Response:
-    """Add an endpoint for every event. The deliveries page shows its secret."""
-    form = await parameters.parse_form(request)
-    url = webhook_endpoints.parse_endpoint_url({"endpoint_url": form.get("url", "")})
-    webhook_endpoints.create_endpoint(get_store(request), url, secret=form.get("secret") or None)
-    raise redirect_with_message(request, "dashboard/deliveries", f"Every event now goes to {url}.")
-
-
-@dashboard_routes.post("/_sandbox/dashboard/webhook_endpoints/{id}/delete")
-async def submit_webhook_endpoint_deletion(request: web.Request) -> web.Response:
-    store = get_store(request)
-    endpoint = webhook_endpoints.get_endpoint(store, request.match_info["id"])
-    store.endpoints.delete(endpoint.id)
-    raise redirect_with_message(request, "dashboard/deliveries", "Removed the endpoint.")
-
-
-@dashboard_routes.post("/_sandbox/dashboard/events")
-async def submit_event(request: web.Request) -> web.Response:
-    """Send the event with the JSON of the form."""
-    form = await parameters.parse_form(request)
-    event, text, organization_id = (form.get(name, "") for name in ("event", "data", "organization_id"))
-    problem = None
-    data: Any = {}
-    try:
-        data = json.loads(text)
-        # Half of a surrogate pair cannot be sent on.
-        json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError) as error:
-        problem = f"Not valid JSON: {error}."
-    if not problem and not isinstance(data, dict):
-        problem = "The data must be a JSON object."
-    if not event:
-        problem = "Choose an event."
-    if problem:
-        return render_events_page(request, event, text, organization_id, problem)
-    store = get_store(request)
-    store.emit_event(event, data, organization_id=organization_id or None, source="system")
-    is_posted = any(row.subscribes_to(event) for row in store.endpoints)
-    outcome = f"Sent {event}." if is_posted else f"Stored {event}. No endpoint receives it as a webhook."
-    raise redirect_with_message(request, f"dashboard/events?event={quote(event)}", outcome)
-
-
-@dashboard_routes.post("/_sandbox/dashboard/faults")
-async def submit_fault(request: web.Request) -> web.Response:
-    form = await parameters.parse_form(request)
-    try:
-        fault = request.app[FAULTS].add(get_store(request).ids.new_id("fault"), parse_fault(form))
-    except ValueError as error:
-        return render_faults_page(request, f"{error}.")
-    text = f"Injected: {FORMS[fault.kind].title}."
-    raise redirect_with_message(request, "dashboard/faults", text)
-
-
-@dashboard_routes.post("/_sandbox/dashboard/faults/{id}/cancel")
-async def submit_fault_cancellation(request: web.Request) -> web.Response:
-    is_found = request.app[FAULTS].cancel(request.match_info["id"])
-    text = "Cancelled the fault." if is_found else "That fault has been used up or cancelled already."
-    raise redirect_with_message(request, "dashboard/faults", text)
-
-
-@dashboard_routes.post("/_sandbox/dashboard/faults/clear")
-async def submit_faults_clearing(request: web.Request) -> web.Response:
-    request.app[FAULTS].clear()
-    raise redirect_with_message(request, "dashboard/faults", "Cancelled all faults.")
-
-
-@dashboard_routes.post("/_sandbox/dashboard/links/{action:expire|revoke}")
-async def submit_links_action(request: web.Request) -> web.Response:
-    action = request.match_info["action"]
-    count = end_links(get_store(request), action)
-    text = f"{'Expired' if action == 'expire' else 'Revoked'} {count} {'link' if count == 1 else 'links'}."
-    raise redirect_with_message(request, "dashboard/faults", text)
-
-
-@dashboard_routes.post("/_sandbox/dashboard/bursts")
-async def submit_burst(request: web.Request) -> web.Response:
-    """Ask first; start the burst if the form is `confirmed`."""
-    form = await parameters.parse_form(request)
-    directory = directories.get_directory(get_store(request), form.get("directory_id", ""))
-    event = form.get("event", "")
-    try:
-        count = int(_parse_number(form.get("count", "")))
-        check_burst(event, count)
-        if "confirmed" in form:
-            request.app[BURSTS].start(directory, event, count)
-    except ValueError as error:
-        return render_faults_page(request, f"{error}.")
-    if "confirmed" not in form:
-        return render_dashboard_page(
-            request, "burst.html", "faults", directory=directory, event=event, count=count
-        )
-    raise redirect_with_message(request, "dashboard/faults", f"Sending {count:,} {event}.")
-
-
-@dashboard_routes.post("/_sandbox/dashboard/lifecycles")
-async def submit_lifecycle(request: web.Request) -> web.Response:
-    scenarios.run_lifecycle(get_store(request), scenarios.LIFECYCLE_NAME)
-    text = f"Created and deleted {scenarios.LIFECYCLE_NAME}, with every kind of event."
-    raise redirect_with_message(request, "dashboard/deliveries", text)
-
-
-@dashboard_routes.post("/_sandbox/dashboard/switches")
-async def submit_switches(request: web.Request) -> web.Response:
-    """Save all switches. Browsers leave a box that is not checked out of the form."""
-    switches = get_store(request).switches
-    form = await parameters.parse_form(request)
-    values: dict[str, Any] = {}
-    try:
-        for name, value in switches.to_json().items():
-            if isinstance(value, bool):
-                values[name] = name in form
-            elif name in form:
-                is_list = isinstance(value, list)
-                values[name] = json.loads(f"[{form[name]}]") if is_list else _parse_number(form[name])
-        switches.update(values)
-    except ValueError as error:
-        return render_switches_page(request, f"{error}.")
-    raise redirect_with_message(request, "dashboard/switches", "Saved the settings.")
-
-
-@dashboard_routes.post("/_sandbox/dashboard/clock")
-async def submit_clock(request: web.Request) -> web.Response:
-    """Freeze (`freeze`: true or a time), reset (`freeze`: false) or advance the clock by `seconds`."""
-    clock = get_store(request).clock
-    form = await parameters.parse_form(request)
-    freeze = form.get("freeze")
-    try:
-        if freeze is None:
-            clock.advance(_parse_number(form.get("seconds", "")))
-        else:
-            freeze_clock(clock, {"true": True, "false": False}.get(freeze, freeze))
-    except ValueError as error:
-        return render_switches_page(request, f"{error}.")
-    text = f"The clock is {'frozen' if clock.frozen else 'running'}, at {clock.now()}."
-    raise redirect_with_message(request, "dashboard/switches", text)
-
-
-@dashboard_routes.post("/_sandbox/dashboard/presets/{name:certificate|outage|recovery|rotation}")
-async def submit_preset(request: web.Request) -> web.Response:
-    text, tone = _apply_preset(request, request.match_info["name"])
-    raise redirect_with_message(request, "", text, tone)
-
-
-def _apply_preset(request: web.Request, name: str) -> tuple[str, str]:
-    """Returns the message and its tone."""
-    store, faults = get_store(request), request.app[FAULTS]
-    if name == "outage":
-        presets.start_outage(store, faults)
-        return "WorkOS is down: the API and the portal answer 503 until you end the outage.", "good"
-    if name == "recovery":
-        presets.end_outage(faults)
-        return "WorkOS is up again.", "good"
-    if name == "rotation":
-        if not presets.rotate_secrets(store):
-            return "There is no webhook endpoint, so there is no secret to rotate.", "bad"
-        return (
-            "Added an endpoint with a new secret, so each event now comes twice. Give the new secret to "
-            "your app, then remove the old endpoint. Both are under Deliveries.",
-            "good",
-        )
-    count = presets.expire_certificates(store)
-    if not count:
-        return "No active connection has a certificate. Add one to an organization first.", "bad"
-    certificates = "1 certificate expires" if count == 1 else f"{count} certificates expire"
-    return f"{certificates} in 14 days. Sent connection.saml_certificate_renewal_required.", "good"
-
-
-@dashboard_routes.get("/_sandbox/dashboard/state")
-async def download_state(request: web.Request) -> web.Response:
-    """The saved state, as a file to download."""
-    store = get_store(request)
-    name = f"sandbox-{store.clock.now()[:19].replace(':', '-')}.json"
-    return web.json_response(
-        saved_state.save_state(store),
-        headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
-    )
-
-
-@dashboard_routes.post("/_sandbox/dashboard/state")
-async def submit_state(request: web.Request) -> web.Response:
-    """Load the state of the file `state`. A file that cannot be loaded changes nothing."""
-    file = (await request.post()).get("state")
-    try:
-        if not isinstance(file, web.FileField) or not file.filename:
-            raise saved_state.InvalidState("Choose a file first.")
-        saved = json.loads(file.file.read())
-        # Refuses a wrong file before the deliveries are dropped.
-        state = saved_state.parse_state(get_store(request), saved)
-    except (ValueError, RecursionError) as error:
-        raise redirect_with_message(
-            request, "", "Nothing was loaded: the file is not JSON.", "bad"
-        ) from error
-    except saved_state.InvalidState as error:
-        raise redirect_with_message(request, "", f"Nothing was loaded. {error}", "bad") from error
-    await request.app[BURSTS].clear()
-    await request.app[DISPATCHER].clear()
-    request.app[FAULTS].clear()
-    count = saved_state.load_state(get_store(request), state)
-    text = (
-        f"Loaded {count} {'organization' if count == 1 else 'organizations'}. No events were sent: "
-        "your app learns of it when it asks."
-    )
-    raise redirect_with_message(request, "", text)

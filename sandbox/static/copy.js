@@ -1,11 +1,18 @@
 // Adds a copy button to each value. Without JavaScript, the value can still be selected.
 "use strict";
 function addButtons(root) {
-  for (const container of root.querySelectorAll(".copy")) addButton(container);
+  for (const it of root.querySelectorAll(".copy")) {
+    const input = it.querySelector("input");
+    addButton(it, document.querySelector(`label[for="${input.id}"]`).textContent, () => {
+      input.select();
+      return input.value;
+    });
+  }
+  for (const it of root.querySelectorAll("[data-copy]")) {
+    addButton(it, it.dataset.copy, () => it.querySelector("code").textContent);
+  }
 }
-function addButton(container) {
-  const input = container.querySelector("input");
-  const label = document.querySelector(`label[for="${input.id}"]`).textContent;
+function addButton(container, label, read) {
   const button = document.createElement("button");
   const caption = document.createElement("span");
   const hiddenLabel = document.createElement("span");
@@ -17,8 +24,7 @@ function addButton(container) {
   status.setAttribute("role", "status");
   button.append(caption, hiddenLabel);
   button.addEventListener("click", async () => {
-    input.select();
-    await navigator.clipboard.writeText(input.value);
+    await navigator.clipboard.writeText(read());
     caption.textContent = "Copied";
     status.textContent = `${label} copied`;
     setTimeout(() => { caption.textContent = "Copy"; status.textContent = ""; }, 2000);

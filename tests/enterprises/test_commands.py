@@ -82,6 +82,41 @@ def test_provision_command_reports_json_and_a_dry_run_writes_nothing(workos_sand
     assert report["organization_id"] == workos_sandbox.organizations()[0]["id"]
 
 
+@pytest.mark.parametrize("arguments", [("--domain", "gmail.com"), ("--it-admin", "ada@")])
+def test_provision_command_exits_with_2_for_an_invalid_value(arguments: tuple[str, str]) -> None:
+    assert command_error("provision_enterprise", "Acme", *arguments).returncode == 2
+    assert not Enterprise.objects.exists()
+
+
+def test_second_customer_of_the_same_name_is_asked_about(
+    workos_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_command("provision_enterprise", "Acme Inc.")
+    second = ("provision_enterprise", "ACME Inc.", "--slug", "acme-2")
+    monkeypatch.setattr("builtins.input", lambda: "")
+
+    assert "Nothing was done" in str(command_error(*second))
+    assert run_command_as_json(*second, "--dry-run")["namesake"] == "acme-inc"
+    assert Enterprise.objects.count() == 1
+    run_command(*second, "--yes")
+    assert Enterprise.objects.count() == 2
+    # Repeating either is no question.
+    run_command(*second)
+    run_command("provision_enterprise", "Acme Inc.")
+
+
+def test_csv_row_with_the_name_of_another_customer_needs_yes(workos_sandbox: Sandbox, tmp_path: Path) -> None:
+    file = tmp_path / "enterprises.csv"
+    file.write_text("name,slug\nAcme Inc.,\nAcme Inc.,acme-2\n")
+    out = StringIO()
+    with pytest.raises(CommandError):
+        call_command("provision_enterprise", "--csv", str(file), stdout=out, stderr=StringIO())
+
+    assert "line 3: Acme Inc.: Acme Inc. is already enrolled as acme-inc" in out.getvalue()
+    run_command("provision_enterprise", "--csv", str(file), "--yes")
+    assert Enterprise.objects.count() == 2
+
+
 CSV = """name,slug,domains,it_admin
 Acme Inc.,,acme.example other.example,ada@acme.example
 Birch Ltd,birch,,
@@ -104,7 +139,7 @@ def test_csv_provisioning_reports_each_failed_line_with_its_reason(
         )
 
     assert raised.value.returncode == 1
-    assert "2 of 5 are provisioned, 3 failed." in out.getvalue()
+    assert "2 of 5 provisioned, 3 failed." in out.getvalue()
     assert "line 4: Bad Mail: gmail.com is a public mail provider" in out.getvalue()
     assert "line 5: Acme Inc.: “acme-inc” is already in line 2" in out.getvalue()
     assert "5/5, 3 failed" in err.getvalue()
@@ -113,7 +148,7 @@ def test_csv_provisioning_reports_each_failed_line_with_its_reason(
 
     # Run it again with the failed lines removed.
     file.write_text(CSV.split("Bad Mail", maxsplit=1)[0])
-    assert "2 of 2 are provisioned, 0 failed." in run_command("provision_enterprise", "--csv", str(file))
+    assert "2 of 2 provisioned, 0 failed." in run_command("provision_enterprise", "--csv", str(file))
     assert len(workos_sandbox.organizations()) == 2
 
 
@@ -233,20 +268,16 @@ def test_link_command_links_a_dashboard_organization_after_confirmation(
     workos_sandbox: Sandbox, dashboard: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     organization_id = dashboard()
-    questions: list[str] = []
-
-    def answer(question: str) -> str:
-        questions.append(question)
-        return "n" if len(questions) == 1 else "y"
-
-    monkeypatch.setattr("builtins.input", answer)
+    answers = iter(["n", "y"])
+    monkeypatch.setattr("builtins.input", lambda: next(answers))
     arguments = ("link_enterprise", "acme-inc", "--organization-id", organization_id)
 
     assert "Nothing was done" in str(command_error(*arguments))
     assert not Enterprise.objects.exists()
-    run_command(*arguments)
+    questions = StringIO()
+    call_command(*arguments, stdout=StringIO(), stderr=questions)
 
-    assert "Acme at WorkOS" in questions[0]
+    assert "Acme at WorkOS" in questions.getvalue()
     enterprise = Enterprise.objects.get()
     assert (enterprise.organization_id, enterprise.environment) == (organization_id, "test")
     assert workos_sandbox.organizations()[0]["external_id"] == str(enterprise.external_id)
@@ -270,13 +301,17 @@ def test_link_command_refuses_an_unsuitable_organization_with_the_reason(
     assert not Enterprise.objects.filter(slug="acme-inc").exists()
 
 
-def test_deprovision_command_requires_the_slug_as_confirmation(workos_sandbox: Sandbox) -> None:
+def test_deprovision_command_requires_the_slug_as_confirmation(
+    workos_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run_command("provision_enterprise", "Acme Inc.")
     assert run_command_as_json("deprovision_enterprise", "acme-inc", "--dry-run")["state"] == "ready"
-    assert command_error("deprovision_enterprise", "acme-inc", "--confirm", "other").returncode == 1
+    monkeypatch.setattr("builtins.input", lambda: "other")
+    assert command_error("deprovision_enterprise", "acme-inc").returncode == 1
+    assert Enterprise.objects.get().deprovisioned_at is None
     assert command_error("deprovision_enterprise", "nobody").returncode == 1
 
-    report = run_command_as_json("deprovision_enterprise", "acme-inc", "--confirm", "acme-inc")
+    report = run_command_as_json("deprovision_enterprise", "acme-inc", "--yes")
     run_due_tasks(now=timezone.now())
 
     assert report["state"] == "deprovisioned"
@@ -362,4 +397,4 @@ def test_invite_command_invites_an_it_admin_who_is_not_yet_a_member(acme: Enterp
 
     assert Invitation.objects.get().role == "it_admin"
     assert "already a member" in str(command_error("invite_it_admin", "acme-inc", "ada@acme.example"))
-    assert command_error("invite_it_admin", "acme-inc", "no address").returncode == 1
+    assert command_error("invite_it_admin", "acme-inc", "no address").returncode == 2

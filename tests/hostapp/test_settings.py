@@ -235,12 +235,13 @@ NUMBERS = {
 }
 BOOLEANS = {
     "BEHIND_TLS_PROXY", "DEBUG", "SECURE_HSTS_PRELOAD", "SECURE_HSTS_SUBDOMAINS", "WEB_ACCESS_LOG",
-    "WORKOS_ALLOW_TEST_KEY",
+    "WORKOS_ALLOW_TEST_KEY", "WORKOS_SYNC_IT_CONTACTS",
 }  # fmt: skip
 # What a name or a path may well be.
 VALID_TEXTS = {
     "WORKOS_LINK_HOSTS": {"on", "null", "zq7garbage"},
     "WORKOS_API_HOSTS": {"on", "null", "zq7garbage"},
+    "WORKOS_WEBHOOK_REFUSALS_INTERVAL": {"0"},
     "WORKOS_WEBHOOK_TOKEN": {"on", "0", "null", "-", "zq7garbage"},
     # Any printable text is a name.
     "PRODUCT_NAME": {*WRONG_TYPES["text"], "zq7 garbage", "%", "💥"},
@@ -400,10 +401,11 @@ def test_demo_settings_ignore_production_variables() -> None:
 
 
 def test_env_example_documents_exactly_the_settings_that_are_read() -> None:
-    tree = ast.parse((ROOT / "hostapp/settings.py").read_text())
+    modules = "settings.py", "receiver_settings.py"
     read = {
         str(call.args[0].value)
-        for call in ast.walk(tree)
+        for module in modules
+        for call in ast.walk(ast.parse((ROOT / "hostapp" / module).read_text()))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)
         and isinstance(call.func.value, ast.Name)
@@ -423,3 +425,13 @@ def test_accent_of_mails_is_the_accent_of_the_stylesheet() -> None:
 
     assert first
     assert first[1] == configured.PRODUCT_ACCENT
+
+
+def test_process_that_does_not_call_workos_does_not_import_its_sdk() -> None:
+    code = (
+        "import django, sys\ndjango.setup()\n"
+        "from django.urls import get_resolver\nget_resolver().url_patterns\n"
+        "print([name for name in sys.modules if name.split('.')[0] == 'workos'])"
+    )
+
+    assert run(code, PRODUCTION).stdout == "[]\n"

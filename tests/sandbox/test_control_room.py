@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from workos import WorkOSClient
+from workos import RateLimitExceededError, ServerError, WorkOSClient
 
-from sandbox.client import Sandbox
+from sandbox.client import Sandbox, SandboxError
 from tests.sandbox.accessibility import check_page
 from tests.sandbox.conftest import Receiver
 
@@ -55,7 +55,7 @@ def test_request_page_shows_bodies_and_hides_the_api_key_and_the_link(
     assert "Authorization: Bearer $WORKOS_API_KEY" in page.get_by_label("Request as curl").input_value()
 
 
-def test_request_log_keeps_the_latest_200(sandbox: Sandbox, workos: WorkOSClient, page: Page) -> None:
+def test_request_log_keeps_the_latest_200_on_two_pages(sandbox: Sandbox, page: Page) -> None:
     there = http.client.HTTPConnection("127.0.0.1", int(sandbox.url.rsplit(":", 1)[1]), timeout=10)
     for number in range(205):
         there.request(
@@ -65,14 +65,41 @@ def test_request_log_keeps_the_latest_200(sandbox: Sandbox, workos: WorkOSClient
     there.close()
     show(page, sandbox, "dashboard/requests")
     expect(page.locator("tbody tr")).to_have_count(100)
-    newest = page.locator("tbody a").first.get_attribute("href")
-    assert newest
-    oldest = int(newest.rsplit("/", 1)[1]) - 199
+    expect(page.locator("tbody a").first).to_have_text("GET /organizations/org_204")
 
-    page.goto(f"{sandbox.url}/_sandbox/dashboard/requests/{oldest}")
-    expect(page.get_by_role("heading", level=1)).to_contain_text("GET /organizations/")
-    page.goto(f"{sandbox.url}/_sandbox/dashboard/requests/{oldest - 1}")
+    page.get_by_role("link", name="Next").click()
+
+    expect(page.locator("tbody a").first).to_have_text("GET /organizations/org_104")
+    expect(page.get_by_role("navigation", name="Pages of API requests")).to_contain_text("101 to 200")
+    expect(page.get_by_role("link", name="Next")).to_have_count(0)
+    check_page(page)
+    oldest = page.locator("tbody a").last
+    expect(oldest).to_have_text("GET /organizations/org_5")
+    number = int((oldest.get_attribute("href") or "").rsplit("/", 1)[1])
+    page.goto(f"{sandbox.url}/_sandbox/dashboard/requests/{number - 1}")
     expect(page.get_by_role("heading", level=1)).to_have_text("Page not found")
+
+
+@pytest.mark.parametrize("query", ["page=0", "page=-1", "page=nonsense", "page=99999999999999"])
+def test_list_starts_at_its_first_page_for_a_page_that_is_no_number(
+    sandbox: Sandbox, acme: Any, page: Page, query: str
+) -> None:
+    show(page, sandbox, f"?{query}")
+
+    expect(page.get_by_role("link", name="Acme")).to_be_visible()
+
+
+def test_people_of_a_large_directory_are_on_several_pages(sandbox: Sandbox, acme: Any, page: Page) -> None:
+    directory = sandbox.activate_directory(acme.id, users=101)
+    show(page, sandbox, f"dashboard/directories/{directory['id']}")
+    people = page.get_by_role("region", name="People (101)")
+    expect(people.get_by_role("button", name="Deactivate")).to_have_count(100)
+
+    people.get_by_role("link", name="Next").click()
+
+    expect(people.get_by_role("button", name="Deactivate")).to_have_count(1)
+    people.get_by_role("link", name="Previous").click()
+    expect(people.get_by_role("button", name="Deactivate")).to_have_count(100)
 
 
 def test_cut_request_is_logged_without_a_response(sandbox: Sandbox, page: Page) -> None:
@@ -92,10 +119,12 @@ def test_cut_request_is_logged_without_a_response(sandbox: Sandbox, page: Page) 
 def test_page_refreshes_itself_and_keeps_the_focus(
     sandbox: Sandbox, workos: WorkOSClient, acme: Any, page: Page
 ) -> None:
+    page.clock.install()
     show(page, sandbox, "dashboard/requests")
     page.get_by_role("link", name="POST /organizations").focus()
 
     workos.organizations.get_organization(acme.id)
+    page.clock.run_for(3_000)
 
     expect(page.locator("tbody tr")).to_have_count(2)
     expect(page.get_by_role("link", name="POST /organizations")).to_be_focused()
@@ -120,10 +149,10 @@ def test_hidden_page_does_not_refresh(sandbox: Sandbox, page: Page) -> None:
     page.add_init_script("Object.defineProperty(document, 'hidden', {get: () => window.away ?? false})")
     show(page, sandbox, "dashboard/requests")
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: asked.append(request.resource_type))
     page.evaluate("window.away = true")
     page.clock.run_for(10_000)
-    assert asked == []
+    assert "fetch" not in asked
 
     page.evaluate("window.away = false")
     with page.expect_response("**/dashboard/requests"):
@@ -216,6 +245,43 @@ def test_event_is_sent_with_the_edited_json(
     assert json.loads(receiver.bodies()[-1])["data"] == {"name": "Birch"}
 
 
+def test_stored_event_can_be_edited_and_sent_again(sandbox: Sandbox, acme: Any, page: Page) -> None:
+    sandbox.verify_domain(acme.id, "acme.example")
+    show(page, sandbox, "dashboard/events")
+
+    page.get_by_role("link", name="Edit and send again organization.created").click()
+
+    expect(page.get_by_label("Event", exact=True)).to_have_value("organization.created")
+    expect(page.get_by_label("Organization id")).to_have_value(acme.id)
+    press(page, "Send event")
+    first, second = sandbox.events("organization.created")
+    assert first["id"] != second["id"]
+    assert first["data"] == second["data"]
+
+
+def test_delivery_page_says_what_a_retry_changed(
+    sandbox: Sandbox, workos: WorkOSClient, page: Page, receiver: Receiver
+) -> None:
+    sandbox.set_webhook(receiver.url)
+    receiver.statuses = [500]
+    workos.organizations.create_organization(name="Acme")
+    sandbox.settle()
+    sandbox.switch(resign_retries=False)
+    receiver.statuses = [500]
+    workos.organizations.create_organization(name="Birch")
+    sandbox.settle()
+    birch, acme = sandbox.deliveries()[::-1]
+
+    show(page, sandbox, f"dashboard/deliveries/{acme['id']}")
+    expect(page.get_by_role("region", name="Attempt 2: 200")).to_contain_text(
+        "Changed since the attempt before: WorkOS-Signature."
+    )
+    show(page, sandbox, f"dashboard/deliveries/{birch['id']}")
+    expect(page.get_by_role("region", name="Attempt 2: 200")).to_contain_text(
+        "The same request as the attempt before."
+    )
+
+
 def test_delivery_can_be_copied_as_curl(
     sandbox: Sandbox, workos: WorkOSClient, page: Page, receiver: Receiver
 ) -> None:
@@ -244,7 +310,7 @@ def test_presets_expire_certificates_stop_workos_and_rotate_the_secret(
 
     press(page, "Start an outage")
     check_page(page)
-    with pytest.raises(Exception, match="503"):
+    with pytest.raises(ServerError):
         workos.organizations.get_organization(acme.id)
     press(page, "End the outage")
     assert workos.organizations.get_organization(acme.id).name == "Acme"
@@ -254,6 +320,47 @@ def test_presets_expire_certificates_stop_workos_and_rotate_the_secret(
     expect_message(page, "Added an endpoint with a new secret")
     endpoints = sandbox.state()["webhook_endpoints"]
     assert len({row["secret"] for row in endpoints}) == len(endpoints) == 2
+
+
+def test_presets_are_applied_by_scripts(sandbox: Sandbox, acme: Any, workos: WorkOSClient) -> None:
+    assert sandbox.apply_preset("rotate_secrets") == 0
+    sandbox.activate_connection(acme.id)
+    assert sandbox.apply_preset("expire_certificates") == 1
+    assert [sandbox.apply_preset("start_outage") for _ in range(2)] == [1, 0]
+    with pytest.raises(ServerError):
+        workos.organizations.get_organization(acme.id)
+    assert [sandbox.apply_preset("end_outage") for _ in range(2)] == [1, 0]
+
+    with pytest.raises(SandboxError, match=r"400 .*expire_certificates, start_outage"):
+        sandbox.apply_preset("nonsense")
+
+
+def test_applied_fault_is_listed_after_it_is_used_up(
+    sandbox: Sandbox, workos: WorkOSClient, acme: Any, page: Page
+) -> None:
+    sandbox.fault("status", status=429, retry_after=7)
+    with pytest.raises(RateLimitExceededError):
+        workos.organizations.get_organization(acme.id)
+    show(page, sandbox, "dashboard/faults")
+
+    expect(page.get_by_role("region", name="Active", exact=True)).to_contain_text("No active faults.")
+    row = page.get_by_role("region", name="Applied faults").locator("tbody tr")
+    expect(row).to_contain_text("Status: 429 · Retry-After in seconds: 7")
+    expect(row).to_contain_text(f"GET /organizations/{acme.id}")
+    check_page(page)
+
+
+def test_applied_fault_shows_no_token_of_the_portal(
+    sandbox: Sandbox, workos: WorkOSClient, acme: Any, page: Page
+) -> None:
+    link = workos.admin_portal.generate_link(organization=acme.id, intent="sso").link
+    page.goto(link)
+    sandbox.fault("empty", path="/portal/*")
+    page.reload()
+
+    [applied] = sandbox.request("GET", "faults")["applied"]
+
+    assert applied["subject"] == "GET /portal/…"
 
 
 def test_saved_state_is_loaded_again(sandbox: Sandbox, acme: Any, page: Page, tmp_path: Path) -> None:
@@ -273,6 +380,21 @@ def test_saved_state_is_loaded_again(sandbox: Sandbox, acme: Any, page: Page, tm
 
     expect_message(page, "Loaded 1 organization. No events were sent")
     assert {**sandbox.state(), "webhook_endpoints": []} == {**before, "webhook_endpoints": []}
+
+
+def test_scripts_save_and_load_a_state(sandbox: Sandbox, acme: Any) -> None:
+    sandbox.activate_directory(acme.id, users=2)
+    sandbox.switch(retention_days=7)
+    saved, before = sandbox.save_state(), sandbox.state()
+    sandbox.reset()
+
+    sandbox.load_state(saved)
+
+    assert sandbox.state() == before
+    assert sandbox.switch()["retention_days"] == 7
+    with pytest.raises(SandboxError, match=r"400 .*This file was not saved by the sandbox"):
+        sandbox.load_state({})
+    assert sandbox.state() == before
 
 
 @pytest.mark.parametrize(

@@ -54,16 +54,17 @@ def test_delivery_page_shows_the_attempts_and_resends(
 
 def test_faults_page_adds_and_cancels_faults(sandbox: Sandbox, workos: WorkOSClient, page: Page) -> None:
     page.goto(f"{sandbox.url}/_sandbox/dashboard/faults")
-    page.get_by_text("Deliver it later").click()
-    page.get_by_label("Events").fill("organization.*")
-    page.get_by_label("Seconds later").fill("3")
-    page.get_by_label("Every time").check()
-    page.get_by_role("button", name="Inject: Deliver it later").click()
+    page.locator("summary", has_text="Deliver it later").click()
+    form = page.locator("details[open]")
+    form.get_by_label("Events").fill("organization.*")
+    form.get_by_label("Seconds later").fill("3")
+    form.get_by_label("Every time").check()
+    page.get_by_role("button", name="Inject Deliver it later").click()
     expect(page.locator("#message")).to_have_text("Injected: Deliver it later.")
-    page.get_by_text("Answer with an error").click()
-    page.get_by_label("Status, 400 to 599").fill("429")
-    page.get_by_label("Path").fill("/portal/*")
-    page.get_by_role("button", name="Inject: Answer with an error").click()
+    page.locator("summary", has_text="Answer with an error").click()
+    form.get_by_label("Status").fill("429")
+    form.get_by_label("Path").fill("/portal/*")
+    page.get_by_role("button", name="Inject Answer with an error").click()
     check_page(page)
     expect(page.get_by_role("region", name="Active")).to_contain_text("Every time · organization.*")
 
@@ -86,9 +87,9 @@ def test_faults_page_adds_and_cancels_faults(sandbox: Sandbox, workos: WorkOSCli
 
 def test_faults_page_explains_an_invalid_fault(sandbox: Sandbox, page: Page) -> None:
     page.goto(f"{sandbox.url}/_sandbox/dashboard/faults")
-    page.get_by_text("Never deliver it").click()
-    page.get_by_label("Times").fill("often")
-    page.get_by_role("button", name="Inject: Never deliver it").click()
+    page.locator("summary", has_text="Never deliver it").click()
+    page.locator("details[open]").get_by_label("Times").fill("often")
+    page.get_by_role("button", name="Inject Never deliver it").click()
 
     check_page(page)
     expect(page.get_by_role("alert")).to_have_text("Times: 'often' is not a whole number.")
@@ -116,9 +117,9 @@ def test_faults_page_starts_a_lifecycle_and_a_burst(
 def test_switches_page_sets_switches_and_the_clock(sandbox: Sandbox, page: Page) -> None:
     page.goto(f"{sandbox.url}/_sandbox/dashboard/switches")
     check_page(page)
-    page.get_by_label("single_use_links").check()
-    page.get_by_label("retry_delays").fill("1, 2.5")
-    page.get_by_role("button", name="Save").click()
+    page.get_by_label("A Portal Link can be opened only once.").check()
+    page.get_by_label("Seconds before each retry.").fill("1, 2.5")
+    page.get_by_role("button", name="Save settings").click()
     page.get_by_role("button", name="Freeze").click()
 
     switches = sandbox.request("GET", "switches")

@@ -167,7 +167,7 @@ def test_people_are_listed_with_groups_only_if_switched_on(
 
     [user] = workos.directory_sync.list_users(directory=directory).data
 
-    assert [item.id for item in user.groups] == ([group["id"]] if listed else [])
+    assert [item.id for item in user.groups or ()] == ([group["id"]] if listed else [])
     assert workos.directory_sync.get_user(person["id"]) == user
     assert [item.id for item in workos.directory_sync.list_groups(user=user.id).data] == [group["id"]]
 

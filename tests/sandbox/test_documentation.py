@@ -4,10 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
+from workos import WorkOSClient
 
+from sandbox import supported
 from sandbox.__main__ import parse_arguments
-from sandbox.app_keys import control_routes
+from sandbox.app_keys import api_routes, control_routes
 from sandbox.faults import DELIVERY_FAULTS, RESPONSE_FAULTS
+from sandbox.supported import SUPPORTED
 from sandbox.switches import DESCRIPTIONS, Switches
 
 DOCUMENTATION = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text()
@@ -47,3 +50,31 @@ def test_documentation_has_every_call_of_the_control_api() -> None:
     words = {part for path in paths for part in path.split("/")[2:] if not part.startswith("{")}
 
     assert {word for word in words if not re.search(rf"\b{word}\b", DOCUMENTATION)} == set()
+
+
+def test_table_of_supported_endpoints_is_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = tmp_path / "sandbox.md"
+    copy.write_text(DOCUMENTATION.replace("| `GET /events` |", "| `GET /outdated` |"))
+    monkeypatch.setattr("sys.argv", ["supported", str(copy)])
+
+    supported.main()
+
+    assert copy.read_text() == DOCUMENTATION, "Run: python -m sandbox.supported docs/sandbox.md"
+
+
+def test_supported_endpoints_are_the_routes() -> None:
+    documented = [(item.method, item.path) for item in SUPPORTED]
+
+    assert sorted(documented) == sorted((route.method, route.path) for route in api_routes)  # type: ignore[attr-defined]
+
+
+def test_supported_calls_are_in_the_installed_sdk(workos: WorkOSClient) -> None:
+    for item in SUPPORTED:
+        if item.call is not None:
+            resource, _, name = item.call.partition(".")
+            assert callable(getattr(getattr(workos, resource), name)), item.call
+
+
+def test_file_without_the_marks_of_the_table_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs a line"):
+        supported.write_table("# A page without a table")

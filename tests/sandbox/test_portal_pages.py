@@ -89,7 +89,7 @@ def test_unfinished_setup_is_continued_with_a_new_link(
 
     open_portal(page, workos, acme, "sso", receiver)
     check_page(page)
-    page.get_by_role("link", name="Continue set-up of Google Workspace").click()
+    page.get_by_role("link", name="Continue setup of Google Workspace").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Configure Google Workspace")
     assert len(workos.sso.list_connections(organization_id=acme.id).data) == 1
@@ -230,7 +230,7 @@ def test_link_without_an_intent_shows_a_menu(
 
     check_page(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Choose your directory provider")
-    expect(page.get_by_role("link", name="All set-up tasks")).to_be_visible()
+    expect(page.get_by_role("link", name="All setup tasks")).to_be_visible()
 
 
 def test_expired_link_page_links_back_to_the_app(

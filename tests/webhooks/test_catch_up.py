@@ -300,11 +300,12 @@ def test_other_organizations_are_adopted_and_each_event_is_counted_once(
     assert report["listed"] == 2
 
 
-def test_name_that_workos_does_not_know_is_left_out(api: EventsAPI) -> None:
+def test_name_that_workos_does_not_know_is_not_asked_for(api: EventsAPI) -> None:
     api.unknown_names = {"dsync.deactivated"}
     api.add("connection.activated", at=hours_ago(1))
 
     assert catch_up_json()["recorded"] == 1
+    assert not any("dsync.deactivated" in one["events"] for one in api.requests)
 
 
 def test_refused_organization_does_not_stop_the_others(

@@ -15,6 +15,7 @@ from tests.conftest import ACME_ORGANIZATION, BIRCH_ORGANIZATION
 from tests.deliveries import deliver
 from webhooks.inbox import apply_waiting
 from webhooks.models import WebhookEvent
+from webhooks.replay import preview_replay, select_events
 
 pytestmark = pytest.mark.django_db
 
@@ -310,3 +311,17 @@ def test_batch_takes_the_same_number_of_queries_however_many_people_are_in_it(
 
     assert DirectoryMembership.objects.current().count() == 200
     assert counts() == Counts(200, 0, 1, counts().changed_at)
+
+
+def test_preview_of_a_replay_names_what_changes_and_changes_nothing(acme: Enterprise) -> None:
+    apply("dsync.group.user_added", 1, membership())
+    apply("dsync.user.updated", 2, user(2, name="Renamed"))
+    WebhookEvent.objects.update(status="failed")
+    DirectoryUser.objects.update(name="Wrong", as_of="2026-01-01T00:00:00Z")
+
+    report = preview_replay(select_events(failed=True), now=timezone.now())
+
+    assert [str(change) for change in report.changes if change.field == "name"] == [
+        "directory user user_ada: name Wrong → Renamed"
+    ]
+    assert DirectoryUser.objects.get().name == "Wrong"

@@ -74,9 +74,9 @@ def call_prune_events(*arguments: str) -> str:
 def test_prune_events_dry_run_reports_the_count_and_deletes_nothing() -> None:
     aged("event_1", 91)
 
-    assert call_prune_events("--days", "90", "--dry-run") == "1 events would be deleted.\n"
+    assert call_prune_events("--days", "90", "--dry-run") == "1 event would be deleted.\n"
     assert left() == {"event_1"}
-    assert call_prune_events("--days", "90") == "1 events deleted.\n"
+    assert call_prune_events("--days", "90") == "1 event deleted.\n"
     assert left() == set()
 
 

@@ -13,9 +13,16 @@ from mirror.models import Connection
 from tests.deliveries import deliver
 from tests.processes import ROOT, build_environment, wait_until
 from webhooks import inbox
+from webhooks.event_names import HANDLED_EVENTS
 from webhooks.models import WebhookEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def handled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the receiver know the handler of the worker's settings."""
+    monkeypatch.setattr("webhooks.receive.record._HANDLED", frozenset({*HANDLED_EVENTS, "test.deadly"}))
 
 
 def deliver_deadly_event(event_id: str, name: str = "poison") -> None:

@@ -21,7 +21,7 @@ from tests.conftest import BIRCH_ORGANIZATION, signed_in
 from tests.deliveries import deliver
 from webhooks import inbox
 from webhooks.events import Event
-from webhooks.handlers import HANDLERS, Outcome
+from webhooks.handlers import APPLIED, HANDLERS, Outcome
 from webhooks.models import WebhookEvent
 
 pytestmark = pytest.mark.django_db
@@ -51,7 +51,7 @@ def replay(*arguments: str) -> str:
 def test_replay_dry_run_shows_changes_and_makes_none(failed: WebhookEvent) -> None:
     output = replay("--failed", "--dry-run")
 
-    assert "1 events would be replayed: failed → applied" in output
+    assert "1 event would be replayed: failed → applied" in output
     assert "connection conn_01EHWNCE74X7JSDV0X3SZ3KJNY: state – → active" in output
     failed.refresh_from_db()
     assert failed.status == "failed"
@@ -59,9 +59,11 @@ def test_replay_dry_run_shows_changes_and_makes_none(failed: WebhookEvent) -> No
 
 
 def test_replay_applies_a_failed_event(failed: WebhookEvent) -> None:
-    output = replay("--failed", "--no-input")
+    output = replay("--failed", "--yes")
 
-    assert output.index("would be") < output.index("were"), "changes must be shown before they are made"
+    assert output.index("1 event would be replayed") < output.index("1 event replayed"), (
+        "changes must be shown before they are made"
+    )
     failed.refresh_from_db()
     assert (failed.status, failed.reason) == ("applied", "")
     assert Connection.objects.get().state == "active"
@@ -70,9 +72,10 @@ def test_replay_applies_a_failed_event(failed: WebhookEvent) -> None:
 def test_replay_changes_nothing_when_not_confirmed(
     failed: WebhookEvent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("builtins.input", lambda question: "n")
+    monkeypatch.setattr("builtins.input", lambda: "n")
 
-    assert "Nothing was changed" in replay("--failed")
+    with pytest.raises(CommandError, match="Nothing was done"):
+        replay("--failed")
     assert not Connection.objects.exists()
 
 
@@ -80,7 +83,7 @@ def test_replayed_applied_event_stays_applied_and_changes_nothing(acme: Enterpri
     deliver("connection.activated")
     inbox.apply_waiting(now=timezone.now())
 
-    output = replay("--event", "connection.activated", "--no-input")
+    output = replay("--event", "connection.activated", "--yes")
 
     assert "No data changes" in output
     assert WebhookEvent.objects.get().status == "applied"
@@ -90,7 +93,7 @@ def test_replay_of_a_failed_event_has_the_consequences_of_its_change_once(
     failed: WebhookEvent, ada: User, acme: Enterprise
 ) -> None:
     for _ in range(2):
-        replay("--id", failed.event_id, "--no-input")
+        replay("--id", failed.event_id, "--yes")
         run_due_tasks(now=timezone.now())
 
     assert [entry.action for entry in audit_entries_for(acme)] == ["connection_activated"]
@@ -110,7 +113,7 @@ def test_replayed_applied_event_sends_no_mail_again(acme: Enterprise, ada: User)
     run_due_tasks(now=timezone.now())
     assert len(mail.outbox) == 1
 
-    replay("--id", "event_1", "--no-input")
+    replay("--id", "event_1", "--yes")
     run_due_tasks(now=timezone.now())
 
     assert len(mail.outbox) == 1
@@ -132,7 +135,7 @@ def test_replay_by_id_applies_only_that_event(failed: WebhookEvent, birch: Enter
     deliver("connection.activated", event_id="event_2", id="conn_birch", organization_id=BIRCH_ORGANIZATION)
     WebhookEvent.objects.filter(event_id="event_2").update(status="failed", due_at=None)
 
-    replay("--id", "event_1", "--no-input")
+    replay("--id", "event_1", "--yes")
 
     assert WebhookEvent.objects.get(event_id="event_2").status == "failed"
     assert not Connection.objects.filter(organization=birch.organization).exists()
@@ -162,16 +165,20 @@ def test_replay_exits_with_1_when_an_event_fails_again(
     monkeypatch.setitem(HANDLERS, "connection.activated", lambda events, now: 1 / 0)
 
     with pytest.raises(CommandError) as end:
-        replay("--failed", "--no-input")
+        replay("--failed", "--yes")
 
     assert end.value.returncode == 1
     failed.refresh_from_db()
     assert failed.reason == "ZeroDivisionError: division by zero"
 
 
+def test_replay_prints_nothing_when_no_event_failed(db: None) -> None:
+    assert replay("--failed", "--yes") == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [((), 2), (("--failed", "--json"), 2), (("--id", "event_nobody_knows"), 1), (("--failed",), 1)],
+    [((), 2), (("--failed", "--json"), 2), (("--id", "event_nobody_knows"), 1)],
 )
 def test_replay_exits_with_an_error_when_nothing_valid_is_selected(
     db: None, arguments: tuple[str, ...], code: int
@@ -218,3 +225,19 @@ def test_staff_without_permission_cannot_replay(failed: WebhookEvent, sam: User)
     submit_replay(signed_in(sam), failed, confirmed="yes")
 
     assert not Connection.objects.exists()
+
+
+def test_replay_applies_the_ignored_events_of_a_new_handler(monkeypatch: pytest.MonkeyPatch) -> None:
+    deliver("dsync.user.created")
+    seen: list[str] = []
+
+    def handle(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
+        seen.extend(event.event_id for event in events)
+        return [APPLIED for _ in events]
+
+    monkeypatch.setitem(HANDLERS, "dsync.user.created", handle)
+    replay("--event", "dsync.user.created", "--no-input")
+
+    event = WebhookEvent.objects.get()
+    # Twice: what it would change is shown first.
+    assert (seen, event.status) == ([event.event_id] * 2, "applied")

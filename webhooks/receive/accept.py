@@ -37,7 +37,8 @@ class Delivery:
 
     event_id: str
     event: str
-    payload: dict[str, Any]
+    # The payload as JSON: what was sent, unless something in it had to be replaced.
+    text: str
     # When the delivery was signed, and when the event happened (None if it does not say).
     issued_at: datetime
     created_at: datetime | None
@@ -109,7 +110,7 @@ def accept(
         raise
     secret_name = next(name for name, secret in secrets.items() if secret == matching_secret)
     try:
-        payload = _parse_event(_unpack(body))
+        payload, text = _parse_event(_unpack(body))
     except _Unreadable as error:
         raise NotAnEvent(
             str(error),
@@ -119,13 +120,14 @@ def accept(
             secret_name=secret_name,
         ) from None
     created_at = payload.get("created_at")
+    has_time = parse_time(created_at) is not None
     return Delivery(
         event_id=payload["id"],
         event=payload["event"],
-        payload=payload,
+        text=text,
         issued_at=issued_at,
         created_at=resolve_time(created_at, field="created_at", fallback=issued_at, latest=issued_at).at
-        if parse_time(created_at)
+        if has_time
         else None,
         secret_name=secret_name,
     )
@@ -139,7 +141,7 @@ def accept_listed(item: object, *, now: datetime) -> Delivery:
     body = b""
     try:
         body = json.dumps(item).encode()
-        payload = _parse_event(body)
+        payload, text = _parse_event(body)
         if parse_time(payload.get("created_at")) is None:
             raise _Unreadable("its “created_at” is not a time", body)
     except (_Unreadable, RecursionError) as error:
@@ -149,7 +151,7 @@ def accept_listed(item: object, *, now: datetime) -> Delivery:
     return Delivery(
         event_id=payload["id"],
         event=payload["event"],
-        payload=payload,
+        text=text,
         issued_at=created_at,
         created_at=created_at,
         secret_name="",
@@ -172,7 +174,9 @@ def _unpack(body: bytes) -> bytes:
     return unpacked
 
 
-def _parse_event(body: bytes) -> dict[str, Any]:
+def _parse_event(body: bytes) -> tuple[dict[str, Any], str]:
+    """The event, and the same as JSON that PostgreSQL can hold."""
+
     def not_an_event(detail: str) -> _Unreadable:
         return _Unreadable(detail, body)
 
@@ -188,15 +192,16 @@ def _parse_event(body: bytes) -> dict[str, Any]:
         raise not_an_event("it is not a JSON object")
     if problem := _find_unstorable(payload):
         raise not_an_event(problem)
-    if _MAY_NEED_REPLACING.search(text):
+    if ("\\u" in text or not text.isascii()) and _MAY_NEED_REPLACING.search(text):
         payload = replace_unstorable_in(payload)
+        text = json.dumps(payload)
     event: dict[str, Any] = payload
     for name in ("id", "event"):
         if not _is_name(event.get(name)):
             raise not_an_event(f"its “{name}” is not a short text")
     if not isinstance(event.get("data"), dict):
         raise not_an_event("its “data” is not an object")
-    return event
+    return event, text
 
 
 def _count_elements(text: str) -> int:

@@ -1,16 +1,22 @@
-"""Record a delivery: one INSERT on any DB-API cursor. Knows no framework."""
+"""Record deliveries: one INSERT for any number of them, on any DB-API cursor. Knows no framework."""
 
 import json
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from mirror.text import replace_unstorable
+from webhooks.event_names import HANDLED_EVENTS, NO_HANDLER
 from webhooks.receive.accept import Delivery, NotAnEvent
 
 # How many unreadable deliveries are kept, and how many characters of each.
 MAX_UNREADABLE = 200
 MAX_UNREADABLE_LENGTH = 16_384
+# How exactly it is known when a secret last verified an event that no worker sees.
+_SECRET_USE_INTERVAL = timedelta(minutes=1)
+
+_HANDLED = frozenset(HANDLED_EVENTS)
 
 
 class Cursor(Protocol):
@@ -20,43 +26,98 @@ class Cursor(Protocol):
     def execute(self, sql: str, parameters: Sequence[Any], /) -> Any: ...
 
 
-# The unique constraint decides whether the event is new: a look before the INSERT would miss a race.
+@dataclass(frozen=True)
+class Statement:
+    sql: str
+    parameters: Sequence[Any]
+
+
+# One parameter, however many rows: each further one is parsed, planned and bound. The unique constraint
+# decides whether an event is new: a look before the INSERT would miss a race.
+#
+# A delivery of what catch-up has recorded before is late, not missed. Only what is there already is looked
+# up, and no event is locked: a worker may be applying it. One that was committed meanwhile is not visible
+# here, so it counts as recorded by catch-up, which does no harm if it was not.
 _INSERT = """
-INSERT INTO webhooks_webhookevent (event_id, event, issued_at, created_at, received_at, payload, secret_name,
-    status, reason, data_problems, attempts, unfinished_attempts, due_at, awaited_organization_id)
-VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, 'waiting', '', '', 0, 0, %s, '')
-ON CONFLICT (event_id) DO NOTHING
+WITH delivery AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%s::jsonb) AS delivery (event_id text, event text, issued_at timestamptz,
+        created_at timestamptz, received_at timestamptz, payload jsonb, secret_name text,
+        status text, reason text, due_at timestamptz, applied_at timestamptz)
+), recorded AS (
+    INSERT INTO webhooks_webhookevent (event_id, event, issued_at, created_at, received_at, payload,
+        secret_name, status, reason, data_problems, attempts, unfinished_attempts, due_at,
+        awaited_organization_id, applied_at)
+    SELECT event_id, event, issued_at, created_at, received_at, payload, secret_name,
+        status, reason, '', 0, 0, due_at, '', applied_at
+    FROM delivery
+    ON CONFLICT (event_id) DO NOTHING
+    RETURNING event_id
+), skipped AS MATERIALIZED (
+    SELECT event_id, received_at FROM delivery
+    WHERE secret_name <> '' AND NOT EXISTS (SELECT FROM recorded WHERE recorded.event_id = delivery.event_id)
+), late AS (
+    INSERT INTO webhooks_latedelivery (event_id, received_at)
+    SELECT event_id, received_at FROM skipped
+    WHERE coalesce((SELECT secret_name FROM webhooks_webhookevent AS event
+        WHERE event.event_id = skipped.event_id), '') = ''
+    ORDER BY event_id
+    ON CONFLICT (event_id) DO NOTHING
+)
+SELECT event_id FROM recorded
 """
 
 
-# A delivery of what catch-up has recorded before. It locks no event: a worker may be applying it.
-_INSERT_LATE_DELIVERY = """
-INSERT INTO webhooks_latedelivery (event_id, received_at)
-SELECT event_id, %s FROM webhooks_webhookevent WHERE event_id = %s AND secret_name = ''
-ON CONFLICT (event_id) DO NOTHING
-"""
+def build_insert(deliveries: Iterable[tuple[Delivery, datetime]]) -> Statement:
+    """The statement that records events with the times of their arrival, unless they are recorded already.
+
+    An event with a handler is due at once; any other is ignored, and no worker looks at it. The statement
+    returns the ids of the events that are new.
+    """
+    # In one order everywhere: two statements that wait for each other's events would deadlock.
+    ordered = sorted(deliveries, key=lambda one: one[0].event_id)
+    return Statement(_INSERT, [f"[{','.join(build_row(*one) for one in ordered)}]"])
 
 
-def record_event(cursor: Cursor, delivery: Delivery, *, received_at: datetime) -> bool:
-    """Record the event, due at once. Returns False if it is recorded already. The caller commits."""
-    cursor.execute(
-        _INSERT,
-        [
-            delivery.event_id,
-            delivery.event,
-            delivery.issued_at,
-            delivery.created_at,
-            received_at,
-            json.dumps(delivery.payload),
-            delivery.secret_name,
-            received_at,
-        ],
+def build_row(delivery: Delivery, received_at: datetime) -> str:
+    """The row as a JSON object. The payload in it is the text that was sent: it is not written again."""
+    at = received_at.isoformat()
+    created_at = f'"{delivery.created_at.isoformat()}"' if delivery.created_at else "null"
+    outcome = (
+        f'"status":"waiting","reason":"","due_at":"{at}"'
+        if delivery.event in _HANDLED
+        else f'"status":"ignored","reason":"{NO_HANDLER}","applied_at":"{at}"'
     )
-    if cursor.rowcount:
-        return True
-    if delivery.secret_name:
-        cursor.execute(_INSERT_LATE_DELIVERY, [received_at, delivery.event_id])
-    return False
+    return (
+        f'{{"event_id":{json.dumps(delivery.event_id)},"event":{json.dumps(delivery.event)},'
+        f'"issued_at":"{delivery.issued_at.isoformat()}","created_at":{created_at},"received_at":"{at}",'
+        f'"secret_name":{json.dumps(delivery.secret_name)},{outcome},"payload":{delivery.text}}}'
+    )
+
+
+def normalize(delivery: Delivery) -> Delivery:
+    """The delivery with numbers as Python understands them: PostgreSQL's have narrower exponents."""
+    return Delivery(
+        event_id=delivery.event_id,
+        event=delivery.event,
+        text=json.dumps(json.loads(delivery.text)),
+        issued_at=delivery.issued_at,
+        created_at=delivery.created_at,
+        secret_name=delivery.secret_name,
+    )
+
+
+def describe_unstorable(delivery: Delivery, error: str, *, body_length: int) -> NotAnEvent:
+    """What `accept` did not foresee: the database refuses this event, and would do so again.
+
+    `error` is the name of its error.
+    """
+    return NotAnEvent(
+        f"it cannot be stored ({error})",
+        body=delivery.text.encode(),
+        body_length=body_length,
+        signed_at=delivery.issued_at,
+        secret_name=delivery.secret_name,
+    )
 
 
 _INSERT_UNREADABLE = """
@@ -69,22 +130,55 @@ WHERE id IN (SELECT id FROM webhooks_unreadabledelivery ORDER BY received_at DES
 """
 
 
-def record_unreadable(cursor: Cursor, delivery: NotAnEvent, *, received_at: datetime) -> None:
-    """Record what WorkOS signed and is not an event, for staff, and keep only the newest.
+def build_unreadable_inserts(delivery: NotAnEvent, *, received_at: datetime) -> list[Statement]:
+    """Record, for staff, what WorkOS signed and is not an event, and keep only the newest.
 
-    The caller commits.
+    The statements belong into one transaction.
     """
     # A character takes four bytes at most.
     text = delivery.body[: MAX_UNREADABLE_LENGTH * 4].decode("utf-8", "backslashreplace")
-    cursor.execute(
-        _INSERT_UNREADABLE,
-        [
-            received_at,
-            delivery.signed_at,
-            delivery.secret_name,
-            delivery.detail[:100],
-            delivery.body_length,
-            replace_unstorable(text[:MAX_UNREADABLE_LENGTH]),
-        ],
-    )
-    cursor.execute(_DELETE_OLD_UNREADABLE, [MAX_UNREADABLE])
+    values = [
+        received_at,
+        delivery.signed_at,
+        delivery.secret_name,
+        delivery.detail[:100],
+        delivery.body_length,
+        replace_unstorable(text[:MAX_UNREADABLE_LENGTH]),
+    ]
+    return [Statement(_INSERT_UNREADABLE, values), Statement(_DELETE_OLD_UNREADABLE, [MAX_UNREADABLE])]
+
+
+_UPSERT_USE = """
+INSERT INTO webhooks_secret AS stored (name, last_used_at) VALUES (%s, %s)
+ON CONFLICT (name) DO UPDATE SET last_used_at = EXCLUDED.last_used_at
+WHERE stored.last_used_at < EXCLUDED.last_used_at
+"""
+
+
+def build_secret_uses(last_used: Mapping[str, datetime]) -> list[Statement]:
+    """Save when each secret, by name, last verified an event."""
+    # In one order everywhere, so that two processes cannot deadlock.
+    return [Statement(_UPSERT_USE, [name, at]) for name, at in sorted(last_used.items())]
+
+
+class IgnoredSecretUses:
+    """When a secret last verified an event without a handler. The worker saves it for all others.
+
+    A row that every delivery writes would make them wait for each other: a process writes it once a minute.
+    """
+
+    def __init__(self) -> None:
+        self._written: dict[str, datetime] = {}
+
+    def take_due(self, deliveries: Iterable[tuple[Delivery, datetime]]) -> dict[str, datetime]:
+        """The uses to save now, by name. They count as saved."""
+        due = {
+            delivery.secret_name: received_at
+            for delivery, received_at in deliveries
+            if delivery.event not in _HANDLED and self._is_due(delivery.secret_name, received_at)
+        }
+        self._written |= due
+        return due
+
+    def _is_due(self, name: str, at: datetime) -> bool:
+        return name not in self._written or at - self._written[name] >= _SECRET_USE_INTERVAL

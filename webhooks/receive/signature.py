@@ -6,7 +6,6 @@ seconds, or (while a secret is being replaced) two `v1`. Source: https://workos.
 and the samples in the official SDKs' own tests.
 """
 
-import hashlib
 import hmac
 import re
 from collections.abc import Sequence
@@ -59,7 +58,7 @@ def _find_secret(message: bytes, signatures: Sequence[bytes], secrets: Sequence[
         # Anyone can sign with the empty key.
         if not secret:
             continue
-        expected = hmac.new(secret.encode(), message, hashlib.sha256).hexdigest().encode()
+        expected = hmac.digest(secret.encode(), message, "sha256").hex().encode()
         for signature in signatures:
             if hmac.compare_digest(expected, signature):
                 found = secret

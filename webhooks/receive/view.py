@@ -1,7 +1,13 @@
-"""The view that WorkOS posts deliveries to. Each answer is chosen for what the sender does next."""
+"""The view that WorkOS posts deliveries to. Each answer is chosen for what the sender does next.
+
+`manage.py serve` puts `webhooks.receive.asgi` in front of it, which answers the same. This is the receiver of
+every other server.
+"""
 
 import hmac
 import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import (
@@ -17,54 +23,72 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-import audit.conf
 from webhooks import conf
-from webhooks.receive.accept import MAX_BODY_BYTES, NotAnEvent, accept, check_source
+from webhooks.receive.accept import MAX_BODY_BYTES, Delivery, NotAnEvent, accept, check_source
 from webhooks.receive.body import read_body
 from webhooks.receive.reasons import Refused
-from webhooks.receive.record import record_event, record_unreadable
-from webhooks.receive.refusals import RefusalTally, build_sample, log_signed_refusal
+from webhooks.receive.record import (
+    Cursor,
+    IgnoredSecretUses,
+    Statement,
+    build_insert,
+    build_secret_uses,
+    build_unreadable_inserts,
+    describe_unstorable,
+    normalize,
+)
+from webhooks.receive.refusals import NotWritten, RefusalTally, build_sample, log_signed_refusal
 
 logger = logging.getLogger(__name__)
 
-tally = RefusalTally(interval=conf.refusals_interval())
+
+@contextmanager
+def open_transaction() -> Iterator[Cursor]:
+    """A transaction, as the tally needs it."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            yield cursor
+    except (DatabaseError, InterfaceError) as error:
+        raise NotWritten(type(error).__name__) from error
+
+
+def close_connection() -> None:
+    connection.close()
+
+
+tally = RefusalTally(conf.refusals_interval(), open_transaction, close_connection)
+secret_uses = IgnoredSecretUses()
 
 
 @csrf_exempt
 @require_POST
 def receive(request: HttpRequest, token: str | None = None) -> HttpResponse:
-    if not hmac.compare_digest((token or "").encode(), conf.token().encode()):
+    config = conf.receiver_config()
+    if not hmac.compare_digest((token or "").encode(), config.token.encode()):
         return HttpResponse(status=404)
     now = timezone.now()
     try:
         check_source(
             request.META.get("REMOTE_ADDR", ""),
             request.headers,
-            sources=conf.sources(),
-            trusted_proxies=audit.conf.trusted_proxies(),
+            sources=config.sources,
+            trusted_proxies=config.trusted_proxies,
         )
-        if not conf.secrets():
+        if not config.secrets:
             logger.error("A webhook arrived, but WORKOS_WEBHOOK_SECRET is not set.")
             return HttpResponse("WORKOS_WEBHOOK_SECRET is not set", status=503)
         body = read_body(request, limit=MAX_BODY_BYTES)
-        delivery = accept(request.headers, body, secrets=conf.secrets(), tolerance=conf.tolerance(), now=now)
+        delivery = accept(request.headers, body, secrets=config.secrets, tolerance=config.tolerance, now=now)
     except NotAnEvent as refused:
         return _keep_unreadable(request, refused, now)
     except Refused as refused:
         return _answer_refused(request, refused, now)
     try:
-        with connection.cursor() as cursor:
-            record_event(cursor, delivery, received_at=now)
+        _record(delivery, now)
     except (DataError, IntegrityError, ValueError) as error:
-        # What accept() did not foresee. It would fail again, so staff get it.
-        unstorable = NotAnEvent(
-            f"it cannot be stored ({type(error).__name__})",
-            body=body,
-            body_length=len(body),
-            signed_at=delivery.issued_at,
-            secret_name=delivery.secret_name,
+        return _keep_unreadable(
+            request, describe_unstorable(delivery, type(error).__name__, body_length=len(body)), now
         )
-        return _keep_unreadable(request, unstorable, now)
     except (DatabaseError, InterfaceError) as error:
         # What is not recorded is not received: WorkOS must send it again.
         logger.error("Webhook %s not recorded: %s", delivery.event_id, type(error).__name__)
@@ -72,13 +96,43 @@ def receive(request: HttpRequest, token: str | None = None) -> HttpResponse:
     return HttpResponse()
 
 
+def _record(delivery: Delivery, now: datetime) -> None:
+    """Record an event. Raises the database's error."""
+    try:
+        _execute([build_insert([(delivery, now)])])
+    except DataError:
+        _execute([build_insert([(normalize(delivery), now)])])
+    if due := secret_uses.take_due([(delivery, now)]):
+        _execute(build_secret_uses(due))
+
+
+def _execute(statements: Sequence[Statement]) -> None:
+    # With CONN_HEALTH_CHECKS, Django would send a SELECT before the first statement of each request. Whether
+    # the connection is still good shows when it is used, and each of these statements may be sent twice.
+    connection.health_check_done = True  # type: ignore[attr-defined]
+    try:
+        _execute_once(statements)
+    except (DatabaseError, InterfaceError):
+        if connection.in_atomic_block or connection.connection is None or connection.is_usable():
+            raise
+        connection.close()
+        _execute_once(statements)
+
+
+def _execute_once(statements: Sequence[Statement]) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement.sql, statement.parameters)
+
+
 def _keep_unreadable(request: HttpRequest, delivery: NotAnEvent, now: datetime) -> HttpResponse:
     """Record what WorkOS signed and is not an event, where staff see it, and answer it."""
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            record_unreadable(cursor, delivery, received_at=now)
-    except (DatabaseError, InterfaceError) as error:
-        logger.error("Signed webhook not recorded: %s", type(error).__name__)
+        with open_transaction() as cursor:
+            for statement in build_unreadable_inserts(delivery, received_at=now):
+                cursor.execute(statement.sql, statement.parameters)
+    except NotWritten as error:
+        logger.error("Signed webhook not recorded: %s", error)
         return HttpResponse(status=503)
     return _answer_refused(request, delivery, now)
 

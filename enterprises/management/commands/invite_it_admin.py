@@ -32,7 +32,7 @@ Safe to repeat: it sends a new link, and the previous link stops working.
         try:
             email = NormalizedEmailField().clean(email)
         except ValidationError as error:
-            raise CommandError(f"{email}: {' '.join(error.messages)}") from error
+            raise CommandError(f"{email}: {' '.join(error.messages)}", returncode=2) from error
         if enterprise.deprovisioned_at:
             raise CommandError(f"{enterprise.name} was deprovisioned: nobody can join it.")
         report = {"slug": slug, "email": email, "dry_run": dry_run}

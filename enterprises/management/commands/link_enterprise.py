@@ -28,7 +28,7 @@ Safe to repeat.
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug")
         parser.add_argument("--organization-id", required=True, metavar="ORG")
-        parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+        self.add_yes_argument(parser)
         self.add_dry_run_argument(parser)
         self.add_json_argument(parser)
 
@@ -49,9 +49,9 @@ Safe to repeat.
                     as_json=json,
                 )
                 return
-            question = f"Link the organization “{organization.name}” ({organization_id}) to {slug}? [y/N] "
-            if not yes and input(question).strip().lower() not in ("y", "yes"):
-                raise CommandError("Nothing was done.")
+            self.confirm(
+                f"Link the organization “{organization.name}” ({organization_id}) to {slug}? [y/N]", yes=yes
+            )
             enterprise = Enterprise.objects.filter(slug=slug).first() or provisioning.enroll(
                 name=fold_to_one_line(organization.name)[:MAX_NAME_LENGTH],
                 slug=slug,

@@ -18,9 +18,11 @@ from outbox.management.base import Command as BaseCommand
 class Command(BaseCommand):
     help = """Enroll a customer company and create its Organization at WorkOS; or many, from a CSV file.
 
-Safe to repeat: the slug is the key, and an interrupted attempt is completed. Exits with 1 when WorkOS
-refuses or cannot be reached, or when the slug belongs to an enterprise with other data, and with 2 when it is
-called wrongly. The CSV file has a header: name, and optionally slug, domains (separated by spaces), it_admin.
+Safe to repeat: the slug is the key, and an interrupted attempt is completed. It asks before it enrolls a
+second enterprise of the same name. Exits with 1 when WorkOS refuses or cannot be reached, or when the slug
+belongs to an enterprise with other data, and with 2 for an invalid address or domain.
+
+The CSV file has a header: name, and optionally slug, domains (separated by spaces), it_admin.
 
   manage.py provision_enterprise "Acme Inc." --domain acme.example --it-admin ada@acme.example
   manage.py provision_enterprise --csv enterprises.csv --json
@@ -38,6 +40,9 @@ called wrongly. The CSV file has a header: name, and optionally slug, domains (s
         parser.add_argument("--csv", metavar="FILE", type=Path, help="many at once; - reads standard input")
         parser.add_argument(
             "--per-minute", type=int, default=1500, help="with --csv, the rate limit (default: 1500)"
+        )
+        parser.add_argument(
+            "--yes", action="store_true", help="do not ask about another enterprise of the same name"
         )
         self.add_dry_run_argument(parser)
         self.add_json_argument(parser)
@@ -59,6 +64,7 @@ called wrongly. The CSV file has a header: name, and optionally slug, domains (s
         slug: str,
         domain: list[str],
         it_admin: str | None,
+        yes: bool,
         dry_run: bool,
         json: bool,
         **options: Any,
@@ -67,17 +73,32 @@ called wrongly. The CSV file has a header: name, and optionally slug, domains (s
             wanted = bulk_provisioning.parse_row(
                 name=name, slug=slug, domains=domain, it_admin=it_admin or ""
             )
-            if dry_run:
-                words = f"Would provision {wanted.name} as {wanted.slug}."
-                self.write_report(wanted.as_dict() | {"dry_run": True}, words, as_json=json)
-                return
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages), returncode=2) from error
+        except ValueError as error:
+            raise CommandError(str(error), returncode=2) from error
+        namesake = bulk_provisioning.find_namesake(wanted.name, wanted.slug)
+        if dry_run:
+            words = f"Would provision {wanted.name} as {wanted.slug}."
+            if namesake:
+                words += f" There is already {namesake.name} ({namesake.slug}): --yes is needed."
+            self.write_report(
+                wanted.as_dict() | {"namesake": namesake.slug if namesake else None, "dry_run": True},
+                words,
+                as_json=json,
+            )
+            return
+        if namesake:
+            self.confirm(
+                f"There is already {namesake.name} ({namesake.slug}). Enroll {wanted.slug}, too? [y/N]",
+                yes=yes,
+            )
+        try:
             with transaction.atomic():
                 enterprise = provisioning.enroll(name=wanted.name, slug=wanted.slug, domains=wanted.domains)
                 if wanted.it_admin:
                     memberships.add_it_admin(enterprise, wanted.it_admin, COMMAND_LINE, timezone.now())
-        except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from error
-        except (provisioning.SlugConflict, ValueError) as error:
+        except provisioning.SlugConflict as error:
             raise CommandError(str(error)) from error
 
         try:
@@ -98,7 +119,7 @@ called wrongly. The CSV file has a header: name, and optionally slug, domains (s
         )
 
     def _provision_file(
-        self, file: Path, *, per_minute: int, dry_run: bool, json: bool, **options: Any
+        self, file: Path, *, per_minute: int, yes: bool, dry_run: bool, json: bool, **options: Any
     ) -> None:
         try:
             content = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
@@ -110,12 +131,17 @@ called wrongly. The CSV file has a header: name, and optionally slug, domains (s
             raise CommandError(f"{file}: {error}", returncode=2) from error
         bar = bulk_provisioning.ProgressBar(self.stderr, len(rows))
         done = bulk_provisioning.provision_rows(
-            rows, per_minute=per_minute, dry_run=dry_run, actor=COMMAND_LINE, report_progress=bar.advance
+            rows,
+            per_minute=per_minute,
+            allow_namesakes=yes,
+            dry_run=dry_run,
+            actor=COMMAND_LINE,
+            report_progress=bar.advance,
         )
         bar.finish()
         failed = [row for row in done if row.error]
         words = [f"line {row.line}: {row.name or '(no name)'}: {row.error}" for row in failed]
-        verb = "could be provisioned" if dry_run else "are provisioned"
+        verb = "could be provisioned" if dry_run else "provisioned"
         words.append(f"{len(done) - len(failed)} of {len(done)} {verb}, {len(failed)} failed.")
         if failed and not dry_run:
             words.append("Fix those lines and run the same command again: it repeats nothing.")

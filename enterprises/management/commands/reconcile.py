@@ -27,8 +27,7 @@ Connections, directories and domains end only when WorkOS answers 404 for them, 
 complete list lacks them. Reads at most 4 pages of 100 people a second per directory. Safe to repeat and to
 interrupt: the next run goes on where this one ended.
 
-Exits with 1 when something differs (with --apply: when something was not written or could not be read), and
-with 2 when it was called wrongly.
+Exits with 1 when something differs (with --apply: when something was not written or could not be read).
 
   manage.py reconcile
   manage.py reconcile acme-inc --json

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import urllib.request
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.core.management.color import no_style
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -25,6 +25,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from devtools import demo_data
 from devtools.mailbox import files as mailbox
 from hostapp.demo_output import format_box, format_line, is_colored
+from outbox.management.base import Command as BaseCommand
 
 _STARTUP_SECONDS = 30.0
 _SHUTDOWN_SECONDS = 10.0
@@ -32,6 +33,11 @@ _SHUTDOWN_SECONDS = 10.0
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM)
 # An advisory lock that one demo at a time holds while it is connected to the database.
 _LOCK_ID = 20_261_124
+_TOUR = """A minute's tour:
+  1. Sign in as ada@acme.example, and select Configure SSO.
+  2. Choose Okta, then Continue, Continue, Test sign-in, Finish: single sign-on is active.
+  3. In the sandbox, select Expire certificates: the app asks you to renew, and mails it.
+  4. Sign in as staff@saas.example to see what support sees."""
 
 
 class Command(BaseCommand):
@@ -48,14 +54,8 @@ or when its terminal is closed.
     requires_system_checks = ()
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(
-            prog_name,
-            subcommand,
-            formatter_class=RawDescriptionHelpFormatter,
-            # `-v` replaces Django's, which needs a number.
-            conflict_handler="resolve",
-            **kwargs,
-        )
+        # `-v` replaces Django's, which needs a number.
+        return super().create_parser(prog_name, subcommand, conflict_handler="resolve", **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="port of the application (default: 8000)")
@@ -150,6 +150,8 @@ or when its terminal is closed.
                     *(() if self._is_verbose else ("--quiet",)),
                 ],
                 started,
+                # Its addresses, which are among ours.
+                stdout=None if self._is_verbose else subprocess.DEVNULL,
                 # Other users of the machine can read the arguments, but not the environment.
                 SANDBOX_WEBHOOK_SECRET=settings.WORKOS_WEBHOOK_SECRETS[0],
             )
@@ -167,8 +169,8 @@ or when its terminal is closed.
                 self.stdout.write(f"  {email:<22} {demo_data.PASSWORD}   {role.label} of {enterprise}")
         self.stdout.write(f"  {demo_data.STAFF_EMAIL:<22} {demo_data.PASSWORD}   Support staff of the SaaS")
         self.stdout.write(f"\nThe sandbox, standing in for WorkOS: {settings.WORKOS_BASE_URL}/_sandbox/")
-        self.stdout.write(f"Mails, none of which is sent: {url}/dev/mailbox/")
-        self.stdout.write("Try: sign in as ada@acme.example, press Configure SSO. Ctrl-C stops everything.\n")
+        self.stdout.write(f"Mails, none of which is sent:        {url}/dev/mailbox/")
+        self.stdout.write(f"\n{_TOUR}\n\nCtrl-C stops everything.\n\n")
         self.stdout.flush()
         started.set()
 
@@ -223,8 +225,14 @@ def _is_port_taken(port: int) -> bool:
 
 
 def _start_child(
-    name: str, command: list[str], started: threading.Event, **environment: str
+    name: str,
+    command: list[str],
+    started: threading.Event,
+    *,
+    stdout: int | None = None,
+    **environment: str,
 ) -> "subprocess.Popen[str]":
+    """Start the command. Its stderr is relayed, and its stdout, too, unless that goes elsewhere."""
     child = subprocess.Popen(  # noqa: S603 - our own commands
         [sys.executable, "-m", "devtools.bound_process", str(os.getpid()), *command],
         cwd=settings.BASE_DIR,
@@ -232,8 +240,8 @@ def _start_child(
         # Ctrl-C must reach this process only, which stops the children in order.
         start_new_session=True,
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE if stdout is None else stdout,
+        stderr=subprocess.STDOUT if stdout is None else subprocess.PIPE,
         text=True,
     )
     threading.Thread(target=_relay_output, args=(name, child, started), daemon=True).start()
@@ -244,8 +252,8 @@ def _relay_output(name: str, child: "subprocess.Popen[str]", started: threading.
     # During startup their output would break up the lines of the steps.
     started.wait()
     colored = is_colored(sys.stdout)
-    if child.stdout is not None:
-        for line in child.stdout:
+    if output := child.stdout or child.stderr:
+        for line in output:
             # Read on after the terminal is closed, or the child would wait for its output to be read.
             with contextlib.suppress(OSError):
                 sys.stdout.write(format_line(name, line, datetime.now(), colored=colored))  # noqa: DTZ005

@@ -1,18 +1,13 @@
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
-import uvicorn
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
-from hostapp.server.connections import BACKLOG
+from hostapp.server.run import run_server
+from outbox.management.base import Command as BaseCommand
 
 # Seconds that requests may take to finish when the server stops.
 _GRACEFUL_SECONDS = 30
-# Seconds that an idle connection is kept: longer than most proxies keep theirs, which is 60 seconds.
-_KEEP_ALIVE_SECONDS = 75
-# Seconds after which a process whose event loop does not answer is replaced.
-_HEALTH_CHECK_SECONDS = 30
 
 
 class Command(BaseCommand):
@@ -25,11 +20,6 @@ starts new processes, one by one.
   manage.py serve
   manage.py serve --host 0.0.0.0 --port 8000
   manage.py serve --unix-socket /run/portal/web.sock"""
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        return super().create_parser(
-            prog_name, subcommand, formatter_class=RawDescriptionHelpFormatter, **kwargs
-        )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
@@ -50,23 +40,11 @@ starts new processes, one by one.
                 f"Serving on {unix_socket or f'http://{host}:{port}'}. SIGTERM or Ctrl-C stops it."
             )
             self.stdout.flush()
-        uvicorn.run(
+        run_server(
             "hostapp.asgi:application",
             host=host,
             port=port,
-            uds=unix_socket,
-            workers=settings.WEB_CONCURRENCY,
-            # What one client can hold is bounded here.
-            http="hostapp.server.connections:BoundedProtocol",
-            backlog=BACKLOG,
-            ws="none",
-            lifespan="on",
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=_GRACEFUL_SECONDS,
-            timeout_worker_healthcheck=_HEALTH_CHECK_SECONDS,
-            # Django reads X-Forwarded-… itself, and only what TRUSTED_PROXIES have written.
-            proxy_headers=False,
-            server_header=False,
-            # Django's LOGGING holds for the server, too.
-            log_config=None,
+            unix_socket=unix_socket,
+            processes=settings.WEB_CONCURRENCY,
+            graceful_seconds=_GRACEFUL_SECONDS,
         )

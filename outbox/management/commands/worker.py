@@ -1,7 +1,7 @@
 import logging
 import signal
 import threading
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -12,10 +12,22 @@ from outbox.worker import run_worker
 logger = logging.getLogger(__name__)
 
 
+def _parse_interval(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    # At 0 it would ask the database without a pause.
+    if not 0.01 <= seconds <= 60:
+        raise ArgumentTypeError(f"{text} is not between 0.01 and 60 seconds.")
+    return seconds
+
+
 class Command(BaseCommand):
     help = """Apply webhook events, run outbox tasks and periodic jobs, until SIGTERM or Ctrl-C.
 
-Run as many workers as you like: they share the work.
+Run as many workers as you like: they share the work. Exits with 0 after SIGTERM or Ctrl-C, and with 1 when it
+stops by itself.
 
   manage.py worker
   manage.py worker --interval 0.2
@@ -24,9 +36,9 @@ Run as many workers as you like: they share the work.
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--interval",
-            type=float,
+            type=_parse_interval,
             default=0.5,
-            help="seconds between two looks while nothing is due (default: 0.5)",
+            help="seconds between two looks while nothing is due, 0.01 to 60 (default: 0.5)",
         )
 
     def handle(self, *, interval: float, **options: Any) -> None:

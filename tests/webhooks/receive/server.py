@@ -1,4 +1,4 @@
-"""Run the web server as in production on the test's database, and send it raw bytes."""
+"""Run a web server as in production on the test's database, and send it raw bytes."""
 
 import re
 import resource
@@ -12,17 +12,38 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
+from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from tests.processes import ROOT, build_environment
+from webhooks.models import RefusalCount, RefusalSample
+
+# The servers that receive deliveries, and how each is started.
+PROGRAMS = {
+    # The receiver in front of the site.
+    "serve": ["manage.py", "serve", "--port", "{port}"],
+    # The receiver alone.
+    "receiver": ["-m", "hostapp.receiver", "--port", "{port}"],
+    # The Django view, behind the same web server.
+    "view": [
+        "-c",
+        "from hostapp.server.run import run_server; run_server('bench.view_application:application',"
+        " host='127.0.0.1', port={port}, unix_socket=None, processes=2, graceful_seconds=10)",
+    ],
+}
 
 
 @dataclass(frozen=True)
 class Server:
     port: int
     process: "subprocess.Popen[bytes]"
+    # Whether it has pages, too.
+    has_site: bool = True
 
     def workers(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children()
+        process = psutil.Process(self.process.pid)
+        # A single process has no parent.
+        return process.children() or [process]
 
     def memory(self) -> int:
         """Resident memory of the worker processes, in bytes."""
@@ -74,22 +95,22 @@ def request(
 
 
 @contextmanager
-def serving(files: int = 0, /, **more: str) -> Iterator[Server]:
-    """Run `manage.py serve`, with these environment variables and at most `files` open files per process."""
+def serving(files: int = 0, /, *, program: str = "serve", **more: str) -> Iterator[Server]:
+    """Run one of PROGRAMS, with these environment variables and at most `files` open files per process."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "serve", "--port", str(port)],
+        [sys.executable, *(argument.format(port=port) for argument in PROGRAMS[program])],
         cwd=ROOT,
-        env={**build_environment(), **more},
+        env=_build_server_environment(program, more),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     if files:
         # Its worker processes inherit it.
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (files, files))
-    server = Server(port, process)
+    server = Server(port, process, has_site=program != "receiver")
     try:
         deadline = time.monotonic() + 30
         while True:
@@ -109,3 +130,33 @@ def serving(files: int = 0, /, **more: str) -> Iterator[Server]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def serving_module(blocker: DjangoDbBlocker, *, program: str, **more: str) -> Iterator[Server]:
+    """Like `serving`, for the tests of a module. Leaves no refusals in the database.
+
+    A server writes those that it has counted when it stops: after the tables of the last test were emptied.
+    """
+    with serving(program=program, **more) as server:
+        yield server
+    with blocker.unblock():
+        RefusalCount.objects.all().delete()
+        RefusalSample.objects.all().delete()
+
+
+def _build_server_environment(program: str, more: dict[str, str]) -> dict[str, str]:
+    environment = {**build_environment(), **more}
+    if program != "receiver":
+        return environment
+    # It reads the environment instead of tests.process_settings, and needs no setting of Django's.
+    del environment["DJANGO_SETTINGS_MODULE"], environment["SECRET_KEY"], environment["WORKOS_API_KEY"]
+    parameters = connection.get_connection_params()
+    host, user = parameters.get("host", ""), parameters.get("user", "")
+    password, port = parameters.get("password", ""), parameters.get("port", "")
+    query = f"host={host}&user={user}&password={password}&port={port or 5432}&options=-c%20lock_timeout%3D15s"
+    environment["DATABASE_URL"] = f"postgres:///{environment['TEST_DATABASE']}?{query}"
+    environment["WORKOS_WEBHOOK_REFUSALS_INTERVAL"] = environment.get("TEST_REFUSALS_INTERVAL", "0")
+    if environment.get("TEST_NO_SECRET"):
+        environment["WORKOS_WEBHOOK_SECRET"] = ""
+    return environment

@@ -3,9 +3,8 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
@@ -13,7 +12,7 @@ from tests.deliveries import payload, signed
 from tests.processes import ROOT
 from webhooks.receive.accept import Delivery, accept
 from webhooks.receive.reasons import Reason, Refused
-from webhooks.receive.record import record_event
+from webhooks.receive.record import build_insert
 
 BODY = json.dumps(payload("connection.activated")).encode()
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -35,7 +34,7 @@ def test_signed_event_is_accepted_with_its_times_and_the_name_of_its_secret() ->
     delivery = accept_body()
 
     assert (delivery.event_id, delivery.event) == ("event_01EHZNVPK3SFK441A1RGBFSHRT", "connection.activated")
-    assert delivery.payload == payload("connection.activated")
+    assert json.loads(delivery.text) == payload("connection.activated")
     assert delivery.issued_at == NOW
     assert delivery.created_at == datetime(2026, 1, 15, 12, tzinfo=UTC)
     assert delivery.secret_name == "old"
@@ -62,25 +61,30 @@ def test_refusal_carries_its_reason_its_status_and_the_length_of_the_body(
     assert (refused.value.issued_at is not None) is (reason is Reason.TOO_OLD)
 
 
-def test_event_is_recorded_with_one_parameterized_insert_on_the_given_cursor() -> None:
-    class Cursor:
-        rowcount = 1
-        calls: list[tuple[str, Sequence[Any]]] = []
+def test_any_number_of_events_is_recorded_with_one_statement_and_one_parameter() -> None:
+    deliveries = [
+        accept_body(json.dumps(payload("connection.activated", event_id=f"event_{number}")).encode())
+        for number in (2, 1, 3)
+    ]
 
-        def execute(self, sql: str, parameters: Sequence[Any], /) -> None:
-            self.calls.append((sql, parameters))
+    statement = build_insert((delivery, NOW) for delivery in deliveries)
 
-    record_event(Cursor(), accept_body(), received_at=NOW)
+    assert statement.sql.count("INSERT INTO webhooks_webhookevent") == 1
+    assert ";" not in statement.sql
+    assert statement.sql.count("%s") == len(statement.parameters) == 1
+    rows = json.loads(statement.parameters[0])
+    assert [row["payload"]["id"] for row in rows] == ["event_1", "event_2", "event_3"]
 
-    ((sql, parameters),) = Cursor.calls
-    assert sql.split()[:2] == ["INSERT", "INTO"]
-    assert sql.count("%s") == len(parameters)
-    assert "event_01EHZNVPK3SFK441A1RGBFSHRT" in parameters
+
+def test_payload_is_recorded_as_the_text_that_was_sent() -> None:
+    body = b'{ "id": "event_1",  "event": "a", "data": {"n": 1.50, "d": 1, "d": 2} }'
+
+    assert accept_body(body).text == body.decode()
 
 
 FRESH_INTERPRETER = """
 import sys
-import webhooks.receive.accept, webhooks.receive.record
+import webhooks.receive.asgi
 print([
     name for name in sys.modules
     if name.split(".")[0] in ("django", "workos") or name.endswith((".models", ".apps"))
@@ -88,7 +92,7 @@ print([
 """
 
 
-def test_accept_and_insert_import_no_framework_no_sdk_and_no_models() -> None:
+def test_receiver_imports_no_framework_no_sdk_and_no_models() -> None:
     result = subprocess.run(
         [sys.executable, "-c", FRESH_INTERPRETER], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -9,9 +9,10 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from tests.deliveries import deliver, payload, post, signed
-from webhooks.models import RING_MINUTES, RefusalCount, RefusalSample
+from webhooks.models import RefusalCount, RefusalSample
 from webhooks.receive.reasons import Reason
-from webhooks.receive.refusals import RefusalTally, describe_age
+from webhooks.receive.refusals import RING_MINUTES, RefusalTally, Sample, describe_age
+from webhooks.receive.view import open_transaction
 
 pytestmark = pytest.mark.django_db
 
@@ -57,13 +58,13 @@ def test_clock_offset_is_formatted_in_fitting_units(off: int, words: str) -> Non
     assert describe_age(now - timedelta(seconds=off), now) == words
 
 
-def sample(reason: Reason, at: datetime) -> RefusalSample:
-    return RefusalSample(reason=reason, refused_at=at)
+def sample(reason: Reason, at: datetime) -> Sample:
+    return Sample(reason, refused_at=at)
 
 
 def test_refusal_counts_reuse_a_fixed_number_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("webhooks.receive.refusals.RING_MINUTES", 10)
-    tally = RefusalTally(0)
+    tally = RefusalTally(0, open_transaction)
     start = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
     for minute in range(45):
@@ -91,7 +92,7 @@ def test_database_constraints_bound_the_refusal_counts(reason: str, slot: int) -
 def test_tally_writes_nothing_and_does_not_grow_within_an_interval(
     django_assert_num_queries: Any,
 ) -> None:
-    tally = RefusalTally(3600)
+    tally = RefusalTally(3600, open_transaction)
     now = datetime(2026, 1, 15, 12, tzinfo=UTC)
     tally.add(sample(Reason.TOO_OLD, now))
     try:
@@ -108,9 +109,9 @@ def test_tally_writes_nothing_and_does_not_grow_within_an_interval(
 
 
 def test_flood_of_refusals_writes_one_line_per_interval(caplog: pytest.LogCaptureFixture) -> None:
-    tally = RefusalTally(interval=3600)
+    tally = RefusalTally(3600, open_transaction)
     for _ in range(1000):
-        tally.add(RefusalSample(reason=Reason.MISSING_HEADER.value, refused_at=timezone.now()))
+        tally.add(sample(Reason.MISSING_HEADER, timezone.now()))
     tally.write()
 
     lines = [record.getMessage() for record in caplog.records if "refused" in record.getMessage()]
@@ -118,7 +119,7 @@ def test_flood_of_refusals_writes_one_line_per_interval(caplog: pytest.LogCaptur
 
 
 def test_refusal_counts_survive_a_database_outage() -> None:
-    tally = RefusalTally(0)
+    tally = RefusalTally(0, open_transaction)
     now = datetime(2026, 1, 15, 12, tzinfo=UTC)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE webhooks_refusalcount RENAME TO away")

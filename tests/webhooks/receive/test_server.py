@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection
+from pytest_django import DjangoDbBlocker
 
 from tests.deliveries import payload, signed
 from tests.processes import wait_until
-from tests.webhooks.receive.server import Server, answer, request, serving, status
+from tests.webhooks.receive.server import PROGRAMS, Server, answer, request, serving, serving_module, status
 from webhooks.models import RefusalCount, RefusalSample, WebhookEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -21,9 +22,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 BODY = json.dumps(payload("connection.activated")).encode()
 
 
+@pytest.fixture(scope="module", params=PROGRAMS)
+def program(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def server(django_db_setup: None, django_db_blocker: object) -> Iterator[Server]:
-    with serving() as server:
+def server(program: str, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Server]:
+    with serving_module(django_db_blocker, program=program) as server:
         yield server
     gc.collect()
 
@@ -53,13 +59,13 @@ def test_new_duplicate_and_unknown_events_are_answered_with_an_empty_200(server:
     assert WebhookEvent.objects.count() == 2
 
 
-def test_unreachable_database_is_answered_503_so_that_workos_redelivers(db: None) -> None:
-    with serving(TEST_DATABASE="gone") as broken:
+def test_unreachable_database_is_answered_503_so_that_workos_redelivers(program: str, db: None) -> None:
+    with serving(program=program, TEST_DATABASE="gone") as broken:
         assert status(broken.send(delivery(BODY))) == 503
 
 
-def test_missing_secret_is_answered_503_and_nothing_is_recorded(db: None) -> None:
-    with serving(TEST_NO_SECRET="1") as unconfigured:
+def test_missing_secret_is_answered_503_and_nothing_is_recorded(program: str, db: None) -> None:
+    with serving(program=program, TEST_NO_SECRET="1") as unconfigured:
         assert status(unconfigured.send(delivery(BODY))) == 503
     assert not WebhookEvent.objects.exists()
 
@@ -175,8 +181,8 @@ SLOW = {
 }
 
 
-def test_slow_sender_is_disconnected_and_blocks_no_one() -> None:
-    with serving(WEB_THREADS="4", WEB_CONCURRENCY="1", WEB_PATIENCE="2") as server:
+def test_slow_sender_is_disconnected_and_blocks_no_one(program: str) -> None:
+    with serving(program=program, WEB_THREADS="4", WEB_CONCURRENCY="1", WEB_PATIENCE="2") as server:
         started = time.monotonic()
         slow_senders = [server.connect() for _ in range(2) for _ in SLOW]
         for sock, start in zip(slow_senders, [*SLOW.values()] * 2, strict=True):
@@ -320,8 +326,8 @@ def test_request_smuggled_behind_a_refused_one_is_refused_too(server: Server) ->
     assert not WebhookEvent.objects.exists()
 
 
-def test_flood_of_refusals_is_fully_counted_in_few_rows_and_few_writes() -> None:
-    with serving(TEST_REFUSALS_INTERVAL="1") as server:
+def test_flood_of_refusals_is_fully_counted_in_few_rows_and_few_writes(program: str) -> None:
+    with serving(program=program, TEST_REFUSALS_INTERVAL="1") as server:
 
         def refused(_: int) -> int:
             return status(server.send(request(BODY, "WorkOS-Signature: t=1, v1=2")))

@@ -25,7 +25,7 @@ Goes on where the last run ended; the first one reads 30 days. --since reads tha
 nothing is missing. The worker catches up at intervals (CATCH_UP_INTERVAL). Safe to repeat, to run twice at
 once and to interrupt: what was read is kept.
 
-Exits with 1 when something could not be read or recorded, and with 2 when it was called wrongly.
+Exits with 1 when something could not be read or recorded.
 
   manage.py catch_up
   manage.py catch_up --since 30d

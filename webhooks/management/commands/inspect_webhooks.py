@@ -7,6 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from outbox.management.base import Command as BaseCommand
+from outbox.management.base import count_of
 from webhooks import conf
 from webhooks.inspection import Inspection, describe_sample, inspect_webhooks
 
@@ -14,9 +15,10 @@ from webhooks.inspection import Inspection, describe_sample, inspect_webhooks
 class Command(BaseCommand):
     help = """Show which events wait or failed and why, and which deliveries were refused and what to do.
 
-Exits with 1 when something needs a person.
+Exits with 1 when something needs a person. For cron: --verbosity 0 prints only that.
 
   manage.py inspect_webhooks
+  manage.py inspect_webhooks --verbosity 0
   manage.py inspect_webhooks --json
 """
 
@@ -27,11 +29,12 @@ Exits with 1 when something needs a person.
         inspection = inspect_webhooks(
             secret_names=conf.secret_names(), tolerance=conf.tolerance(), now=timezone.now()
         )
-        text = "\n".join(_format_inspection(inspection))
+        text = "\n".join(_format_inspection(inspection)) if options["verbosity"] else ""
         self.write_report(inspection.as_json(), text, as_json=options["json"])
         if not options["json"]:
             for problem in inspection.attention:
-                self.stdout.write(self.style.WARNING(f"\n{problem}"))
+                gap = "\n" if text else ""
+                self.stdout.write(self.style.WARNING(f"{gap}{problem}"))
         if inspection.attention:
             sys.exit(1)
 
@@ -51,7 +54,8 @@ def _format_inspection(inspection: Inspection) -> Iterator[str]:
     for one in inspection.reconcile_problems:
         yield f"  API, {one.organization_id}: {_join_lines(one.problem)}"
     if unreadable := inspection.unreadable:
-        yield f"  {unreadable.count} signed deliveries that are not events"
+        deliveries = count_of(unreadable.count, "signed delivery", "signed deliveries")
+        yield f"  {deliveries} that cannot be read as an event"
         yield f"      newest: {unreadable.newest_at:%Y-%m-%d %H:%M:%S} UTC, {unreadable.newest_detail}"
     yield "\nSecrets"
     for secret in inspection.secrets:

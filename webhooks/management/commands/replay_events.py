@@ -8,18 +8,19 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from outbox.management.base import Command as BaseCommand
+from outbox.management.base import count_of
 from webhooks.replay import Report, preview_replay, replay_events, select_events
 
 
 class Command(BaseCommand):
     help = """Apply events again, in the order in which they happened.
 
-Shows what would change, and asks before it changes anything. Exits with 1 when an event fails, or when no
-event matches.
+Shows what would change, and asks before it changes anything. Prints nothing when no event matches. Exits with
+1 when an event fails, or when there is no event with a given id.
 
   manage.py replay_events --failed --dry-run
   manage.py replay_events --id event_01J9… --id event_01JA…
-  manage.py replay_events --event connection.activated --since 2026-01-15 --no-input
+  manage.py replay_events --event connection.activated --since 2026-01-15 --yes
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -32,7 +33,7 @@ event matches.
             "--since", type=_parse_since, help="received since this date or time (UTC if it has no offset)"
         )
         self.add_dry_run_argument(parser)
-        parser.add_argument("--no-input", action="store_true", help="do not ask")
+        self.add_yes_argument(parser)
         self.add_json_argument(parser)
 
     def handle(
@@ -40,42 +41,33 @@ event matches.
     ) -> None:
         if not (failed or ids or names or since):
             raise CommandError("Select events with --failed, --id, --event or --since.", returncode=2)
-        if options["json"] and not (options["dry_run"] or options["no_input"]):
-            raise CommandError("--json does not ask: add --dry-run or --no-input.", returncode=2)
+        if options["json"] and not (options["dry_run"] or options["yes"]):
+            raise CommandError("--json does not ask: add --dry-run or --yes.", returncode=2)
         events = select_events(failed=failed, event_ids=ids, names=names, since=since)
         now = timezone.now()
         found = events.filter(event_id__in=ids).values_list("event_id", flat=True)
         if missing := sorted(set(ids) - set(found)):
-            raise CommandError(f"No event matches: {', '.join(missing)}")
+            raise CommandError(f"There is no event {', '.join(missing)}.")
         report = preview_replay(events, now=now)
         if not report.events:
-            raise CommandError("No event matches.")
-        if not options["json"]:
-            self._write_report_text(report, "would be")
-        if options["dry_run"]:
-            is_applied = False
-        elif options["no_input"] or self._confirm():
-            report = replay_events(events, now=now)
-            is_applied = True
-        else:
-            self.stdout.write("Nothing was changed.")
+            self.write_report({"applied": False, **asdict(report)}, "", as_json=options["json"])
             return
+        if not options["json"]:
+            self._write_report_text(report, "would be replayed")
+        is_applied = not options["dry_run"]
+        if is_applied:
+            self.confirm("Change this? [y/N]", yes=options["yes"])
+            report = replay_events(events, now=now)
         if options["json"]:
             self.write_report({"applied": is_applied, **asdict(report)}, "", as_json=True)
         elif is_applied:
-            self._write_report_text(report, "were")
+            self._write_report_text(report, "replayed")
         if report.failures:
             raise CommandError("Events failed; each keeps its error.")
 
-    def _confirm(self) -> bool:
-        try:
-            return input("Change this? [y/N] ").strip().lower() in ("y", "yes")
-        except EOFError:
-            return False
-
     def _write_report_text(self, report: Report, verb: str) -> None:
         for transition, count in report.count_transitions():
-            self.stdout.write(f"{count} events {verb} replayed: {transition}")
+            self.stdout.write(f"{count_of(count, 'event')} {verb}: {transition}")
         for event in report.failures:
             self.stdout.write(f"  {event.event} {event.event_id}: {event.reason}")
         for change in report.changes:

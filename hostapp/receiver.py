@@ -1,0 +1,80 @@
+"""Run the webhook receiver alone: `python -m hostapp.receiver`. It loads no Django app.
+
+It needs DATABASE_URL and WORKOS_WEBHOOK_SECRET, and neither SECRET_KEY nor the WorkOS API key. Let the proxy
+route /webhooks/workos to it, and everything else to `manage.py serve`.
+"""
+
+import argparse
+import logging.config
+import sys
+from pathlib import Path
+
+from hostapp.environment import EnvironmentVariables, read_environment
+from hostapp.receiver_settings import (
+    read_connection_parameters,
+    read_receiver_config,
+    read_server_settings,
+)
+from hostapp.server.process import ServerProcess
+from hostapp.server.run import run_server
+from webhooks.receive.asgi import Receiver
+
+# Seconds that deliveries in hand may take when it stops. WorkOS repeats one that gets no answer.
+_GRACEFUL_SECONDS = 2
+
+
+def build_application() -> ServerProcess:
+    """The application of one process, from the environment. Exits if a setting is missing or unsafe."""
+    env = _read_environment()
+    config = read_receiver_config(env, debug=env.boolean("DEBUG", default=False))
+    parameters = read_connection_parameters(env)
+    server = read_server_settings(env)
+    if env.problems:
+        sys.exit(f"Some settings are missing or unsafe: {'; '.join(env.problems)}. See .env.example.")
+    _configure_logging(server.log_level)
+    return ServerProcess(Receiver(config, lambda: parameters), request_seconds=server.request_seconds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m hostapp.receiver", description="Receive webhooks.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8001, help="port to listen on (default: 8001)")
+    parser.add_argument("--unix-socket", metavar="FILE", help="listen on this socket instead")
+    options = parser.parse_args()
+    # The processes build it again; this finds what is wrong before there are any.
+    build_application()
+    run_server(
+        "hostapp.receiver:build_application",
+        host=options.host,
+        port=options.port,
+        unix_socket=options.unix_socket,
+        processes=read_server_settings(_read_environment()).processes,
+        graceful_seconds=_GRACEFUL_SECONDS,
+        is_factory=True,
+    )
+
+
+def _read_environment() -> EnvironmentVariables:
+    return read_environment(Path(__file__).resolve().parent.parent / ".env")
+
+
+def _configure_logging(level: str) -> None:
+    """As in `settings.py`. What the receiver logs is chosen by us: nothing in it was sent by a stranger."""
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+            "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+            "root": {"handlers": ["console"], "level": level},
+            "loggers": {
+                # It would hold WORKOS_WEBHOOK_TOKEN.
+                "uvicorn.access": {"handlers": [], "propagate": False},
+                "uvicorn.error": {"level": "ERROR"},
+            },
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()

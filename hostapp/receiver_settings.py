@@ -1,0 +1,69 @@
+"""Settings that the receiver needs when it runs alone, without Django: a part of `settings.py`."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from hostapp import setting_formats as formats
+from hostapp.environment import EnvironmentVariables
+from webhooks.receive.config import ReceiverConfig
+
+# Seconds after which a database that does not answer counts as away.
+CONNECT_TIMEOUT = 5
+
+
+@dataclass(frozen=True)
+class ServerSettings:
+    processes: int
+    # In which a whole request must arrive.
+    request_seconds: int
+    log_level: str
+
+
+def read_receiver_config(env: EnvironmentVariables, *, debug: bool) -> ReceiverConfig:
+    # One secret, or several while one is being replaced: a delivery may be signed with any of them.
+    secrets = env.items(
+        "WORKOS_WEBHOOK_SECRET",
+        formats.parse_webhook_secret if debug else formats.parse_strong_webhook_secret,
+        required=not debug,
+    )
+    by_name = {secret.name: secret.value for secret in secrets}
+    if not len(secrets) == len(by_name) == len(set(by_name.values())):
+        env.problems.append("WORKOS_WEBHOOK_SECRET has two secrets with the same name, or one secret twice")
+    return ReceiverConfig(
+        secrets=by_name,
+        tolerance=timedelta(seconds=env.integer("WORKOS_WEBHOOK_TOLERANCE", default=180, least=1, most=3600)),
+        # The last part of the webhook path, or empty. The signature is verified in any case.
+        token=env.parsed("WORKOS_WEBHOOK_TOKEN", formats.parse_token, default=""),
+        # Networks that may post webhooks. Empty allows all.
+        sources=env.items("WORKOS_WEBHOOK_SOURCES", formats.parse_network),
+        trusted_proxies=env.items("TRUSTED_PROXIES", formats.parse_proxy),
+        refusals_interval=env.number("WORKOS_WEBHOOK_REFUSALS_INTERVAL", default=10, least=0, most=3600),
+    )
+
+
+def read_server_settings(env: EnvironmentVariables) -> ServerSettings:
+    return ServerSettings(
+        processes=env.integer("WEB_CONCURRENCY", default=2, least=1, most=256),
+        request_seconds=env.integer("WEB_PATIENCE", default=15, least=1, most=600),
+        log_level=env.choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], default="INFO"),
+    )
+
+
+def read_connection_parameters(env: EnvironmentVariables) -> dict[str, Any]:
+    """psycopg's arguments, from DATABASE_URL."""
+    database: dict[str, Any] = env.parsed(
+        "DATABASE_URL", formats.parse_database_url, default={}, required=True
+    )
+    parameters = {
+        "dbname": database.get("NAME"),
+        "user": database.get("USER"),
+        "password": database.get("PASSWORD"),
+        "host": database.get("HOST"),
+        "port": database.get("PORT"),
+    }
+    return {
+        "connect_timeout": CONNECT_TIMEOUT,
+        **{name: value for name, value in parameters.items() if value},
+        **database.get("OPTIONS", {}),
+    }

@@ -1,0 +1,63 @@
+"""One process of the web server: the receiver, alone or in front of the site."""
+
+import multiprocessing
+import os
+import signal
+import threading
+
+from hostapp.server.connections import BoundedProtocol, Connections, find_max_connections, raise_file_limit
+from hostapp.server.site import ThreadedSite
+from webhooks.receive.asgi import Receive, Receiver, Scope, Send
+
+
+class ServerProcess:
+    """An ASGI application. Deliveries go to the receiver, and everything else to the site if there is one."""
+
+    def __init__(
+        self,
+        receiver: Receiver,
+        site: ThreadedSite | None = None,
+        *,
+        threads: int = 0,
+        request_seconds: float,
+    ) -> None:
+        """`threads` of the site. `request_seconds`: in which a request must arrive."""
+        self._receiver = receiver
+        self._site = site
+        self._threads = threads
+        self._request_seconds = request_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._run_lifespan(receive, send)
+        elif scope["type"] == "http":
+            if self._site is None or self._receiver.takes(scope["path"]):
+                await self._receiver(scope, receive, send)
+            else:
+                await self._site(scope, receive, send)
+
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        raise_file_limit()
+        BoundedProtocol.connections = Connections(
+            find_max_connections(self._threads), request_seconds=self._request_seconds
+        )
+        _stop_with_parent()
+        await self._receiver.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._receiver.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def _stop_with_parent() -> None:
+    """Stop this process when the one that started it has been killed."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()

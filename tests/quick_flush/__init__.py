@@ -1,0 +1,1 @@
+"""An app with one command: a `flush` that empties only what holds rows."""

@@ -1,0 +1,278 @@
+"""Record deliveries in batches: a batch is what has arrived while the one before was being committed.
+
+There is no timer. A delivery that finds an idle connection is sent at once; while both connections are busy,
+deliveries wait, and the next free connection takes all of them in one statement and one commit. So a batch
+grows with the load, and a delivery waits for one commit, or two. Knows psycopg, and no framework.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import psycopg
+
+from webhooks.receive.accept import Delivery, NotAnEvent
+from webhooks.receive.record import (
+    IgnoredSecretUses,
+    Statement,
+    build_insert,
+    build_secret_uses,
+    build_unreadable_inserts,
+    normalize,
+)
+
+logger = logging.getLogger(__name__)
+
+Connection = psycopg.AsyncConnection[tuple[object, ...]]
+# Opens a connection in autocommit mode.
+Connect = Callable[[], Awaitable[Connection]]
+
+_FLUSHERS = 2
+_MAX_BATCH = 100
+_MAX_BATCH_CHARACTERS = 4 * 1024 * 1024
+# Of all that wait. A queue this long means that the database takes seconds for what arrives in one.
+MAX_WAITING = 1000
+_MAX_WAITING_CHARACTERS = 32 * 1024 * 1024
+# In which a batch must be committed. A lock or a silent network holds it up.
+_COMMIT_SECONDS = 10
+# Between two attempts to connect to a database that is away. Until one succeeds, deliveries fail at once.
+_RECONNECT_SECONDS = 0.25
+# The statement was sound, and another transaction was in the way.
+_TRANSIENT = {"40001", "40P01"}
+# It is the event's fault, and the next attempt would fail, too.
+_UNSTORABLE = (psycopg.DataError, psycopg.IntegrityError, ValueError)
+
+
+class Unavailable(Exception):
+    """The database records nothing now. The message is the name of its error."""
+
+
+class QueueFull(Unavailable):
+    """More has arrived than can be held."""
+
+
+class Unstorable(Exception):
+    """The database refuses this event. The message is the name of its kind of error."""
+
+
+@dataclass
+class _Waiting:
+    """A delivery that is not recorded yet, and the future that ends when it is."""
+
+    delivery: Delivery | NotAnEvent
+    received_at: datetime
+    recorded: "asyncio.Future[None]"
+    # In characters.
+    size: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.size = len(self.delivery.body if isinstance(self.delivery, NotAnEvent) else self.delivery.text)
+
+    def succeed(self) -> None:
+        # The sender may have gone.
+        if not self.recorded.done():
+            self.recorded.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        if not self.recorded.done():
+            self.recorded.set_exception(error)
+
+
+class BatchRecorder:
+    """Records deliveries over a few connections. Used in one event loop."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._waiting: deque[_Waiting] = deque()
+        self._waiting_size = 0
+        # Of flushers that have nothing to do.
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._is_away = False
+        self._is_stopping = False
+        self._flushers: list[asyncio.Task[None]] = []
+        self._secret_uses = IgnoredSecretUses()
+
+    async def start(self) -> None:
+        """Connect. Returns when that has succeeded or failed."""
+        attempts = [asyncio.get_running_loop().create_future() for _ in range(_FLUSHERS)]
+        self._flushers = [asyncio.create_task(self._flush(attempt)) for attempt in attempts]
+        await asyncio.wait(attempts)
+
+    async def stop(self, *, seconds: float = 1) -> None:
+        """Record what waits, for at most this long, and disconnect."""
+        self._is_stopping = True
+        while self._idle:
+            self._wake_one()
+        _, late = await asyncio.wait(self._flushers, timeout=seconds)
+        for flusher in late:
+            flusher.cancel()
+        if late:
+            await asyncio.wait(late, timeout=seconds)
+        self._fail_waiting(Unavailable("stopped"))
+
+    async def record(self, delivery: Delivery | NotAnEvent, received_at: datetime) -> None:
+        """Return when it is committed. Raises Unavailable, QueueFull and (for a Delivery) Unstorable."""
+        if self._is_away or self._is_stopping:
+            raise Unavailable("away" if self._is_away else "stopped")
+        waiting = _Waiting(delivery, received_at, asyncio.get_running_loop().create_future())
+        if len(self._waiting) >= MAX_WAITING or self._waiting_size + waiting.size > _MAX_WAITING_CHARACTERS:
+            raise QueueFull("the queue is full")
+        self._waiting.append(waiting)
+        self._waiting_size += waiting.size
+        if self._idle:
+            self._wake_one()
+        await waiting.recorded
+
+    def _wake_one(self) -> None:
+        idle = self._idle.popleft()
+        if not idle.done():
+            idle.set_result(None)
+
+    def _take_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        size = 0
+        while self._waiting and len(batch) < _MAX_BATCH:
+            size += self._waiting[0].size
+            if batch and size > _MAX_BATCH_CHARACTERS:
+                break
+            taken = self._waiting.popleft()
+            self._waiting_size -= taken.size
+            batch.append(taken)
+        return batch
+
+    def _fail_waiting(self, error: Exception) -> None:
+        while batch := self._take_batch():
+            for waiting in batch:
+                waiting.fail(error)
+
+    async def _flush(self, attempt: "asyncio.Future[None]") -> None:
+        """Commit batches over one connection. `attempt` ends when it has been tried to connect."""
+        connection: Connection | None = None
+        try:
+            connection = await self._open(attempt)
+            while True:
+                batch = self._take_batch()
+                if batch:
+                    try:
+                        connection = await self._commit(connection, batch)
+                    except Unavailable as error:
+                        # Those that wait would wait for the same.
+                        for waiting in batch:
+                            waiting.fail(error)
+                        self._fail_waiting(error)
+                        await _close(connection)
+                        connection = await self._open()
+                elif self._is_stopping:
+                    return
+                else:
+                    idle = asyncio.get_running_loop().create_future()
+                    self._idle.append(idle)
+                    await idle
+        finally:
+            if not attempt.done():
+                attempt.set_result(None)
+            if connection is not None:
+                await _close(connection)
+
+    async def _open(self, attempt: "asyncio.Future[None] | None" = None) -> Connection:
+        """Connect, however long it takes."""
+        while True:
+            try:
+                connection = await self._connect()
+            except (psycopg.Error, OSError) as error:
+                if not self._is_away:
+                    logger.error(
+                        "The database is away, so webhooks are answered 503: %s", type(error).__name__
+                    )
+                self._is_away = True
+                self._fail_waiting(Unavailable(type(error).__name__))
+                if attempt and not attempt.done():
+                    attempt.set_result(None)
+                await asyncio.sleep(_RECONNECT_SECONDS)
+            else:
+                self._is_away = False
+                if attempt and not attempt.done():
+                    attempt.set_result(None)
+                return connection
+
+    async def _commit(self, connection: Connection, batch: list[_Waiting]) -> Connection:
+        """Commit a batch and end its futures. Returns the connection that is to be used next.
+
+        Raises Unavailable. Each statement may be sent twice: a connection that has died since its last use is
+        replaced once.
+        """
+        try:
+            await self._commit_in_time(connection, batch)
+        except Exception as error:
+            if not (connection.closed or getattr(error, "sqlstate", None) in _TRANSIENT):
+                raise Unavailable(type(error).__name__) from error
+        else:
+            return connection
+        await _close(connection)
+        try:
+            connection = await self._connect()
+            await self._commit_in_time(connection, batch)
+        except Exception as error:
+            await _close(connection)
+            raise Unavailable(type(error).__name__) from error
+        return connection
+
+    async def _commit_in_time(self, connection: Connection, batch: list[_Waiting]) -> None:
+        committing = asyncio.ensure_future(self._commit_all(connection, batch))
+        done, _ = await asyncio.wait([committing], timeout=_COMMIT_SECONDS)
+        if not done:
+            committing.cancel()
+            # psycopg tells the server, which takes as long as it takes. Nobody waits for it.
+            committing.add_done_callback(lambda task: task.cancelled() or task.exception())
+            raise TimeoutError
+        await committing
+
+    async def _commit_all(self, connection: Connection, batch: list[_Waiting]) -> None:
+        events = [(one, one.delivery) for one in batch if isinstance(one.delivery, Delivery)]
+        if events:
+            await self._commit_events(connection, events)
+        for one in batch:
+            if isinstance(one.delivery, NotAnEvent) and not one.recorded.done():
+                statements = build_unreadable_inserts(one.delivery, received_at=one.received_at)
+                async with connection.transaction():
+                    await _execute(connection, statements)
+                one.succeed()
+
+    async def _commit_events(
+        self, connection: Connection, events: Sequence[tuple[_Waiting, Delivery]]
+    ) -> None:
+        deliveries = [(delivery, one.received_at) for one, delivery in events]
+        try:
+            await _execute(connection, [build_insert(deliveries)])
+        except _UNSTORABLE:
+            # One of them cannot be stored. Nothing of this batch is.
+            for one, delivery in events:
+                await _commit_alone(connection, one, delivery)
+        else:
+            for one, _ in events:
+                one.succeed()
+        if due := self._secret_uses.take_due(deliveries):
+            await _execute(connection, build_secret_uses(due))
+
+
+async def _commit_alone(connection: Connection, one: _Waiting, delivery: Delivery) -> None:
+    try:
+        await _execute(connection, [build_insert([(normalize(delivery), one.received_at)])])
+    except _UNSTORABLE as error:
+        one.fail(Unstorable(next(kind.__name__ for kind in _UNSTORABLE if isinstance(error, kind))))
+    else:
+        one.succeed()
+
+
+async def _execute(connection: Connection, statements: Sequence[Statement]) -> None:
+    for statement in statements:
+        await connection.execute(statement.sql, statement.parameters)
+
+
+async def _close(connection: Connection) -> None:
+    with suppress(psycopg.Error, OSError):
+        await connection.close()
