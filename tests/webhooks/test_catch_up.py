@@ -17,10 +17,12 @@ from mirror.models import Connection
 from outbox.models import Task
 from outbox.runner import run_due_tasks
 from tests.conftest import ACME_ORGANIZATION
-from tests.deliveries import deliver
+from tests.deliveries import deliver, payload
 from tests.webhooks.events_api import EventsAPI, iso
+from tests.webhooks.receive.senders import events_refused
 from webhooks import catch_up as catch_up_module
 from webhooks.inbox import apply_waiting
+from webhooks.listed_events import parse_items, record_listed
 from webhooks.models import EventCursor, LateDelivery, UnreadableDelivery, WebhookEvent
 from webhooks.pruning import prune_events
 
@@ -306,6 +308,26 @@ def test_name_that_workos_does_not_know_is_not_asked_for(api: EventsAPI) -> None
 
     assert catch_up_json()["recorded"] == 1
     assert not any("dsync.deactivated" in one["events"] for one in api.requests)
+
+
+def test_listed_event_without_a_handler_is_ignored_at_once() -> None:
+    listed = parse_items([payload("dsync.token.created")], now=NOW)
+
+    tally = record_listed(listed, pruned_before=None, now=NOW)
+
+    row = WebhookEvent.objects.get()
+    assert (row.status, row.due_at, tally.recorded, tally.here) == ("ignored", None, 1, 1)
+
+
+def test_event_that_cannot_be_stored_stops_no_other(api: EventsAPI, caplog: Any) -> None:
+    for number in range(3):
+        api.add("connection.activated", at=hours_ago(3 - number), event_id=f"event_{number}")
+
+    with events_refused("event_1"), pytest.raises(CommandError):
+        catch_up()
+
+    assert set(WebhookEvent.objects.values_list("event_id", flat=True)) == {"event_0", "event_2"}
+    assert "Event event_1 not recorded" in caplog.text
 
 
 def test_refused_organization_does_not_stop_the_others(

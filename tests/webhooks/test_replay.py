@@ -236,7 +236,7 @@ def test_replay_applies_the_ignored_events_of_a_new_handler(monkeypatch: pytest.
         return [APPLIED for _ in events]
 
     monkeypatch.setitem(HANDLERS, "dsync.user.created", handle)
-    replay("--event", "dsync.user.created", "--no-input")
+    replay("--event", "dsync.user.created", "--yes")
 
     event = WebhookEvent.objects.get()
     # Twice: what it would change is shown first.
