@@ -102,6 +102,16 @@ def invitations_per_enterprise() -> int:
     return int(getattr(settings, "INVITATION_LIMIT_ENTERPRISE", 40))
 
 
+def reconcile_interval() -> float:
+    """Seconds after which the worker compares an enterprise with the API again. 0 switches it off."""
+    return float(getattr(settings, "RECONCILE_INTERVAL", 21_600.0))
+
+
+def reconcile_threads() -> int:
+    """How many directories are read at once: each has a rate limit of its own."""
+    return int(getattr(settings, "RECONCILE_THREADS", 4))
+
+
 @checks.register
 def check_hook(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
     try:
@@ -128,6 +138,7 @@ def check_numbers(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[chec
         "PORTAL_LIMIT_ENTERPRISE": rate_limit_per_enterprise(),
         "INVITATION_LIMIT_PERSON": invitations_per_person(),
         "INVITATION_LIMIT_ENTERPRISE": invitations_per_enterprise(),
+        "RECONCILE_THREADS": reconcile_threads(),
     }
     return [
         checks.Error(

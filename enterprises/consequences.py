@@ -1,7 +1,7 @@
 """Turn changes in the mirror into audit entries, notifications and tasks."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from audit.actions import Action
@@ -34,11 +34,25 @@ _ACTIONS: dict[tuple[str, str], Action] = {
 }
 
 
-def record_consequences(changes: Sequence[Change], actor: Actor, now: datetime) -> None:
+# A change that we learn of later than this after it happened sends no mail: it is no news.
+LONGEST_MAIL_DELAY = timedelta(hours=24)
+
+
+def _no_delay(change: Change) -> timedelta:
+    return timedelta(0)
+
+
+def record_consequences(
+    changes: Sequence[Change],
+    actor: Actor,
+    now: datetime,
+    *,
+    find_delay: Callable[[Change], timedelta] = _no_delay,
+) -> None:
     """Save the audit entries and tasks that follow from `changes`, in the transaction that made them.
 
     Audit entries and state notifications follow a change of state, and nothing else; but each warning of a
-    certificate has an entry.
+    certificate has an entry. `find_delay`: how long after a change happened we learned of it.
     """
     if not changes:
         return
@@ -53,7 +67,8 @@ def record_consequences(changes: Sequence[Change], actor: Actor, now: datetime) 
         enterprise = enterprises.get(change.row.organization_id)
         if enterprise is None:
             continue
-        if task := notifications.build_task(enterprise, change, now):
+        is_late = find_delay(change) > LONGEST_MAIL_DELAY
+        if task := notifications.build_task(enterprise, change, now, is_late=is_late):
             tasks.append(task)
         action = _ACTIONS.get((change.kind, change.row.state))
         if action and change.is_change_of_state:

@@ -54,15 +54,22 @@ _IDENTITY_PROVIDERS = {
 }
 
 
-def build_task(enterprise: Enterprise, change: Change, now: datetime) -> NewTask | None:
-    """The task that notifies people of a change, or None if nobody has to know."""
+def build_task(
+    enterprise: Enterprise, change: Change, now: datetime, *, is_late: bool = False
+) -> NewTask | None:
+    """The task that notifies people of a change, or None if nobody has to know.
+
+    A change that we learn of too late is not mailed. A certificate still expires: the next reminder is sent.
+    """
     if isinstance(change.row, Certificate):
         # Also when its state did not change: it may have got another date. Each date is mailed once.
         if change.row.state != CertificateState.RENEWAL_REQUIRED:
             return None
+        if is_late:
+            return _build_next_reminder(enterprise, change.row.key, change.row.expires_at, now)
         return NewTask(TaskKind.REMIND_OF_CERTIFICATE, enterprise.external_id, key=change.row.key, due_at=now)
     is_notified = change.kind in _NOTIFIED_KINDS and change.row.state in _NOTIFIED_STATES
-    if not (is_notified and change.is_change_of_state):
+    if is_late or not (is_notified and change.is_change_of_state):
         return None
     object_id = MIRRORED[change.kind].get_key(change.row)
     return NewTask(
@@ -182,7 +189,7 @@ def remind_of_certificate(enterprise: Enterprise, task: Task, now: datetime) -> 
     if connection and connection.state == ConnectionState.DELETED:
         return
     expires_at = certificate.expires_at
-    days = math.ceil((expires_at - now) / timedelta(days=1)) if expires_at else 0
+    days = _count_days_left(expires_at, now)
     threshold = min((known for known in REMINDER_DAYS if known >= days), default=None)
     if threshold is not None:
         is_early = threshold in _EARLY_DAYS
@@ -194,13 +201,28 @@ def remind_of_certificate(enterprise: Enterprise, task: Task, now: datetime) -> 
             mail=_build_certificate_mail(enterprise, connection, expires_at, days, now, is_optional=is_early),
             preference=NotificationKind.CERTIFICATE_EARLY.value if is_early else "",
         )
-    if expires_at and (later := [known for known in REMINDER_DAYS if known < days]):
-        queue.enqueue(
-            TaskKind.REMIND_OF_CERTIFICATE,
-            enterprise.external_id,
-            key=f"{key} {expires_at:%Y-%m-%d} {max(later)}",
-            due_at=expires_at - timedelta(days=max(later)),
-        )
+    if reminder := _build_next_reminder(enterprise, key, expires_at, now):
+        queue.enqueue_all([reminder])
+
+
+def _build_next_reminder(
+    enterprise: Enterprise, key: str, expires_at: datetime | None, now: datetime
+) -> NewTask | None:
+    """The reminder after the one that is due now, or None if there is none."""
+    days = _count_days_left(expires_at, now)
+    later = [known for known in REMINDER_DAYS if known < days]
+    if not (expires_at and later):
+        return None
+    return NewTask(
+        TaskKind.REMIND_OF_CERTIFICATE,
+        enterprise.external_id,
+        key=f"{key} {expires_at:%Y-%m-%d} {max(later)}",
+        due_at=expires_at - timedelta(days=max(later)),
+    )
+
+
+def _count_days_left(expires_at: datetime | None, now: datetime) -> int:
+    return math.ceil((expires_at - now) / timedelta(days=1)) if expires_at else 0
 
 
 def _build_certificate_mail(

@@ -15,6 +15,7 @@ from gateway.client import (
     get_client,
     get_environment,
 )
+from gateway.events import LONGEST_RANGE, CursorForgotten, list_events
 from gateway.it_contacts import (
     ITContact,
     create_it_contact,
@@ -36,6 +37,14 @@ from gateway.organizations import (
     rename_organization,
     set_external_id,
 )
+from gateway.pacing import Page
+from gateway.people import (
+    DirectorySize,
+    get_directory_size,
+    list_group_members,
+    list_groups,
+    list_people,
+)
 from gateway.webhook_endpoints import (
     WebhookEndpoint,
     create_webhook_endpoint,
@@ -44,10 +53,14 @@ from gateway.webhook_endpoints import (
 )
 
 __all__ = [
+    "LONGEST_RANGE",
     "Busy",
+    "CursorForgotten",
+    "DirectorySize",
     "GatewayError",
     "ITContact",
     "Organization",
+    "Page",
     "Refused",
     "Unavailable",
     "UntrustedLink",
@@ -62,13 +75,18 @@ __all__ = [
     "find_organization_by_external_id",
     "generate_portal_link",
     "get_client",
+    "get_directory_size",
     "get_environment",
     "get_organization",
     "invite_it_contact",
     "is_missing",
     "list_connections",
     "list_directories",
+    "list_events",
+    "list_group_members",
+    "list_groups",
     "list_it_contacts",
+    "list_people",
     "list_webhook_endpoints",
     "remove_domain",
     "rename_organization",

@@ -25,6 +25,19 @@ def timeout() -> float:
     return float(getattr(settings, "WORKOS_TIMEOUT", 8.0))
 
 
+def background_requests_per_minute() -> float:
+    """Requests a minute that one process sends at most while it reads events and lists.
+
+    WorkOS allows 6,000 for each API key; people who wait for a page need some of them.
+    """
+    return float(getattr(settings, "WORKOS_BACKGROUND_REQUESTS_PER_MINUTE", 3000.0))
+
+
+def directory_requests_per_second() -> float:
+    """Requests a second for the people of one directory. WorkOS allows 4."""
+    return float(getattr(settings, "WORKOS_DIRECTORY_REQUESTS_PER_SECOND", 4.0))
+
+
 def link_origins() -> list[str]:
     """Origins that a Portal Link may lead to, such as `https://setup.workos.com`."""
     default = ["https://setup.workos.com", "https://id.workos.com"]
@@ -50,6 +63,18 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[che
                 id="gateway.E001",
             )
         )
+    for name, rate in (
+        ("WORKOS_BACKGROUND_REQUESTS_PER_MINUTE", background_requests_per_minute()),
+        ("WORKOS_DIRECTORY_REQUESTS_PER_SECOND", directory_requests_per_second()),
+    ):
+        if not 0 < rate < math.inf:
+            problems.append(
+                checks.Error(
+                    f"{name} must be a number above 0.",
+                    hint="Remove it to use the default.",
+                    id="gateway.E003",
+                )
+            )
     if wrong := [one for one in link_origins() if not one.startswith(("https://", "http://"))]:
         problems.append(
             checks.Error(

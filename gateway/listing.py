@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateway import client
+from gateway.pacing import request_page, request_patiently
 
 
 # https://workos.com/docs/reference/sso/connection/list
@@ -20,10 +21,7 @@ def list_directories(organization_id: str) -> list[dict[str, Any]]:
 def is_missing(resource: str, object_id: str) -> bool:
     """Whether WorkOS answers 404; `resource` is `connections`, `directories` or `organization_domains`."""
     try:
-        with client.call(f"get {resource}", expected_status=404):
-            client.get_client().request_raw(
-                "get", (resource, object_id), request_options=client.request_options()
-            )
+        request_patiently(f"get {resource}", (resource, object_id), expected_status=404)
     except client.Refused as refusal:
         if refusal.status == 404:
             return True
@@ -36,18 +34,11 @@ _MAX_PAGES = 20
 
 def _list_all(resource: str, organization_id: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    params: dict[str, Any] = {"organization_id": organization_id, "limit": 100}
+    params: dict[str, Any] = {"organization_id": organization_id, "limit": 100, "order": "asc"}
     for _ in range(_MAX_PAGES):
-        with client.call(f"list {resource}"):
-            answer = client.get_client().request_raw(
-                "get", (resource,), params=params, request_options=client.request_options()
-            )
-            data = answer["data"]
-            after = (answer.get("list_metadata") or {}).get("after")
-        if not isinstance(data, list):
-            break
-        found += [item for item in data if isinstance(item, dict)]
-        if not after:
+        page = request_page(f"list {resource}", resource, params)
+        found += [item for item in page.items if isinstance(item, dict)]
+        if not page.after:
             return found
-        params["after"] = after
-    raise client.Unavailable("WorkOS returned a malformed or endless list.")
+        params["after"] = page.after
+    raise client.Unavailable("WorkOS returned an endless list.")

@@ -13,6 +13,8 @@ class Organization:
     name: str
     external_id: str
     domains: Sequence[dict[str, Any]]
+    # As WorkOS sends it. Blank where nobody asks for it.
+    updated_at: str = ""
 
 
 # https://workos.com/docs/reference/organization/get-by-external-id
@@ -121,6 +123,7 @@ def get_organization(organization_id: str) -> Organization:
         domains=[domain for domain in domains if isinstance(domain, dict)]
         if isinstance(domains, list)
         else [],
+        updated_at=str(answer.get("updated_at") or ""),
     )
 
 

@@ -102,9 +102,14 @@ WORKOS_WEBHOOK_SOURCES = _receiver.sources
 WORKOS_WEBHOOK_REFUSALS_INTERVAL = _receiver.refusals_interval
 # Days for which applied, stale and ignored events, and the personal data in them, are kept. 0 means forever.
 WEBHOOK_EVENTS_KEPT_DAYS = env.integer("WEBHOOK_EVENTS_KEPT_DAYS", default=90, least=0, most=36_500)
-if 0 < WEBHOOK_EVENTS_KEPT_DAYS < 7:
-    # WorkOS repeats a delivery for three days: an event that is deleted earlier could be recorded again.
-    _problems.append("WEBHOOK_EVENTS_KEPT_DAYS must be 7 or more, or 0 to keep events forever")
+if 0 < WEBHOOK_EVENTS_KEPT_DAYS < 31:
+    # WorkOS lists the events of 30 days: catch-up would take one that is deleted earlier for a new one.
+    _problems.append("WEBHOOK_EVENTS_KEPT_DAYS must be 31 or more, or 0 to keep events forever")
+# Seconds between two runs of catch-up, which reads the Events API, in the worker. 0 switches it off.
+CATCH_UP_INTERVAL = env.integer("CATCH_UP_INTERVAL", default=300, least=0, most=86_400)
+
+# Seconds between two comparisons of everything with WorkOS's lists, in the worker. 0 switches it off.
+RECONCILE_INTERVAL = env.integer("RECONCILE_INTERVAL", default=21_600, least=0, most=604_800)
 
 # Seconds. A person may be waiting.
 WORKOS_TIMEOUT = env.number("WORKOS_TIMEOUT", default=8.0, least=0.1, most=60)

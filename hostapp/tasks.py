@@ -14,10 +14,12 @@ from enterprises import (
     mail,
     memberships,
     notifications,
+    people_reconcile,
     provisioning,
     rate_limits,
     reconcile,
 )
+from enterprises import conf as enterprises_conf
 from enterprises.tasks import TaskKind, enterprise_task
 from hostapp import password_reset, sessions, sign_in
 from mirror import people_counts
@@ -25,7 +27,8 @@ from outbox.handlers import PeriodicJob, Step, TaskHandler
 from portal import launches, link_revocation
 from portal import tasks as portal_tasks
 from portal.setup_links import revoking
-from webhooks import inbox, pruning
+from webhooks import catch_up, inbox, pruning
+from webhooks import conf as webhooks_conf
 
 TASKS: dict[str, TaskHandler] = {
     TaskKind.PROVISION: TaskHandler(
@@ -77,12 +80,16 @@ TASKS: dict[str, TaskHandler] = {
     portal_tasks.REVOKE_SETUP_LINK: TaskHandler(
         gettext_noop("Revoke a setup link"), enterprise_task(revoking.run_setup_link_revocation)
     ),
+    people_reconcile.RECONCILE_PEOPLE: TaskHandler(
+        gettext_noop("Reconcile the people of directories"), people_reconcile.run_people_reconcile
+    ),
+    catch_up.CATCH_UP: TaskHandler(gettext_noop("Catch up with WorkOS's events"), catch_up.run_catch_up),
 }
 
 STEPS: Mapping[str, Step] = {"Events": inbox.apply_waiting}
 
-# Intervals in seconds.
-PERIODIC_JOBS: Sequence[PeriodicJob] = (
+# Intervals in seconds. A job only enqueues what takes long: the others must not wait for it.
+_JOBS: Sequence[PeriodicJob] = (
     PeriodicJob("Lost access", 30, access_grants.announce_lost_access),
     PeriodicJob("Interrupted launches", 5, launches.end_interrupted_launches),
     PeriodicJob("Expired sessions", 86_400, sessions.delete_expired_sessions),
@@ -96,4 +103,12 @@ PERIODIC_JOBS: Sequence[PeriodicJob] = (
     PeriodicJob("Pruned refusals of mail", 86_400, mail.prune_undeliverable_addresses),
     PeriodicJob("Pruned failures", 86_400, failures.prune_failures),
     PeriodicJob("Pruned rate limits", 3600, rate_limits.prune_counts),
+    PeriodicJob("Reconcile", enterprises_conf.reconcile_interval(), reconcile.enqueue_all),
+    PeriodicJob(
+        "People", min(enterprises_conf.reconcile_interval(), 600), people_reconcile.enqueue_people_reconcile
+    ),
+    PeriodicJob("Catch-up", webhooks_conf.catch_up_interval(), catch_up.enqueue_catch_up),
 )
+
+# A setting of 0 switches a job off.
+PERIODIC_JOBS: Sequence[PeriodicJob] = tuple(job for job in _JOBS if job.interval)

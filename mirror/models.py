@@ -207,4 +207,5 @@ class OrganizationDomain(MirroredRow):
 
 
 # Django finds an app's models through this module.
-import mirror.people_models  # noqa: E402, F401
+import mirror.people_models  # noqa: E402
+import mirror.people_reading_models  # noqa: E402, F401

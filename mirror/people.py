@@ -188,7 +188,7 @@ def _merge_deletion(row: Row, observed: ObservedRow) -> bool:
     return True
 
 
-def _build_row(kind: PeopleKind, key: Key) -> Row:
+def build_row(kind: PeopleKind, key: Key) -> Row:
     """The row of somebody of whom nothing was said yet."""
     directory, object_id = key
     return kind.model(
@@ -223,7 +223,7 @@ def _write_rows(
     rows = _read_rows(kind, places)
     written = _Written(set(), {key: row.pk for key, row in rows.items()})
     changes: list[CountChange] = []
-    missing = {key: _build_row(kind, key) for key in sorted(places.keys() - rows.keys())}
+    missing = {key: build_row(kind, key) for key in sorted(places.keys() - rows.keys())}
     news = {key: merge_all(key, row) for key, row in missing.items()}
     for key, primary_key in _insert_rows(kind, missing).items():
         written.primary_keys[key] = primary_key

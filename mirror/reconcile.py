@@ -13,7 +13,7 @@ from mirror.models import DELETED, Organization
 from mirror.parsing import InvalidObject, Observed, parse_each
 from mirror.registry import MIRRORED, Kind
 from mirror.text import replace_unstorable
-from mirror.upsert import Upserted
+from mirror.upsert import Outcome, Upserted
 
 logger = logging.getLogger(__name__)
 
@@ -37,13 +37,13 @@ class Listed:
         return problems + [f"Left out: {reason}" for reason in result.reasons if reason]
 
 
-def observe_organization(organization_id: str, *, now: datetime) -> Iterator[Listed]:
+def observe_organization(organization: gateway.Organization, *, now: datetime) -> Iterator[Listed]:
     """Yield what the API holds as it is read; the caller writes each with `upsert` before it goes on.
 
     What is gone comes first: a domain may have moved to another object. No transaction may be open: this
     waits for the network. Raises gateway.Refused or gateway.Unavailable.
     """
-    organization = gateway.get_organization(organization_id)
+    organization_id = organization.organization_id
     for kind_name, kind in MIRRORED.items():
         if kind.list_objects is None:
             continue
@@ -56,6 +56,51 @@ def observe_organization(organization_id: str, *, now: datetime) -> Iterator[Lis
         yield _parse_listed(kind_name, kind, listed, organization_id, now)
         if failure:
             raise failure
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Objects of one kind as WorkOS describes them, and as we held them before the upsert."""
+
+    listed: Listed
+    said: Sequence[Mapping[str, str]]
+    held: Mapping[str, Mapping[str, str]]
+
+    def describe_differences(self, result: Upserted) -> list[str]:
+        """In words, in the order of the list. What the upsert did not write is a difference, too."""
+        kind = MIRRORED[self.listed.kind]
+        lines = []
+        for one, said, outcome in zip(self.listed.observations, self.said, result.outcomes, strict=True):
+            key = kind.get_key(one.row)
+            held = self.held.get(key)
+            changes = ", ".join(
+                f"{name} {held[name] or 'blank'} → {value}"
+                for name, value in said.items()
+                if held is not None and value and value != held[name]
+            )
+            if held is None and outcome is Outcome.APPLIED:
+                lines.append(f"{self.listed.kind} {key}: new, {said['state']}")
+            elif changes:
+                kept = "" if outcome is Outcome.APPLIED else " (kept: ours is as new)"
+                lines.append(f"{self.listed.kind} {key}: {changes}{kept}")
+        return lines
+
+
+def compare(listed: Listed) -> Comparison:
+    """Remember both sides before the upsert, which changes the rows."""
+    kind = MIRRORED[listed.kind]
+    names = ("state", *kind.fillable)
+    keys = [kind.get_key(one.row) for one in listed.observations]
+    rows = kind.model._default_manager.filter(**{f"{kind.key_field}__in": keys})
+
+    def read(row: Any) -> dict[str, str]:
+        return {name: str(getattr(row, name)) for name in names}
+
+    return Comparison(
+        listed,
+        [read(one.row) if one.has_state else read(one.row) | {"state": ""} for one in listed.observations],
+        {kind.get_key(row): read(row) for row in rows},
+    )
 
 
 def mark_reconciled(organization_id: str, *, problems: Sequence[str], now: datetime) -> None:

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,9 @@ def encode(event: str | dict[str, Any], **changes: Any) -> bytes:
 
 
 def deliver(event: str | dict[str, Any], **changes: Any) -> HttpResponse:
-    """Deliver a recorded event, or a complete payload, signed as WorkOS does."""
+    """Deliver a recorded event that has just happened, or a complete payload, signed as WorkOS does."""
+    if isinstance(event, str):
+        changes.setdefault("created_at", datetime.now(UTC).isoformat())
     body = encode(event, **changes)
     response: HttpResponse = post(body, signed(body))
     return response

@@ -13,12 +13,20 @@ os.environ.update(
     WORKOS_CLIENT_ID="client_of_the_tests",
     WORKOS_BASE_URL="https://api.workos.com",
     WORKOS_WEBHOOK_SECRET="whsec_current,whsec_previous",
+    # A worker that a test starts asks WorkOS for nothing that the test does not want.
+    CATCH_UP_INTERVAL="0",
+    RECONCILE_INTERVAL="0",
 )
 
 from hostapp.settings import *  # noqa: F403
 from hostapp.settings import DATABASES, INSTALLED_APPS
 
 DEBUG = False
+# In the test's thread, which sees the test's transaction.
+CATCH_UP_THREADS = RECONCILE_THREADS = 1
+# Tests do not wait for the rate limit; those of it have a clock of their own.
+WORKOS_BACKGROUND_REQUESTS_PER_MINUTE = 600_000.0
+WORKOS_DIRECTORY_REQUESTS_PER_SECOND = 10_000.0
 # Each IT admin of a test would enqueue a task. tests/enterprises/test_it_contacts.py switches it on.
 WORKOS_SYNC_IT_CONTACTS = False
 # Count refusals immediately, in the test's own transaction.

@@ -12,8 +12,8 @@ import audit.conf
 from audit.client_ip import Network
 from webhooks.receive.config import ReceiverConfig
 
-# WorkOS repeats a delivery for three days: an event that is deleted earlier could be recorded again.
-MIN_KEPT_DAYS = 7
+# WorkOS lists the events of 30 days: catch-up would take one that is deleted earlier for a new one.
+MIN_KEPT_DAYS = 31
 
 
 def secrets() -> Mapping[str, str]:
@@ -50,6 +50,16 @@ def refusals_interval() -> float:
 def kept_days() -> int:
     """Days that applied, stale and ignored events are kept. 0 keeps them for ever."""
     return int(getattr(settings, "WEBHOOK_EVENTS_KEPT_DAYS", 90))
+
+
+def catch_up_interval() -> float:
+    """Seconds between two runs of catch-up in the worker. 0 switches it off."""
+    return float(getattr(settings, "CATCH_UP_INTERVAL", 300.0))
+
+
+def catch_up_threads() -> int:
+    """How many organizations catch-up reads at once."""
+    return int(getattr(settings, "CATCH_UP_THREADS", 4))
 
 
 def receiver_config() -> ReceiverConfig:
@@ -99,8 +109,12 @@ def check_settings(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[che
         add_error(
             7,
             f"WEBHOOK_EVENTS_KEPT_DAYS must be {MIN_KEPT_DAYS} or more, or 0 to keep events for ever.",
-            "Use 90.",
+            "Use 90. WorkOS lists the events of 30 days, and catch-up compares ours with them.",
         )
+    if catch_up_interval() < 0:
+        add_error(8, "CATCH_UP_INTERVAL must not be negative.", "Use 300, or 0 to switch it off.")
+    if catch_up_threads() < 1:
+        add_error(9, "CATCH_UP_THREADS must be 1 or more.", "Use 4.")
     if not values:
         problems.append(
             checks.Warning(

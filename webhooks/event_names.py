@@ -27,7 +27,8 @@ HANDLED_EVENTS = (
     "organization_domain.verified",
 )
 
-# Some environments send dsync.deactivated, but an endpoint cannot subscribe to it.
+# Some environments send dsync.deactivated, but WorkOS does not know its name: an endpoint cannot subscribe to
+# it, and it may refuse a request for events that names it.
 SUBSCRIBED_EVENTS = tuple(name for name in HANDLED_EVENTS if name != "dsync.deactivated")
 
 # Why an event of any other name is ignored.

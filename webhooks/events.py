@@ -1,7 +1,7 @@
 """An event as handlers get it: the same from a webhook, a replay or the Events API."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from mirror.times import parse_time
@@ -20,6 +20,8 @@ class Event:
     happened_at: datetime
     # When its delivery was signed, if it was delivered.
     signed_at: datetime | None = None
+    # When it arrived here, whenever it is applied.
+    received_at: datetime | None = None
     # What of the event itself could not be used, in words.
     problems: tuple[str, ...] = ()
 
@@ -27,6 +29,11 @@ class Event:
     def latest(self) -> datetime:
         """No time in the event counts as later than this."""
         return self.signed_at or self.happened_at
+
+    @property
+    def delay(self) -> timedelta:
+        """How long after it happened we learned of it."""
+        return (self.received_at or self.happened_at) - self.happened_at
 
     def text(self, *path: str) -> str:
         """The text at `path` in `data`, blank if there is none: `event.text("connection", "name")`."""

@@ -8,7 +8,7 @@ docs/webhooks.md.
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from audit.actor import WORKOS
@@ -28,8 +28,8 @@ from mirror.people_parsing import (
     parse_user,
 )
 from mirror.registry import MIRRORED
+from mirror.upsert import Change, close_organizations, update_names, upsert
 from mirror.upsert import Outcome as UpsertOutcome
-from mirror.upsert import close_organizations, update_names, upsert
 from webhooks.events import Event
 
 logger = logging.getLogger(__name__)
@@ -58,9 +58,8 @@ def _mirror_objects(kind: str, state: str = "") -> Handler:
     """The handler of an event whose `data` is an object of this kind, which has just entered `state`."""
 
     def handle(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
-        return _upsert_objects(
-            kind, [_observe(kind, event, event.data, state=state) for event in events], now
-        )
+        observations = [_observe(kind, event, event.data, state=state) for event in events]
+        return _upsert_objects(kind, events, observations, now)
 
     return handle
 
@@ -128,7 +127,7 @@ def fail_domain_verification(events: Sequence[Event], now: datetime) -> Sequence
         )
         for event in events
     ]
-    return _upsert_objects("organization_domain", observations, now)
+    return _upsert_objects("organization_domain", events, observations, now)
 
 
 def update_organizations(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
@@ -153,7 +152,12 @@ def delete_organizations(events: Sequence[Event], now: datetime) -> Sequence[Out
     happened_at = {event.event_id: event.happened_at for event in events}
     deleted = [(one.organization_id, happened_at[event_id]) for event_id, one in parsed.items()]
     result = close_organizations(deleted, now=now)
-    record_consequences(result.changes, WORKOS, now)
+    delays = {
+        parsed[event.event_id].organization_id: event.delay for event in events if event.event_id in parsed
+    }
+    record_consequences(
+        result.changes, WORKOS, now, find_delay=lambda change: delays[change.row.organization_id]
+    )
     for (event_id, one), outcome in zip(parsed.items(), result.outcomes, strict=True):
         outcomes[event_id] = _build_outcome(outcome, one.organization_id)
     return [outcomes[event.event_id] for event in events]
@@ -215,7 +219,7 @@ def _upsert_domains(
                 problems[event.event_id].append(f"Left out: {error}")
     # All in one call: one order of locks, whatever the order of the events.
     result = upsert("organization_domain", [domain for _, domain in observed])
-    record_consequences(result.changes, WORKOS, now)
+    record_consequences(result.changes, WORKOS, now, find_delay=_find_delays(events))
     applied = set()
     for (event_id, domain), outcome, reason in zip(observed, result.outcomes, result.reasons, strict=True):
         if outcome is UpsertOutcome.APPLIED:
@@ -258,10 +262,12 @@ def _fail(event: Event, error: InvalidObject) -> Outcome:
     return Outcome("failed", str(error))
 
 
-def _upsert_objects(kind: str, observations: Sequence[Observed | Outcome], now: datetime) -> list[Outcome]:
+def _upsert_objects(
+    kind: str, events: Sequence[Event], observations: Sequence[Observed | Outcome], now: datetime
+) -> list[Outcome]:
     """Write the observations. Returns the outcome of each; those that are outcomes already stay."""
     result = upsert(kind, [one for one in observations if isinstance(one, Observed)])
-    record_consequences(result.changes, WORKOS, now)
+    record_consequences(result.changes, WORKOS, now, find_delay=_find_delays(events))
     results = zip(result.outcomes, result.reasons, strict=True)
     outcomes = []
     for one in observations:
@@ -271,6 +277,12 @@ def _upsert_objects(kind: str, observations: Sequence[Observed | Outcome], now: 
         else:
             outcomes.append(one)
     return outcomes
+
+
+def _find_delays(events: Sequence[Event]) -> Callable[[Change], timedelta]:
+    """How long after it happened we learned of a change, from the event that made it."""
+    delays = {event.event_id: event.delay for event in events}
+    return lambda change: delays.get(change.row.as_of_event, timedelta(0))
 
 
 def _build_outcome(outcome: UpsertOutcome, organization_id: str, reason: str = "") -> Outcome:

@@ -188,7 +188,15 @@ def build_event(row: WebhookEvent) -> Event:
         row.payload.get("created_at"), field="created_at", fallback=row.issued_at, latest=row.issued_at
     )
     problems = (time.problem,) if time.problem else ()
-    return Event(row.event_id, row.event, row.payload["data"], time.at, row.issued_at, problems)
+    return Event(
+        row.event_id,
+        row.event,
+        row.payload["data"],
+        time.at,
+        signed_at=row.issued_at,
+        received_at=row.received_at,
+        problems=problems,
+    )
 
 
 def _add_problems(outcome: Outcome, problems: Sequence[str]) -> Outcome:

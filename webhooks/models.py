@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.fields.json import KT
@@ -57,6 +58,11 @@ EVENT_ORGANIZATION_ID = Left(
 )
 
 
+class EventSource(models.TextChoices):
+    WEBHOOK = "webhook", gettext_lazy("Webhook")
+    EVENTS_API = "events_api", gettext_lazy("Catch-up")
+
+
 class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
     def due(self, now: datetime) -> "WebhookEventQuerySet":
         return self.filter(due_at__lte=now).order_by("due_at", "id")
@@ -101,10 +107,12 @@ class WebhookEvent(models.Model):
 
     Status = WebhookEventStatus
     State = WebhookEventState
+    Source = EventSource
 
     event_id = models.CharField(max_length=255)
     event = models.CharField(max_length=255)
-    # Three clocks: when the delivery was signed, when the event happened, when we got it.
+    # Three clocks: when the delivery was signed, when the event happened, when we got it. What catch-up read
+    # was not signed: its `issued_at` is when it happened.
     issued_at = models.DateTimeField()
     created_at = models.DateTimeField(null=True)
     received_at = models.DateTimeField()
@@ -184,6 +192,59 @@ class WebhookEvent(models.Model):
         if self.status == WebhookEventStatus.FAILED and self.reason.startswith(QUARANTINED_PREFIX):
             return WebhookEventState.QUARANTINED
         return WebhookEventState(self.status)
+
+    @property
+    def source(self) -> EventSource:
+        """How it first arrived: a delivery has the name of the secret that verified it."""
+        return EventSource.WEBHOOK if self.secret_name else EventSource.EVENTS_API
+
+
+class LateDelivery(models.Model):
+    """The first delivery of an event that catch-up had recorded before: its webhook was not missed.
+
+    A row of its own, because the receiver must not wait for a worker that has locked the event's.
+    """
+
+    event_id = models.CharField(max_length=255, primary_key=True)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "late deliveries"
+
+    def __str__(self) -> str:
+        return self.event_id
+
+
+class EventCursor(models.Model):
+    """Our place in the Events API, for one organization.
+
+    A blank `organization_id` is the place in the events that tell of organizations, of all of them: one may
+    be new to us.
+    """
+
+    organization_id = models.CharField(max_length=64, primary_key=True)
+    # The newest event that was read, and when it happened: a range goes on there if WorkOS has forgotten it.
+    after = models.CharField(max_length=255, blank=True)
+    read_until = models.DateTimeField(null=True)
+    names = ArrayField(
+        models.CharField(max_length=255),
+        default=list,
+        help_text="Names of the events that were read. When one is added, the past is read again.",
+    )
+    caught_up_at = models.DateTimeField(null=True, help_text="When nothing newer was left.")
+    error = models.TextField(blank=True, help_text="Why it could not be read to the end last time.")
+
+    def __str__(self) -> str:
+        return self.organization_id or "All organizations"
+
+
+class PruningMark(models.Model):
+    """One row: events that were received before this time may have been deleted here."""
+
+    pruned_before = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.pruned_before:%Y-%m-%d %H:%M}"
 
 
 class UnreadableDelivery(models.Model):

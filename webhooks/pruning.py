@@ -6,10 +6,10 @@ Ordering does not need them: each mirrored object keeps its own time and its tom
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from django.db import models, transaction
+from django.db import connection, models, transaction
 
 from webhooks import conf
-from webhooks.models import UnreadableDelivery, WebhookEvent
+from webhooks.models import LateDelivery, PruningMark, UnreadableDelivery, WebhookEvent
 
 Status = WebhookEvent.Status
 _FINISHED = [Status.APPLIED, Status.STALE, Status.IGNORED]
@@ -34,20 +34,41 @@ def prune_events(
 
     `report_progress` is called with the number so far while there are more.
     """
+    _mark_pruned(now - timedelta(days=days))
     total = 0
     while True:
         with transaction.atomic():
-            batch = list(
+            batch = dict(
                 old_events(days=days, now=now)
                 .select_for_update(skip_locked=True)
-                .values_list("pk", flat=True)[:size]
+                .values_list("pk", "event_id")[:size]
             )
+            LateDelivery.objects.filter(event_id__in=batch.values()).delete()
             WebhookEvent.objects.filter(pk__in=batch).delete()
         total += len(batch)
         if len(batch) < size:
             return total
         if report_progress:
             report_progress(total)
+
+
+def _mark_pruned(before: datetime) -> None:
+    """Remember it before anything is deleted, so that catch-up never takes a deleted event for a new one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO webhooks_pruningmark AS stored (id, pruned_before) VALUES (1, %s)"
+            " ON CONFLICT (id) DO UPDATE SET pruned_before = EXCLUDED.pruned_before"
+            " WHERE stored.pruned_before < EXCLUDED.pruned_before",
+            [before],
+        )
+
+
+def find_pruned_before(now: datetime) -> datetime | None:
+    """Events that were received before this may have been deleted; None if none ever was."""
+    marks = list(PruningMark.objects.values_list("pruned_before", flat=True))
+    if days := conf.kept_days():
+        marks.append(now - timedelta(days=days))
+    return max(marks, default=None)
 
 
 def old_events(*, days: int, now: datetime) -> "models.QuerySet[WebhookEvent]":

@@ -73,6 +73,29 @@ def test_each_it_admin_gets_a_separate_mail(acme: Enterprise, ada: User, ben: Us
     assert sorted(message.to for message in mail.outbox) == [["ada@acme.example"], ["ben@acme.example"]]
 
 
+def test_late_delivery_sends_no_mail(ada: User) -> None:
+    yesterday = timezone.now() - timedelta(hours=25)
+    process_event("connection.deactivated", created_at=yesterday.isoformat())
+
+    assert Connection.objects.get().state == "inactive"
+    assert mail.outbox == []
+
+
+def test_certificate_learned_late_is_mailed_at_the_next_reminder(ada: User) -> None:
+    expires_at = timezone.now() + timedelta(days=10)
+    process_event(
+        "connection.saml_certificate_renewal_required",
+        created_at=(timezone.now() - timedelta(days=2)).isoformat(),
+        certificate={"certificate_type": "ResponseSigning", "expiry_date": expires_at.isoformat()},
+    )
+    assert mail.outbox == []
+
+    with time_machine.travel(expires_at - timedelta(days=7) + timedelta(minutes=1)):
+        run_due_tasks(now=timezone.now())
+
+    assert [one.subject for one in mail.outbox] == ["Certificate expires in 7 days · Acme Inc."]
+
+
 def deliver_renewal_required(days: float, **certificate: Any) -> None:
     expires_at = timezone.now() + timedelta(days=days)
     process_event(

@@ -219,12 +219,14 @@ WRONG_TYPES = {
     "text": ["on", "0", "[1, 2]", "{}", "null", "-", "a b", "//", "@", "a@b@c", "zq7garbage"],
 }
 NUMBERS = {
+    "CATCH_UP_INTERVAL",
     "DATABASE_CONN_MAX_AGE",
     "EMAIL_TIMEOUT",
     "INVITATION_LIMIT_ENTERPRISE",
     "INVITATION_LIMIT_PERSON",
     "PORTAL_LIMIT_ENTERPRISE",
     "PORTAL_LIMIT_PERSON",
+    "RECONCILE_INTERVAL",
     "SECURE_HSTS_SECONDS",
     "SIGN_IN_MAX_AGE",
     "WEBHOOK_EVENTS_KEPT_DAYS",
@@ -351,7 +353,7 @@ def test_webhook_sources_accept_ip_addresses_and_networks() -> None:
         ("WORKOS_WEBHOOK_SECRET", "a:whsec_1,a:whsec_2"),
         ("WORKOS_WEBHOOK_SOURCES", "203.0.113.7,workos.example"),
         ("WORKOS_WEBHOOK_TOKEN", "with/slash"),
-        ("WEBHOOK_EVENTS_KEPT_DAYS", "3"),
+        ("WEBHOOK_EVENTS_KEPT_DAYS", "30"),
     ],
 )
 def test_invalid_webhook_setting_is_named_in_the_error(name: str, value: str) -> None:

@@ -80,9 +80,9 @@ def test_prune_events_dry_run_reports_the_count_and_deletes_nothing() -> None:
     assert left() == set()
 
 
-def test_prune_events_refuses_to_keep_less_than_a_week() -> None:
-    with pytest.raises(CommandError, match="three days") as end:
-        call_prune_events("--days", "3")
+def test_prune_events_refuses_to_keep_less_than_the_events_api_lists() -> None:
+    with pytest.raises(CommandError, match="30 days") as end:
+        call_prune_events("--days", "30")
 
     assert end.value.returncode == 2
 

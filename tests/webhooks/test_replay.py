@@ -228,15 +228,15 @@ def test_staff_without_permission_cannot_replay(failed: WebhookEvent, sam: User)
 
 
 def test_replay_applies_the_ignored_events_of_a_new_handler(monkeypatch: pytest.MonkeyPatch) -> None:
-    deliver("dsync.user.created")
+    deliver("dsync.token.created")
     seen: list[str] = []
 
     def handle(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
         seen.extend(event.event_id for event in events)
         return [APPLIED for _ in events]
 
-    monkeypatch.setitem(HANDLERS, "dsync.user.created", handle)
-    replay("--event", "dsync.user.created", "--yes")
+    monkeypatch.setitem(HANDLERS, "dsync.token.created", handle)
+    replay("--event", "dsync.token.created", "--yes")
 
     event = WebhookEvent.objects.get()
     # Twice: what it would change is shown first.

@@ -42,7 +42,7 @@ class Delivery:
     # When the delivery was signed, and when the event happened (None if it does not say).
     issued_at: datetime
     created_at: datetime | None
-    # The name of the secret that verified it.
+    # The name of the secret that verified it. Blank if it was read from the API.
     secret_name: str
 
 
@@ -130,6 +130,31 @@ def accept(
         if has_time
         else None,
         secret_name=secret_name,
+    )
+
+
+def accept_listed(item: object, *, now: datetime) -> Delivery:
+    """An event that the Events API lists, under the same rules. Raises NotAnEvent.
+
+    Nobody signed it: it counts as issued when it happened, and has no secret's name.
+    """
+    body = b""
+    try:
+        body = json.dumps(item).encode()
+        payload, text = _parse_event(body)
+        if parse_time(payload.get("created_at")) is None:
+            raise _Unreadable("its “created_at” is not a time", body)
+    except (_Unreadable, RecursionError) as error:
+        detail = str(error) if isinstance(error, _Unreadable) else "it is nested too deeply"
+        raise NotAnEvent(detail, body=body, body_length=len(body), signed_at=now, secret_name="") from None
+    created_at = resolve_time(payload["created_at"], field="created_at", fallback=now, latest=now).at
+    return Delivery(
+        event_id=payload["id"],
+        event=payload["event"],
+        text=text,
+        issued_at=created_at,
+        created_at=created_at,
+        secret_name="",
     )
 
 

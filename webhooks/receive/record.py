@@ -20,6 +20,9 @@ _HANDLED = frozenset(HANDLED_EVENTS)
 
 
 class Cursor(Protocol):
+    @property
+    def rowcount(self) -> int: ...
+
     def execute(self, sql: str, parameters: Sequence[Any], /) -> Any: ...
 
 
@@ -31,22 +34,44 @@ class Statement:
 
 # One parameter, however many rows: each further one is parsed, planned and bound. The unique constraint
 # decides whether an event is new: a look before the INSERT would miss a race.
+#
+# A delivery of what catch-up has recorded before is late, not missed. Only what is there already is looked
+# up, and no event is locked: a worker may be applying it. One that was committed meanwhile is not visible
+# here, so it counts as recorded by catch-up, which does no harm if it was not.
 _INSERT = """
-INSERT INTO webhooks_webhookevent (event_id, event, issued_at, created_at, received_at, payload, secret_name,
-    status, reason, data_problems, attempts, unfinished_attempts, due_at, awaited_organization_id, applied_at)
-SELECT event_id, event, issued_at, created_at, received_at, payload, secret_name,
-    status, reason, '', 0, 0, due_at, '', applied_at
-FROM jsonb_to_recordset(%s::jsonb) AS delivery (event_id text, event text, issued_at timestamptz,
-    created_at timestamptz, received_at timestamptz, payload jsonb, secret_name text,
-    status text, reason text, due_at timestamptz, applied_at timestamptz)
-ON CONFLICT (event_id) DO NOTHING
+WITH delivery AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset(%s::jsonb) AS delivery (event_id text, event text, issued_at timestamptz,
+        created_at timestamptz, received_at timestamptz, payload jsonb, secret_name text,
+        status text, reason text, due_at timestamptz, applied_at timestamptz)
+), recorded AS (
+    INSERT INTO webhooks_webhookevent (event_id, event, issued_at, created_at, received_at, payload,
+        secret_name, status, reason, data_problems, attempts, unfinished_attempts, due_at,
+        awaited_organization_id, applied_at)
+    SELECT event_id, event, issued_at, created_at, received_at, payload, secret_name,
+        status, reason, '', 0, 0, due_at, '', applied_at
+    FROM delivery
+    ON CONFLICT (event_id) DO NOTHING
+    RETURNING event_id
+), skipped AS MATERIALIZED (
+    SELECT event_id, received_at FROM delivery
+    WHERE secret_name <> '' AND NOT EXISTS (SELECT FROM recorded WHERE recorded.event_id = delivery.event_id)
+), late AS (
+    INSERT INTO webhooks_latedelivery (event_id, received_at)
+    SELECT event_id, received_at FROM skipped
+    WHERE coalesce((SELECT secret_name FROM webhooks_webhookevent AS event
+        WHERE event.event_id = skipped.event_id), '') = ''
+    ORDER BY event_id
+    ON CONFLICT (event_id) DO NOTHING
+)
+SELECT event_id FROM recorded
 """
 
 
 def build_insert(deliveries: Iterable[tuple[Delivery, datetime]]) -> Statement:
     """The statement that records events with the times of their arrival, unless they are recorded already.
 
-    An event with a handler is due at once; any other is ignored, and no worker looks at it.
+    An event with a handler is due at once; any other is ignored, and no worker looks at it. The statement
+    returns the ids of the events that are new.
     """
     # In one order everywhere: two statements that wait for each other's events would deadlock.
     ordered = sorted(deliveries, key=lambda one: one[0].event_id)

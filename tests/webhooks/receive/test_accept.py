@@ -69,7 +69,8 @@ def test_any_number_of_events_is_recorded_with_one_statement_and_one_parameter()
 
     statement = build_insert((delivery, NOW) for delivery in deliveries)
 
-    assert statement.sql.split()[:2] == ["INSERT", "INTO"]
+    assert statement.sql.count("INSERT INTO webhooks_webhookevent") == 1
+    assert ";" not in statement.sql
     assert statement.sql.count("%s") == len(statement.parameters) == 1
     rows = json.loads(statement.parameters[0])
     assert [row["payload"]["id"] for row in rows] == ["event_1", "event_2", "event_3"]

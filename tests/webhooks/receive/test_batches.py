@@ -95,7 +95,7 @@ def test_same_events_in_opposite_order_do_not_deadlock() -> None:
 
 def test_use_of_a_secret_by_ignored_events_is_saved() -> None:
     async def record(recorder: BatchRecorder) -> None:
-        await recorder.record(build_delivery(1, "dsync.user.created"), NOW)
+        await recorder.record(build_delivery(1, "dsync.token.created"), NOW)
 
     with_recorder(record)
 

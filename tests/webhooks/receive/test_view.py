@@ -41,9 +41,9 @@ def test_use_of_a_secret_by_ignored_events_is_saved_once_a_minute(
 ) -> None:
     monkeypatch.setattr(view, "secret_uses", IgnoredSecretUses())
 
-    deliver("dsync.user.created", event_id="event_1")
+    deliver("dsync.token.created", event_id="event_1")
     with django_assert_num_queries(1):
-        deliver("dsync.user.created", event_id="event_2")
+        deliver("dsync.token.created", event_id="event_2")
 
     first = WebhookEvent.objects.get(event_id="event_1")
     used = Secret.objects.get()

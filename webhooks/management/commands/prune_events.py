@@ -33,8 +33,8 @@ nothing when there is nothing to delete.
     def handle(self, *, days: int, dry_run: bool, json: bool, **options: Any) -> None:
         if days < conf.MIN_KEPT_DAYS:
             raise CommandError(
-                f"--days must be {conf.MIN_KEPT_DAYS} or more: WorkOS repeats a delivery for three days, and "
-                "an event that was deleted earlier would be recorded again.",
+                f"--days must be {conf.MIN_KEPT_DAYS} or more: WorkOS lists the events of 30 days, and "
+                "catch-up compares ours with them.",
                 returncode=2,
             )
         now = timezone.now()
