@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 MAX_LISTED = 10_000
 
 
-class BoundedPaginator(Paginator):
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts at most MAX_LISTED rows, so that neither the COUNT nor an OFFSET reads a whole table."""
 
     @cached_property

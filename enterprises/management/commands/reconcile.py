@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 import gateway
-from enterprises.management.reports import describe_error, get_enterprise
+from enterprises.management.reports import get_enterprise
 from enterprises.models import Enterprise
 from enterprises.people_reconcile import PeopleReport, find_directories, reconcile_people
 from enterprises.reconcile import find_reconcilable, reconcile_enterprise
@@ -79,7 +79,7 @@ Exits with 1 when something differs (with --apply: when something was not writte
                 found = reconcile_enterprise(enterprise, now=timezone.now(), writes=writes)
                 report["differences"], report["problems"] = found.differences, found.problems
             except gateway.GatewayError as error:
-                report["error"] = describe_error(error)
+                report["error"] = error.describe()
         report["difference_count"] = len(report["differences"])
         return report
 
