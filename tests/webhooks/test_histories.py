@@ -31,7 +31,8 @@ HISTORIES = int(os.environ.get("HISTORIES", "120"))
 # So many share a round: two workers, and one death.
 HISTORIES_IN_A_ROUND = 250
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# A full round takes 10 s alone, and may take minutes on a busy machine.
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 
 
 def build_rounds() -> Iterator[tuple[int, range]]:
