@@ -189,6 +189,13 @@ class Writer:
             self.members.discard((user_id, group_id))
             self._emit_membership("user_removed", self.people[user_id], self.groups[group_id])
 
+    def return_member(self) -> None:
+        removed = [one["data"] for one in self.events if one["event"] == "dsync.group.user_removed"]
+        pairs = {(one["user"]["id"], one["group"]["id"]) for one in removed} - self.members
+        if possible := sorted(pair for pair in pairs if pair[1] in self.groups):
+            user_id, group_id = self.random.choice(possible)
+            self._add_member(self.people[user_id], group_id)
+
     def _emit_membership(self, event: str, person: Person, group: Payload) -> None:
         user = self.describe(person)
         if self.random.random() < 0.5:
@@ -204,6 +211,7 @@ ACTIONS = {
     Writer.create_group: 3,
     Writer.add_member: 6,
     Writer.remove_member: 2,
+    Writer.return_member: 2,
     Writer.rename_person: 2,
     Writer.deactivate: 3,
     Writer.delete: 1,
@@ -214,6 +222,16 @@ ACTIONS = {
     Writer.delete_group: 1,
     Writer.return_group: 1,
 }
+# Few people and groups, to whom much happens.
+ACTIONS_OF_FEW = ACTIONS | {
+    Writer.create: 1,
+    Writer.create_group: 1,
+    Writer.remove_member: 5,
+    Writer.return_member: 5,
+    Writer.return_with_same_id: 8,
+    Writer.delete_group: 3,
+    Writer.return_group: 5,
+}
 # After these nobody is left to send anything.
 LAST_ACTIONS = {None: 9, Writer.delete_directory: 1}
 
@@ -221,7 +239,8 @@ LAST_ACTIONS = {None: 9, Writer.delete_directory: 1}
 def write_history(seed: int, directory: str, organization: str, *, soft_delete: bool) -> list[Payload]:
     random = Random(seed)  # noqa: S311 - a history that can be repeated
     writer = Writer(directory, organization, soft_delete, random)
-    for action in random.choices(list(ACTIONS), [*ACTIONS.values()], k=random.randint(4, 24)):
+    actions, most = random.choice([(ACTIONS, 24), (ACTIONS_OF_FEW, 96)])
+    for action in random.choices(list(actions), [*actions.values()], k=random.randint(4, most)):
         # Some things happen in the same second.
         writer.now += timedelta(seconds=random.choice([0, 1, 60]))
         action(writer)

@@ -193,6 +193,15 @@ def test_end_of_a_group_ends_its_memberships_also_those_that_arrive_late(acme: E
     assert DirectoryMembership.objects.current().count() == 1
 
 
+def test_earlier_end_of_a_group_that_arrives_late_brings_no_memberships_back(acme: Enterprise) -> None:
+    apply("dsync.group.user_added", 3, membership())
+    apply("dsync.group.deleted", 5, group())
+    apply("dsync.group.deleted", 2, group())
+    apply("dsync.group.created", 6, group(6))
+
+    assert current_groups() == set()
+
+
 def test_end_of_a_directory_ends_its_memberships_and_keeps_people_as_they_are(acme: Enterprise) -> None:
     apply("dsync.group.user_added", 1, membership())
     directory = {
