@@ -7,13 +7,13 @@ from django.utils.translation import gettext_lazy
 class Intent(models.TextChoices):
     """WorkOS's names. Its SDK accepts any string, so this is the list of those that we send."""
 
-    SSO = "sso", gettext_lazy("Single Sign-On")
-    DSYNC = "dsync", gettext_lazy("Directory Sync")
-    AUDIT_LOGS = "audit_logs", gettext_lazy("Audit Logs")
-    LOG_STREAMS = "log_streams", gettext_lazy("Log Streams")
-    DOMAIN_VERIFICATION = "domain_verification", gettext_lazy("Domain Verification")
-    CERTIFICATE_RENEWAL = "certificate_renewal", gettext_lazy("Certificate Renewal")
-    BRING_YOUR_OWN_KEY = "bring_your_own_key", gettext_lazy("Bring Your Own Key")
+    SSO = "sso", gettext_lazy("Single sign-on")
+    DSYNC = "dsync", gettext_lazy("Directory sync")
+    AUDIT_LOGS = "audit_logs", gettext_lazy("Audit logs")
+    LOG_STREAMS = "log_streams", gettext_lazy("Log streams")
+    DOMAIN_VERIFICATION = "domain_verification", gettext_lazy("Domain verification")
+    CERTIFICATE_RENEWAL = "certificate_renewal", gettext_lazy("Certificate renewal")
+    BRING_YOUR_OWN_KEY = "bring_your_own_key", gettext_lazy("Bring your own key")
 
 
 # No plan switches these on by themselves. Single Sign-On needs a verified domain, and locks everyone out when

@@ -43,7 +43,7 @@ class _PlanField(forms.MultipleChoiceField):
             required=False,
             label=gettext_lazy("Plan"),
             choices=lambda: [(intent, Intent(intent).label) for intent in plan_intents()],
-            help_text=gettext_lazy("Domain Verification and Certificate Renewal come with Single Sign-On."),
+            help_text=gettext_lazy("Domain verification and certificate renewal come with single sign-on."),
             **kwargs,
         )
 

@@ -28,8 +28,8 @@ def ready(app: App, page: Page, sandbox: Sandbox, acme: Enterprise, ada: User) -
 
 def send(page: Page, email: str = "Ines@provider.example") -> None:
     page.get_by_label("Email of the IT contact").fill(email)
-    page.get_by_label("Single Sign-On").check()
-    page.get_by_label("Directory Sync").check()
+    page.get_by_label("Single sign-on").check()
+    page.get_by_label("Directory sync").check()
     page.get_by_role("button", name="Send setup link").click()
 
 

@@ -61,7 +61,7 @@ def test_staff_change_name_domains_and_plan_on_one_page(
     assert {entry.action for entry in audit_entries_for(acme)} >= {
         "renamed", "domain_added", "domain_removed", "plan_changed",
     }  # fmt: skip
-    assert "Audit Logs" in page.text
+    assert "Audit logs" in page.text
 
 
 @pytest.mark.parametrize("kind", ["cut", "empty", "status"])

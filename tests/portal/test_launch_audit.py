@@ -56,7 +56,7 @@ def test_opened_launch_is_in_the_audit_log(portal: responses.RequestsMock, ada: 
 
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.target, entry.outcome) == (
-        "Ada Adeyemi <ada@acme.example>", "Single Sign-On", "Opened",
+        "Ada Adeyemi <ada@acme.example>", "Single sign-on", "Opened",
     )  # fmt: skip
     assert entry.client_ip == "127.0.0.1"
 

@@ -59,7 +59,7 @@ def test_link_is_shown_with_its_expiry_and_audited(
     assert link.startswith("http")
     assert "UTC, in 5 minutes" in expiry
     entry = AuditEntry.objects.get(action="portal_link_created")
-    assert (entry.actor, entry.target) == ("Sam Staff <sam@saas.example>", "Single Sign-On")
+    assert (entry.actor, entry.target) == ("Sam Staff <sam@saas.example>", "Single sign-on")
     # Nothing keeps it.
     assert link not in caplog.text
     assert link not in str(list(AuditEntry.objects.values()))
@@ -90,7 +90,7 @@ def test_unconfirmed_link_is_not_created(
 
 
 def test_intent_outside_the_plan_is_refused(cedar: Enterprise, terminal: Terminal, sam: User) -> None:
-    assert "does not include Log Streams" in str(error_of("--intent", "log_streams", out=terminal))
+    assert "does not include Log streams" in str(error_of("--intent", "log_streams", out=terminal))
     assert terminal.getvalue() == ""
 
 
@@ -103,7 +103,7 @@ def test_dry_run_creates_nothing(cedar: Enterprise) -> None:
     out = StringIO()
     create_link("--intent", "sso", "--dry-run", out=out)
 
-    assert out.getvalue() == "Would create a link of Cedar Co. for Single Sign-On.\n"
+    assert out.getvalue() == "Would create a link of Cedar Co.: Single sign-on.\n"
     assert not AuditEntry.objects.filter(action="portal_link_created").exists()
 
 

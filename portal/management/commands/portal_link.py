@@ -37,7 +37,7 @@ audit log of the enterprise says that it was created, and by whom with --staff. 
         try:
             require_intent(enterprise, wanted)
             if dry_run:
-                self.stdout.write(f"Would create a link of {enterprise.name} for {wanted.label}.")
+                self.stdout.write(f"Would create a link of {enterprise.name}: {wanted.label}.")
                 return
             # Nothing here may end in a file or a pipe.
             if not (self.stdout.isatty() and sys.stdin is not None and sys.stdin.isatty()):
