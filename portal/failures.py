@@ -28,6 +28,15 @@ def explain_failure(error: gateway.GatewayError) -> str:
     )
 
 
+def explain_setup_link_failure(error: gateway.GatewayError) -> str:
+    """A sentence without our keys and settings. Parts of what was asked may be done."""
+    if isinstance(error, gateway.Busy):
+        return _("WorkOS is busy.")
+    if isinstance(error, gateway.Unavailable):
+        return _("We couldn’t reach WorkOS.") if error.status is None else _("WorkOS is having problems.")
+    return _("WorkOS didn’t accept the request because of a problem on our side.")
+
+
 def build_support_link(enterprise: Enterprise, *, reference: str = "") -> str:
     """A mailto: link to support with the reference, the page and the ids filled in."""
     lines = [

@@ -26,6 +26,7 @@ from enterprises.it_contacts import ContactBeingRemoved, list_known_contacts
 from enterprises.models import Enterprise
 from enterprises.rate_limits import RateLimited
 from enterprises.reauthentication import require_reauthentication
+from portal.failures import explain_setup_link_failure
 from portal.setup_links.forms import SetupLinkForm
 from portal.setup_links.listing import active_setup_links, newest_setup_links
 from portal.setup_links.models import SetupLink
@@ -171,5 +172,9 @@ def _show_failure(request: HttpRequest, enterprise: Enterprise) -> Iterator[None
                 "%(error)s The list below shows what is known. Try again, or contact %(support)s and quote "
                 "%(reference)s."
             )
-            % {"error": error, "support": conf.support_email(), "reference": error.reference},
+            % {
+                "error": explain_setup_link_failure(error),
+                "support": conf.support_email(),
+                "reference": error.reference,
+            },
         )

@@ -67,6 +67,26 @@ def test_staff_can_send_a_setup_link(contacts: responses.RequestsMock, acme: Ent
     assert SetupLink.objects.get().sent_by == sam
 
 
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [
+        (401, "WorkOS didn’t accept the request because of a problem on our side."),
+        (429, "WorkOS is busy."),
+        (500, "WorkOS is having problems."),
+    ],
+)
+def test_customer_reads_why_a_setup_link_failed_and_nothing_about_our_key(
+    contacts: responses.RequestsMock, ada: User, status: int, sentence: str
+) -> None:
+    contacts.replace(responses.POST, f"{CONTACTS}/it_contact_1/invite", status=status, json={})
+
+    page = signed_in(ada).post(PATH, FORM, follow=True).text
+
+    assert sentence in page
+    assert "and quote" in page
+    assert "API key" not in page
+
+
 @pytest.mark.parametrize(("name", "status"), [("ben", 403), ("cleo", 404), ("dan", 404)])
 def test_members_and_strangers_cannot_send_a_setup_link(
     contacts: responses.RequestsMock,
