@@ -10,10 +10,12 @@ from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+import gateway
 from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
-from enterprises.models import Enterprise, Invitation
+from enterprises.failures import record_failure
+from enterprises.models import Enterprise, Failure, Invitation
 from enterprises.tasks import TaskKind
 from hostapp.models import SignInAttempt, User
 from outbox import queue
@@ -44,6 +46,8 @@ def staff(
     queue.enqueue(TaskKind.PUSH_NAME, acme.external_id)
     Heartbeat(now=now).beat(now=now)
     Task.objects.update(error="WorkOS has a problem of its own.", attempts=3)
+    refused = gateway.Refused("WorkOS did not accept what we sent.", status=422, request_id="req_7b6b")
+    record_failure(acme, Failure.Activity.PORTAL_LAUNCH, refused, Actor.from_user(ada), now)
     append_audit_entry(acme, Action.INVITED, Actor.from_user(ada), now, target=LONG)
     Invitation.objects.create(
         enterprise=acme, email=LONG, role="it_admin", token_hash="x", invited_at=now, expires_at=now
