@@ -8,6 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from enterprises.people_reconcile import RECONCILE_PEOPLE
 from enterprises.tasks import TaskKind
 from hostapp import password_reset
 from hostapp.tasks import TASKS
@@ -18,6 +19,7 @@ from outbox.models import Task
 from outbox.queue import LEASE
 from outbox.runner import run_due_tasks
 from portal import tasks as portal_tasks
+from webhooks.catch_up import CATCH_UP
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +38,8 @@ def completed(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
 
 def test_every_task_kind_has_a_handler() -> None:
     portal_kinds = {portal_tasks.REVOKE_PORTAL_LINKS, portal_tasks.REVOKE_SETUP_LINK}
-    assert set(TASKS) == {*TaskKind, *portal_kinds, password_reset.SEND_PASSWORD_RESET}
+    others = {password_reset.SEND_PASSWORD_RESET, CATCH_UP, RECONCILE_PEOPLE}
+    assert set(TASKS) == {*TaskKind, *portal_kinds, *others}
 
 
 def test_task_runs_once_and_its_row_is_deleted(completed: list[Task]) -> None:
