@@ -116,10 +116,12 @@ def find_arrival(directory: Directory, counts: Counts, now: datetime) -> Arrival
         return None
     if directory.state_since < now - _FIRST_SYNC_WITHIN and directory.state == DirectoryState.ACTIVE:
         return None
-    if directory.listed_people is not None and people < directory.listed_people:
+    if directory.listed_people is None:
+        quiet = _ARRIVES_WITHIN
+    elif people < directory.listed_people:
         quiet = _ARRIVES_AGAIN_WITHIN
     else:
-        quiet = _ARRIVES_WITHIN
+        return None
     return Arrival(people, directory.listed_people) if counts.changed_at > now - quiet else None
 
 
