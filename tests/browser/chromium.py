@@ -1,4 +1,4 @@
-"""Find or install a Chromium for the browser tests: the machine's, else with apt as root, else Playwright's.
+"""Find a Chromium for the browser tests, or install the distribution's with apt as root.
 
 `python -m tests.browser.chromium` warns if there is none and the browser tests will not run; in CI that is an
 error.
@@ -70,15 +70,13 @@ def _find_playwright_chromium() -> str | None:
 
 
 def install() -> None:
-    """Try every way to install one, without errors: what counts is whether `find_path` then finds one."""
+    """Install one with apt, as root. What counts is whether `find_path` then finds it, errors are ignored."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
         print("Installing Chromium for the browser tests …", flush=True)
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         packages = ["install", "--yes", "--no-install-recommends", "chromium", "libatomic1"]
         for arguments in (["update"], packages):
             subprocess.run(["apt-get", "-qq", *arguments], env=environment, stdout=subprocess.DEVNULL)
-    if find_path() is None:
-        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], stdout=subprocess.DEVNULL)
 
 
 def main() -> int:
