@@ -2,7 +2,7 @@
 
 WorkOS mails its own alerts, such as expiring certificates and failing connections, to IT contacts. A contact
 is also made for each setup link (by the package that sends it). Each contact that we created has a row for
-each purpose; it exists at WorkOS while one of them holds. Contacts that somebody else created are recorded,
+each purpose; it exists at WorkOS while one of them holds. Contacts that others created are recorded,
 so that staff see them, and are never changed.
 
 Whatever changes the IT admins enqueues `sync`, which compares all of an enterprise and can be repeated. What
@@ -40,7 +40,7 @@ class ContactBeingRemoved(Exception):
 
 
 def enqueue_it_contact_sync(enterprise: Enterprise) -> None:
-    """Call this in the transaction in which somebody becomes, or stops being, an IT admin.
+    """Call this in the transaction in which a person becomes, or stops being, an IT admin.
 
     An enterprise without an organization has no contacts: it is synchronized once it is provisioned.
     """
@@ -101,7 +101,7 @@ def _list_contacts(organization_id: str) -> dict[str, str]:
 def _ensure_contact(enterprise: Enterprise, organization_id: str, email: str, listed: dict[str, str]) -> None:
     is_known = _ours(enterprise, email).exists()
     if email in listed and not is_known:
-        # Somebody else created it. WorkOS mails its alerts to it, which is all that we want.
+        # Another person or program created it. WorkOS mails its alerts to it, which is all that we want.
         return
     row, _is_new = ITContact.objects.get_or_create(enterprise=enterprise, email=email, purpose=Purpose.ALERTS)
     _ours(enterprise, email).exclude(ended_at=None).delete()
@@ -114,7 +114,7 @@ def _ensure_contact(enterprise: Enterprise, organization_id: str, email: str, li
 def create_contact(row: ITContact, organization_id: str, *, is_known: bool) -> str:
     """The id of the contact for this saved row, which is created at WorkOS if there is none.
 
-    `is_known`: we may have created it before. Otherwise one that exists is somebody else's, and the row says
+    `is_known`: we may have created it before. Otherwise one that exists is not ours, and the row says
     so from then on. Raises gateway.Refused or gateway.Unavailable.
     """
     contact_id, is_created = gateway.find_or_create_it_contact(organization_id, row.email)
@@ -136,7 +136,7 @@ def _save_contact_id(enterprise: Enterprise, email: str, contact_id: str) -> Non
 def _end_alerts(
     enterprise: Enterprise, organization_id: str, email: str, listed: dict[str, str], now: datetime
 ) -> None:
-    """Delete the contact of somebody who is no IT admin, unless a setup link still needs it."""
+    """Delete the contact of a person who is not an IT admin, unless a setup link still needs it."""
     rows = _ours(enterprise, email)
     with transaction.atomic():
         # A setup link that is being sent to the address comes before this or is refused.
@@ -235,7 +235,7 @@ def _is_listed_before(at: datetime) -> Q:
 
 
 def _lacks_a_contact() -> Exists:
-    """An IT admin without a contact, whoever created it."""
+    """An IT admin who has no contact, of ours or of others."""
     contacts = ITContact.objects.filter(
         enterprise=OuterRef("enterprise"),
         email=OuterRef("user__email"),
@@ -249,7 +249,7 @@ def _lacks_a_contact() -> Exists:
 
 
 def _has_an_ended_contact() -> Exists:
-    """A contact for alerts of somebody who is no IT admin, or for a setup link that has ended."""
+    """A contact for alerts of a person who is not an IT admin, or for a setup link that has ended."""
     memberships = Membership.objects.filter(
         enterprise=OuterRef("enterprise"),
         user__email=OuterRef("email"),

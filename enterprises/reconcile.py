@@ -24,7 +24,7 @@ from outbox.queue import NewTask
 
 # What an admin changes at their provider appears a little later.
 RECHECK_DELAY = timedelta(seconds=20)
-# The periodic tasks are spread over this time, so that one that somebody waits for is not behind all of them.
+# The periodic tasks are spread over this time, so that a task that a person waits for does not run last.
 _SPREAD = timedelta(hours=1)
 
 

@@ -99,7 +99,7 @@ def revoke_it_contact(organization_id: str, contact_id: str) -> None:
 
 
 def delete_it_contact(organization_id: str, contact_id: str) -> None:
-    """Delete the contact, which gets no alerts any more, and revoke its setup link. Repeating is harmless."""
+    """Delete the contact, which then gets no alerts, and revoke its setup link. Repeating is harmless."""
     with client.ignore_not_found(), client.call("delete_it_contact", expected_status=404):
         client.get_client().organizations.delete_it_contact(
             organization_id, contact_id, request_options=client.request_options()

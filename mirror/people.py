@@ -189,7 +189,7 @@ def _merge_deletion(row: Row, observed: ObservedRow) -> bool:
 
 
 def build_row(kind: PeopleKind, key: Key) -> Row:
-    """The row of somebody of whom nothing was said yet."""
+    """The row of a person of whom nothing is known yet."""
     directory, object_id = key
     return kind.model(
         **{kind.id_field: object_id},

@@ -40,7 +40,7 @@ def list_people(
 ) -> ListPage[DirectoryUser]:
     """A page of a directory's people in this state, by name.
 
-    Whoever returned with a new id is in the list once: as they are now.
+    A person who returned with a new id is listed once, as they are now.
     """
     people = DirectoryUser.objects.filter(directory=directory, state=state, is_announced=True)
     if state == DirectoryUserState.INACTIVE:

@@ -14,7 +14,7 @@ class DirectoryRow(models.Model):
     """A person or a group of a directory, written by `mirror.people`.
 
     No row is ever deleted, and none is final: newer news revives it. A membership or a removal may name
-    somebody whom nothing has announced yet. Such a row only remembers that: it is not `is_announced`, and
+    a person whom no event has announced yet. Such a row only remembers that: it is not `is_announced`, and
     nothing shows or counts it.
     """
 
@@ -37,7 +37,7 @@ class DirectoryRow(models.Model):
 
 
 class DirectoryUserState(models.TextChoices):
-    # Blank in the row of somebody whose state nothing has said.
+    # Blank in the row of a person whose state is not known.
     ACTIVE = "active", gettext_lazy("Active")
     INACTIVE = "inactive", gettext_lazy("Deactivated")
 
@@ -68,7 +68,7 @@ class DirectoryUser(DirectoryRow):
             ),
         ]
         indexes = [
-            # Serves the recognition of somebody who returned with a new id.
+            # Serves the recognition of a person who returned with a new id.
             models.Index(fields=["directory", "idp_id"], name="directory_user_idp_id"),
             # Serves the list of people, and the search for the beginning of a name.
             models.Index(

@@ -78,7 +78,7 @@ def update_user(store: Store, user: DirectoryUser, **values: str | None) -> Dire
 
 
 def deactivate_user(store: Store, user: DirectoryUser) -> DirectoryUser:
-    """Deactivate the person, as an identity provider does that suspends somebody. Memberships stay.
+    """Deactivate the person, as an identity provider does when it suspends a person. Memberships stay.
 
     The switch `soft_delete` decides how WorkOS says it: as an update to `inactive`, or as a deletion.
     """

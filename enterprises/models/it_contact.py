@@ -11,7 +11,7 @@ class ITContactPurpose(models.TextChoices):
     # The address of an IT admin: WorkOS mails it its alerts.
     ALERTS = "alerts", gettext_lazy("Alerts")
     SETUP_LINK = "setup_link", gettext_lazy("Setup link")
-    # Somebody else created it, such as in the WorkOS Dashboard. It is shown and never changed.
+    # Created elsewhere, such as in the WorkOS Dashboard. It is shown and never changed.
     OTHER = "other", gettext_lazy("Not created here")
 
 

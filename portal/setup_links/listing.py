@@ -41,7 +41,7 @@ def setup_links_without_right(now: datetime) -> SetupLinkQuerySet:
 
 
 def contacts_of_ended_links(now: datetime) -> QuerySet[ITContact]:
-    """The IT contacts that were created for setup links of which none is active any more."""
+    """The IT contacts that were created for setup links that have all ended."""
     active = SetupLink.objects.active(now=now).filter(
         enterprise=OuterRef("enterprise"), email=OuterRef("email")
     )

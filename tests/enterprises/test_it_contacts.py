@@ -183,7 +183,7 @@ def test_contact_that_was_deleted_at_workos_is_created_again_within_a_day(cedar:
     assert emails_at_workos(cedar) == [ADA, BEN]
 
 
-def test_contact_that_somebody_else_created_is_left_alone_and_shown(cedar: Enterprise, dan: User) -> None:
+def test_contact_that_others_created_is_left_alone_and_shown(cedar: Enterprise, dan: User) -> None:
     create_at_workos(cedar, INES)
     create_at_workos(cedar, dan.email)
     memberships.add_it_admin(cedar, dan.email, COMMAND_LINE, timezone.now())
@@ -255,7 +255,7 @@ def test_setup_link_sent_again_keeps_its_contact(cedar: Enterprise, workos_sandb
     assert emails_at_workos(cedar) == [ADA, BEN, INES]
 
 
-def test_setup_link_to_a_contact_of_somebody_else_leaves_the_contact(cedar: Enterprise) -> None:
+def test_setup_link_to_a_contact_of_others_leaves_the_contact(cedar: Enterprise) -> None:
     create_at_workos(cedar, INES)
 
     revoke(send_setup_link(cedar))
@@ -378,7 +378,7 @@ def test_creation_that_keeps_colliding_is_retried_by_the_worker(
     assert list(ITContact.objects.values_list("purpose", "contact_id")) == [("alerts", "it_contact_1")]
 
 
-def test_contact_created_by_somebody_else_in_the_meantime_is_left_alone(
+def test_contact_created_by_others_in_the_meantime_is_left_alone(
     workos_api: responses.RequestsMock, ada: User
 ) -> None:
     workos_api.get(CONTACTS, json={"data": []})

@@ -112,7 +112,7 @@ def test_person_who_was_deleted_keeps_memberships_and_returns_with_the_same_id(a
     assert counts().active_people == 1
 
 
-def test_removal_of_somebody_unknown_creates_nobody_and_is_remembered(acme: Enterprise) -> None:
+def test_removal_of_an_unknown_person_is_remembered_and_shown_nowhere(acme: Enterprise) -> None:
     apply("dsync.user.deleted", 3, user(1))
     apply("dsync.group.user_removed", 3, membership(user(1, id="user_bob")))
 
@@ -232,7 +232,7 @@ def test_ids_are_unique_in_their_directory_only(acme: Enterprise, birch: Enterpr
     }
 
 
-def test_address_that_is_given_to_somebody_else_brings_no_groups(acme: Enterprise) -> None:
+def test_address_that_is_given_to_another_person_brings_no_groups(acme: Enterprise) -> None:
     apply("dsync.group.user_added", 1, membership())
     apply("dsync.user.deleted", 2, user())
     apply("dsync.user.created", 3, user(3, id="user_new", idp_id="idp_new", name="New Person"))
