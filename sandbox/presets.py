@@ -44,7 +44,10 @@ def end_outage(faults: Faults) -> int:
 
 
 def rotate_secrets(store: Store) -> int:
-    """Add a second endpoint with a new secret for each URL, as one does at WorkOS. Returns how many."""
+    """Add a second endpoint with a new secret for each URL, and return how many.
+
+    WorkOS has no call that rotates a secret.
+    """
     urls = {row.endpoint_url: row for row in store.endpoints if row.status == "enabled"}
     for row in urls.values():
         webhook_endpoints.create_endpoint(store, row.endpoint_url, events=row.events)
