@@ -8,14 +8,16 @@ grows with the load, and a delivery waits for one commit, or two. Knows psycopg,
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import psycopg
 
 from webhooks.receive.accept import Delivery, NotAnEvent
+from webhooks.receive.prepared import AsyncPreparedStatements
 from webhooks.receive.record import (
     IgnoredSecretUses,
     Statement,
@@ -57,6 +59,18 @@ class QueueFull(Unavailable):
 
 class Unstorable(Exception):
     """The database refuses this event. The message is the name of its kind of error."""
+
+
+class _Link:
+    """A connection with its prepared statements."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.prepared = AsyncPreparedStatements(connection)
+
+    async def close(self) -> None:
+        with suppress(psycopg.Error, OSError):
+            await self.connection.close()
 
 
 @dataclass
@@ -151,21 +165,21 @@ class BatchRecorder:
 
     async def _flush(self, attempt: "asyncio.Future[None]") -> None:
         """Commit batches over one connection. `attempt` ends when it has been tried to connect."""
-        connection: Connection | None = None
+        link: _Link | None = None
         try:
-            connection = await self._open(attempt)
+            link = await self._open(attempt)
             while True:
                 batch = self._take_batch()
                 if batch:
                     try:
-                        connection = await self._commit(connection, batch)
+                        link = await self._commit(link, batch)
                     except Unavailable as error:
                         # Those that wait would wait for the same.
                         for waiting in batch:
                             waiting.fail(error)
                         self._fail_waiting(error)
-                        await _close(connection)
-                        connection = await self._open()
+                        await link.close()
+                        link = await self._open()
                 elif self._is_stopping:
                     return
                 else:
@@ -175,10 +189,10 @@ class BatchRecorder:
         finally:
             if not attempt.done():
                 attempt.set_result(None)
-            if connection is not None:
-                await _close(connection)
+            if link is not None:
+                await link.close()
 
-    async def _open(self, attempt: "asyncio.Future[None] | None" = None) -> Connection:
+    async def _open(self, attempt: "asyncio.Future[None] | None" = None) -> _Link:
         """Connect, however long it takes."""
         while True:
             try:
@@ -197,71 +211,59 @@ class BatchRecorder:
                 self._is_away = False
                 if attempt and not attempt.done():
                     attempt.set_result(None)
-                return connection
+                return _Link(connection)
 
-    async def _commit(self, connection: Connection, batch: list[_Waiting]) -> Connection:
+    async def _commit(self, link: _Link, batch: list[_Waiting]) -> _Link:
         """Commit a batch and end its futures. Returns the connection that is to be used next.
 
         Raises Unavailable. Each statement may be sent twice: a connection that has died since its last use is
         replaced once.
         """
         try:
-            await self._commit_in_time(connection, batch)
+            await self._commit_all(link, batch)
         except Exception as error:
-            if not (connection.closed or getattr(error, "sqlstate", None) in _TRANSIENT):
+            if not (link.connection.closed or getattr(error, "sqlstate", None) in _TRANSIENT):
                 raise Unavailable(type(error).__name__) from error
         else:
-            return connection
-        await _close(connection)
+            return link
+        await link.close()
         try:
-            connection = await self._connect()
-            await self._commit_in_time(connection, batch)
+            link = _Link(await self._connect())
+            await self._commit_all(link, batch)
         except Exception as error:
-            await _close(connection)
+            await link.close()
             raise Unavailable(type(error).__name__) from error
-        return connection
+        return link
 
-    async def _commit_in_time(self, connection: Connection, batch: list[_Waiting]) -> None:
-        committing = asyncio.ensure_future(self._commit_all(connection, batch))
-        done, _ = await asyncio.wait([committing], timeout=_COMMIT_SECONDS)
-        if not done:
-            committing.cancel()
-            # psycopg tells the server, which takes as long as it takes. Nobody waits for it.
-            committing.add_done_callback(lambda task: task.cancelled() or task.exception())
-            raise TimeoutError
-        await committing
-
-    async def _commit_all(self, connection: Connection, batch: list[_Waiting]) -> None:
+    async def _commit_all(self, link: _Link, batch: list[_Waiting]) -> None:
         events = [(one, one.delivery) for one in batch if isinstance(one.delivery, Delivery)]
         if events:
-            await self._commit_events(connection, events)
+            await self._commit_events(link, events)
         for one in batch:
             if isinstance(one.delivery, NotAnEvent) and not one.recorded.done():
                 statements = build_unreadable_inserts(one.delivery, received_at=one.received_at)
-                async with connection.transaction():
-                    await _execute(connection, statements)
+                await _run_in_time(_execute(link.connection, statements))
                 one.succeed()
 
-    async def _commit_events(
-        self, connection: Connection, events: Sequence[tuple[_Waiting, Delivery]]
-    ) -> None:
+    async def _commit_events(self, link: _Link, events: Sequence[tuple[_Waiting, Delivery]]) -> None:
         deliveries = [(delivery, one.received_at) for one, delivery in events]
         try:
-            await _execute(connection, [build_insert(deliveries)])
+            await link.prepared.run(build_insert(deliveries), seconds=_COMMIT_SECONDS)
         except _UNSTORABLE:
             # One of them cannot be stored. Nothing of this batch is.
             for one, delivery in events:
-                await _commit_alone(connection, one, delivery)
+                await _commit_alone(link, one, delivery)
         else:
             for one, _ in events:
                 one.succeed()
         if due := self._secret_uses.take_due(deliveries):
-            await _execute(connection, build_secret_uses(due))
+            await _run_in_time(_execute(link.connection, build_secret_uses(due)))
 
 
-async def _commit_alone(connection: Connection, one: _Waiting, delivery: Delivery) -> None:
+async def _commit_alone(link: _Link, one: _Waiting, delivery: Delivery) -> None:
+    statement = build_insert([(normalize(delivery), one.received_at)])
     try:
-        await _execute(connection, [build_insert([(normalize(delivery), one.received_at)])])
+        await link.prepared.run(statement, seconds=_COMMIT_SECONDS)
     except _UNSTORABLE as error:
         one.fail(Unstorable(next(kind.__name__ for kind in _UNSTORABLE if isinstance(error, kind))))
     else:
@@ -269,10 +271,19 @@ async def _commit_alone(connection: Connection, one: _Waiting, delivery: Deliver
 
 
 async def _execute(connection: Connection, statements: Sequence[Statement]) -> None:
-    for statement in statements:
-        await connection.execute(statement.sql, statement.parameters)
+    """Execute statements in one transaction."""
+    async with connection.transaction():
+        for statement in statements:
+            await connection.execute(statement.sql, statement.parameters)
 
 
-async def _close(connection: Connection) -> None:
-    with suppress(psycopg.Error, OSError):
-        await connection.close()
+async def _run_in_time(work: Coroutine[Any, Any, None]) -> None:
+    """Raises TimeoutError. Then the connection is of no more use."""
+    running = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait([running], timeout=_COMMIT_SECONDS)
+    if not done:
+        running.cancel()
+        # psycopg tells the server, which takes as long as it takes. Nobody waits for it.
+        running.add_done_callback(lambda task: task.cancelled() or task.exception())
+        raise TimeoutError
+    await running
