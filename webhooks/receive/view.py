@@ -6,10 +6,14 @@ every other server.
 
 import hmac
 import logging
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
+from typing import Any
 
+import psycopg
 from django.db import (
     DatabaseError,
     DataError,
@@ -26,6 +30,7 @@ from django.views.decorators.http import require_POST
 from webhooks import conf
 from webhooks.receive.accept import MAX_BODY_BYTES, Delivery, NotAnEvent, accept, check_source
 from webhooks.receive.body import read_body
+from webhooks.receive.prepared import PreparedStatements
 from webhooks.receive.reasons import Refused
 from webhooks.receive.record import (
     Cursor,
@@ -58,6 +63,16 @@ def close_connection() -> None:
 
 tally = RefusalTally(conf.refusals_interval(), open_transaction, close_connection)
 secret_uses = IgnoredSecretUses()
+
+
+class _Prepared(threading.local):
+    """This thread's connection, and the statements that are prepared on it."""
+
+    connection: "psycopg.Connection[Any] | None" = None
+    statements: PreparedStatements
+
+
+_prepared = _Prepared()
 
 
 @csrf_exempt
@@ -99,30 +114,44 @@ def receive(request: HttpRequest, token: str | None = None) -> HttpResponse:
 def _record(delivery: Delivery, now: datetime) -> None:
     """Record an event. Raises the database's error."""
     try:
-        _execute([build_insert([(delivery, now)])])
+        _run_twice(partial(_insert, build_insert([(delivery, now)])))
     except DataError:
-        _execute([build_insert([(normalize(delivery), now)])])
+        _run_twice(partial(_insert, build_insert([(normalize(delivery), now)])))
     if due := secret_uses.take_due([(delivery, now)]):
-        _execute(build_secret_uses(due))
+        _run_twice(partial(_execute, build_secret_uses(due)))
+
+
+def _insert(statement: Statement) -> None:
+    connection.ensure_connection()
+    if connection.in_atomic_block:
+        # Its BEGIN may not have been sent yet: only psycopg's cursors see to that.
+        _execute([statement])
+        return
+    if _prepared.connection is not connection.connection:
+        _prepared.connection = connection.connection
+        _prepared.statements = PreparedStatements(_prepared.connection)
+    with connection.wrap_database_errors:
+        _prepared.statements.run(statement)
 
 
 def _execute(statements: Sequence[Statement]) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement.sql, statement.parameters)
+
+
+def _run_twice(work: Callable[[], None]) -> None:
+    """Run statements, and once more with another connection if theirs has died."""
     # With CONN_HEALTH_CHECKS, Django would send a SELECT before the first statement of each request. Whether
     # the connection is still good shows when it is used, and each of these statements may be sent twice.
     connection.health_check_done = True  # type: ignore[attr-defined]
     try:
-        _execute_once(statements)
+        work()
     except (DatabaseError, InterfaceError):
         if connection.in_atomic_block or connection.connection is None or connection.is_usable():
             raise
         connection.close()
-        _execute_once(statements)
-
-
-def _execute_once(statements: Sequence[Statement]) -> None:
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement.sql, statement.parameters)
+        work()
 
 
 def _keep_unreadable(request: HttpRequest, delivery: NotAnEvent, now: datetime) -> HttpResponse:
