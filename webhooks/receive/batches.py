@@ -221,6 +221,8 @@ class BatchRecorder:
         """
         try:
             await self._commit_all(link, batch)
+        except TimeoutError as error:
+            raise Unavailable(type(error).__name__) from error
         except Exception as error:
             if not (link.connection.closed or getattr(error, "sqlstate", None) in _TRANSIENT):
                 raise Unavailable(type(error).__name__) from error

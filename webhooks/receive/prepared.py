@@ -61,7 +61,7 @@ class AsyncPreparedStatements:
     async def run(self, statement: Statement, *, seconds: float) -> list[str]:
         """Run it and return the column. Raises psycopg.Error and TimeoutError.
 
-        After a TimeoutError the statement has been cancelled, and the connection is of no more use.
+        Before a TimeoutError the statement is cancelled, and the connection is closed.
         """
         sql, values = _encode(statement)
         deadline = self._loop.time() + seconds
@@ -114,6 +114,7 @@ class AsyncPreparedStatements:
         except TimeoutError:
             with suppress(psycopg.Error, OSError):
                 await self._connection.cancel_safe(timeout=_CANCEL_SECONDS)
+            await self._connection.close()
             raise
         finally:
             timer.cancel()
