@@ -10,6 +10,8 @@ from hostapp.wsgi import application as wsgi_application
 class NoReceiver:
     """Takes no request."""
 
+    is_ready = True
+
     async def start(self) -> None: ...
     async def stop(self) -> None: ...
 

@@ -6,6 +6,7 @@ import signal
 import threading
 
 from hostapp.server.connections import BoundedProtocol, Connections, find_max_connections, raise_file_limit
+from hostapp.server.probes import HEALTH_PATH, READINESS_PATH, answer_probe
 from hostapp.server.site import ThreadedSite
 from webhooks.receive.asgi import Receive, Receiver, Scope, Send
 
@@ -31,7 +32,13 @@ class ServerProcess:
         if scope["type"] == "lifespan":
             await self._run_lifespan(receive, send)
         elif scope["type"] == "http":
-            if self._site is None or self._receiver.takes(scope["path"]):
+            if scope["path"] == HEALTH_PATH:
+                await answer_probe(scope, send)
+            elif scope["path"] == READINESS_PATH and not (self._site and self._receiver.is_ready):
+                # The site answers for itself, and for its tables.
+                problem = "" if self._receiver.is_ready else "the database does not answer"
+                await answer_probe(scope, send, problem)
+            elif self._site is None or self._receiver.takes(scope["path"]):
                 await self._receiver(scope, receive, send)
             else:
                 await self._site(scope, receive, send)

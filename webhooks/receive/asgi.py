@@ -89,6 +89,11 @@ class Receiver:
         await self._recorder.stop()
         await asyncio.to_thread(self._tally.write)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether deliveries can be recorded now."""
+        return self._recorder.is_ready
+
     @staticmethod
     def takes(path: str) -> bool:
         """Whether this path is the receiver's."""

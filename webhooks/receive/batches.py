@@ -128,6 +128,10 @@ class BatchRecorder:
             await asyncio.wait(late, timeout=seconds)
         self._fail_waiting(Unavailable("stopped"))
 
+    @property
+    def is_ready(self) -> bool:
+        return not (self._is_away or self._is_stopping)
+
     async def record(self, delivery: Delivery | NotAnEvent, received_at: datetime) -> None:
         """Return when it is committed. Raises Unavailable, QueueFull and (for a Delivery) Unstorable."""
         if self._is_away or self._is_stopping:
