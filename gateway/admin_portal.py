@@ -55,8 +55,10 @@ def _check_link(link: object) -> str:
             "If it is your custom domain, add its host to WORKOS_LINK_HOSTS.",
             origin,
         )
-    else:
-        logger.error("WorkOS returned no usable Portal Link (type %s).", type(link).__name__)
+        raise client.UntrustedLink(
+            f"The Portal Link leads to {origin[:200]}, which is not in WORKOS_LINK_HOSTS."
+        )
+    logger.error("WorkOS returned no usable Portal Link (type %s).", type(link).__name__)
     raise client.UntrustedLink(
         "WorkOS answered with an address that we do not trust, so we did not send you there."
     )

@@ -142,3 +142,14 @@ class SignInAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email} from {self.source or 'an unknown address'}"
+
+
+class ConfirmedStep(models.Model):
+    """A step in WorkOS's Dashboard that no API tells, and the person who has seen to it."""
+
+    step = models.CharField(max_length=40, primary_key=True)
+    confirmed_by = OneLineCharField(max_length=150)
+    confirmed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.step

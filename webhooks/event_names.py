@@ -33,3 +33,6 @@ SUBSCRIBED_EVENTS = tuple(name for name in HANDLED_EVENTS if name != "dsync.deac
 
 # Why an event of any other name is ignored.
 NO_HANDLER = "No handler is needed for it."
+
+# Sent by `manage.py doctor` through the public URL, and by nobody else.
+PROBE_EVENT = "portal_host.probe"

@@ -113,7 +113,7 @@ def test_receiver_is_not_ready_while_the_database_is_away() -> None:
                 body = json.dumps(payload("connection.activated")).encode()
                 delivery = request(body, f"WorkOS-Signature: {signed(body)}")
                 wait_until(lambda: status(server.send(delivery)) == 503)
-                assert probe("/readyz") == 503
+                wait_until(lambda: probe("/readyz") == 503)
                 assert probe("/healthz") == 200
             finally:
                 other.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')

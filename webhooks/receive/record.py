@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from mirror.text import replace_unstorable
-from webhooks.event_names import HANDLED_EVENTS, NO_HANDLER
+from webhooks.event_names import HANDLED_EVENTS, NO_HANDLER, PROBE_EVENT
 from webhooks.receive.accept import Delivery, NotAnEvent
 
 # How many unreadable deliveries are kept, and how many characters of each.
@@ -175,7 +175,10 @@ class IgnoredSecretUses:
         due = {
             delivery.secret_name: received_at
             for delivery, received_at in deliveries
-            if delivery.event not in _HANDLED and self._is_due(delivery.secret_name, received_at)
+            # Our own probe says nothing of the secret that WorkOS uses.
+            if delivery.event not in _HANDLED
+            and delivery.event != PROBE_EVENT
+            and self._is_due(delivery.secret_name, received_at)
         }
         self._written |= due
         return due

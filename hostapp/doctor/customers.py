@@ -1,0 +1,141 @@
+"""Offline: what customers cannot see or mend by themselves, from the mirror."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.db.models import QuerySet
+
+from enterprises.intents import Intent
+from enterprises.models import Enterprise, Failure
+from hostapp.doctor.findings import Finding, failed, ok
+from mirror.models import (
+    Certificate,
+    Connection,
+    ConnectionState,
+    Directory,
+    DirectoryState,
+    MirroredRow,
+    OrganizationDomain,
+    OrganizationDomainState,
+)
+
+Row = TypeVar("Row", bound=MirroredRow)
+
+# Of each kind, so that a report stays short.
+_MAX_SHOWN = 20
+_RECENT = timedelta(days=7)
+_LINK_SETTING = "WORKOS_LINK_HOSTS"
+
+
+def check_customers(now: datetime) -> Iterator[Finding]:
+    findings = [
+        *_find_expired_certificates(now),
+        *_find_broken_directories(),
+        *_find_unverified_domains(),
+        *_find_missing_intents(),
+        *_find_refused_provisioning(),
+        *_find_untrusted_links(now),
+    ]
+    yield from findings or [ok("customers", "Nothing of theirs needs us.")]
+
+
+def _find_expired_certificates(now: datetime) -> Iterator[Finding]:
+    # A certificate row exists once WorkOS asked for its renewal.
+    expired = Certificate.objects.filter(expires_at__lt=now, organization__enterprise__isnull=False)
+    live = (
+        set(Connection.objects.filter(state=ConnectionState.ACTIVE).values_list("connection_id", flat=True))
+        if expired.exists()
+        else set()
+    )
+    for one in expired.select_related("organization__enterprise").order_by("expires_at")[:_MAX_SHOWN]:
+        if one.connection_id in live and one.state != Certificate.State.RENEWED and one.expires_at:
+            yield failed(
+                "customers.certificate",
+                f"{_name(one)}: the SAML certificate of {one.connection_id} expired on "
+                f"{one.expires_at:%Y-%m-%d}. Nobody there can sign in through it.",
+                "Ask an IT admin to open Certificate renewal on their page, or send a setup link for it.",
+            )
+
+
+def _find_broken_directories() -> Iterator[Finding]:
+    broken = _of_customers(
+        Directory.objects.filter(state__in=[DirectoryState.INACTIVE, DirectoryState.INVALID_CREDENTIALS])
+    )
+    for one in broken:
+        yield failed(
+            "customers.directory",
+            f"{_name(one)}: the directory {one.directory_id} is {one.get_state_display().lower()}. "
+            "Changes of its people do not arrive.",
+            "Ask an IT admin to open Directory sync on their page and connect it again.",
+        )
+
+
+def _find_unverified_domains() -> Iterator[Finding]:
+    """Of customers whose people are to sign in through SSO: it needs a verified domain."""
+    rows = OrganizationDomain.objects.filter(
+        state=OrganizationDomainState.FAILED, organization__enterprise__intents__contains=[Intent.SSO]
+    )
+    for one in _of_customers(rows):
+        yield failed(
+            "customers.domain",
+            f"{_name(one)}: the verification of {one.domain} failed. Single sign-on needs a verified domain.",
+            "Ask an IT admin to open Domain verification and to compare the DNS record.",
+        )
+
+
+def _find_missing_intents() -> Iterator[Finding]:
+    for model, intent, dead in (
+        (Connection, Intent.SSO, [ConnectionState.DELETED]),
+        (Directory, Intent.DSYNC, [DirectoryState.DELETED, DirectoryState.DELETING]),
+    ):
+        rows = model.objects.exclude(state__in=dead).exclude(
+            organization__enterprise__intents__contains=[intent]
+        )
+        for one in _of_customers(rows):
+            yield failed(
+                "customers.plan",
+                f"{_name(one)}: has a {model._meta.verbose_name}, but its plan does not include "
+                f"{intent.label.lower()}. Its IT admins cannot open it.",
+                "Add it to the customer in the Django admin (Enterprises), or have it removed at WorkOS.",
+            )
+
+
+def _find_refused_provisioning() -> Iterator[Finding]:
+    for one in (
+        Enterprise.objects.exclude(attention="").filter(deprovisioned_at=None).order_by("slug")[:_MAX_SHOWN]
+    ):
+        yield failed(
+            "customers.provisioning",
+            f"{one.name} ({one.slug}): WorkOS refused to provision it: {one.attention}",
+            f"Remove the cause, then run `manage.py provision_enterprise` for {one.slug} again.",
+        )
+
+
+def _find_untrusted_links(now: datetime) -> Iterator[Finding]:
+    newest = (
+        Failure.objects.filter(at__gt=now - _RECENT, message__contains=_LINK_SETTING).order_by("-at").first()
+    )
+    if newest:
+        yield failed(
+            "customers.link_host",
+            f"Portal Links were refused, the last one at {newest.at:%Y-%m-%d %H:%M} UTC for "
+            f"{newest.enterprise.name}: {newest.message}",
+            f"If the host is your custom domain for the Admin Portal, add it to {_LINK_SETTING} and restart.",
+        )
+
+
+def _of_customers(rows: "QuerySet[Row]") -> "list[Row]":
+    kept = rows.filter(
+        organization__enterprise__isnull=False, organization__enterprise__deprovisioned_at=None
+    )
+    return list(
+        kept.select_related("organization__enterprise").order_by("organization__enterprise__slug")[
+            :_MAX_SHOWN
+        ]
+    )
+
+
+def _name(row: MirroredRow) -> str:
+    enterprise = row.organization.enterprise
+    return f"{enterprise.name} ({enterprise.slug})"
