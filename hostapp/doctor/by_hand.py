@@ -26,6 +26,6 @@ def check_by_hand() -> Iterator[Finding]:
             detail = f"{wanted} Confirmed by {one.confirmed_by} on {one.confirmed_at:%Y-%m-%d}."
             yield Finding(f"by_hand.{step}", Result.CONFIRMED, detail)
         else:
-            command = f'manage.py doctor --confirm {step} --by "Your name"'
+            command = f'manage.py doctor --done {step} --by "Your name"'
             fix = f"Look at it in the WorkOS Dashboard, then run `{command}`."
             yield Finding(f"by_hand.{step}", Result.TO_CONFIRM, wanted, fix)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from enterprises.intents import Intent
 from enterprises.models import Enterprise, Failure
@@ -72,14 +72,19 @@ def _find_broken_directories() -> Iterator[Finding]:
 
 
 def _find_unverified_domains() -> Iterator[Finding]:
-    """Of customers whose people are to sign in through SSO: it needs a verified domain."""
+    """Verification failed, or people already sign in through SSO, which needs a verified domain."""
+    is_in_use = Exists(
+        Connection.objects.filter(state=ConnectionState.ACTIVE, organization=OuterRef("organization"))
+    )
     rows = OrganizationDomain.objects.filter(
-        state=OrganizationDomainState.FAILED, organization__enterprise__intents__contains=[Intent.SSO]
+        Q(state=OrganizationDomainState.FAILED) | Q(is_in_use, state=OrganizationDomainState.PENDING),
+        organization__enterprise__intents__contains=[Intent.SSO],
     )
     for one in _of_customers(rows):
         yield failed(
             "customers.domain",
-            f"{_name(one)}: the verification of {one.domain} failed. Single sign-on needs a verified domain.",
+            f"{_name(one)}: the domain {one.domain} is not verified ({one.get_state_display().lower()}). "
+            "Single sign-on needs a verified domain.",
             "Ask an IT admin to open Domain verification and to compare the DNS record.",
         )
 

@@ -17,7 +17,7 @@ PROCESSES = {"demo", "serve", "worker"}
 OF_DJANGO = {"migrate"}
 # It records what WorkOS lists, and changes nothing that is there.
 ADDS_ONLY = {"catch_up"}
-READ_ONLY = {"explain", "inspect_webhooks", "list_enterprises", "show_enterprise"}
+READ_ONLY = {"doctor", "explain", "inspect_webhooks", "list_enterprises", "show_enterprise"}
 # The link is a secret that goes onto a terminal only.
 WITHOUT_JSON = {"portal_link"}
 DOCUMENTATION = (ROOT / "docs" / "commands.md").read_text()

@@ -31,25 +31,21 @@ that.
 
   manage.py doctor
   manage.py doctor --offline --verbosity 0
-  manage.py doctor --confirm default-redirect --by "Ada Adeyemi"
+  manage.py doctor --done default-redirect --by "Ada Adeyemi"
 """
     # Those that matter are a part of it, and one that fails must not hide the others.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--offline", action="store_true", help="ask nothing of WorkOS, and post nothing")
-        parser.add_argument(
-            "--confirm", choices=sorted(STEPS), help="remember that you have seen to this step"
-        )
-        parser.add_argument("--unconfirm", choices=sorted(STEPS), help="forget that it was confirmed")
-        parser.add_argument("--by", metavar="NAME", default="", help="with --confirm: who has seen to it")
+        parser.add_argument("--done", choices=sorted(STEPS), help="remember that you have seen to this step")
+        parser.add_argument("--not-done", choices=sorted(STEPS), help="forget that it was confirmed")
+        parser.add_argument("--by", metavar="NAME", default="", help="with --done: who has seen to it")
         self.add_json_argument(parser)
 
-    def handle(
-        self, *, offline: bool, confirm: str, unconfirm: str, by: str, json: bool, **options: Any
-    ) -> None:
-        if confirm or unconfirm:
-            self._remember(confirm, unconfirm, by.strip())
+    def handle(self, *, offline: bool, done: str, not_done: str, by: str, json: bool, **options: Any) -> None:
+        if done or not_done:
+            self._remember(done, not_done, by.strip())
             return
         groups: dict[str, list[Finding]] = {}
         for title, findings in examine(timezone.now(), is_offline=offline):
@@ -65,14 +61,14 @@ that.
         if has_failed(everything):
             raise SystemExit(1)
 
-    def _remember(self, confirm: str, unconfirm: str, by: str) -> None:
-        if unconfirm:
-            ConfirmedStep.objects.filter(step=unconfirm).delete()
-        if confirm:
+    def _remember(self, done: str, not_done: str, by: str) -> None:
+        if not_done:
+            ConfirmedStep.objects.filter(step=not_done).delete()
+        if done:
             if not by:
                 raise CommandError('Say who has seen to it: --by "Your name".', returncode=2)
             ConfirmedStep.objects.update_or_create(
-                step=confirm, defaults={"confirmed_by": by[:150], "confirmed_at": timezone.now()}
+                step=done, defaults={"confirmed_by": by[:150], "confirmed_at": timezone.now()}
             )
 
     def _print_group(self, title: str, findings: list[Finding], *, only_failed: bool) -> None:
