@@ -45,20 +45,16 @@ _LINK = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?([/?][!-\[\]-~]*)?")
 
 
 def _check_link(link: object) -> str:
-    if isinstance(link, str) and _LINK.fullmatch(link):
-        parts = urlsplit(link)
-        origin = f"{parts.scheme}://{parts.netloc.lower()}"
-        if origin in conf.link_origins():
-            return link
-        logger.error(
-            "WorkOS returned a Portal Link with the origin %s, which is not allowed. "
-            "If it is your custom domain, add its host to WORKOS_LINK_HOSTS.",
-            origin,
-        )
-        raise client.UntrustedLink(
-            f"The Portal Link leads to {origin[:200]}, which is not in WORKOS_LINK_HOSTS."
-        )
-    logger.error("WorkOS returned no usable Portal Link (type %s).", type(link).__name__)
-    raise client.UntrustedLink(
-        "WorkOS answered with an address that we do not trust, so we did not send you there."
+    if not isinstance(link, str) or not _LINK.fullmatch(link):
+        logger.error("WorkOS returned no usable Portal Link (type %s).", type(link).__name__)
+        raise client.UntrustedLink("WorkOS returned no link that can be opened.")
+    parts = urlsplit(link)
+    origin = f"{parts.scheme}://{parts.netloc.lower()}"
+    if origin in conf.link_origins():
+        return link
+    logger.error(
+        "WorkOS returned a Portal Link with the origin %s, which is not allowed. "
+        "If it is your custom domain, add its host to WORKOS_LINK_HOSTS.",
+        origin,
     )
+    raise client.UntrustedLink(f"The Portal Link leads to {origin[:200]}, which is not in WORKOS_LINK_HOSTS.")
