@@ -44,10 +44,13 @@ class EnvironmentVariables:
         return not any(problem.startswith(f"{name} ") for problem in self.problems)
 
     def text(self, name: str, *, default: str = "", required: bool = False) -> str:
-        """The value as it stands, without surrounding blanks: no `$` is expanded."""
-        value = self._variables.get(name, "").strip()
+        """The value as it stands, without surrounding blanks: no `$` is expanded.
+
+        If `<name>_FILE` is set, the value is what that file holds, as secrets are handed to containers.
+        """
+        value = self._variables.get(name, "").strip() or self._read_file(name)
         if not value:
-            if required:
+            if required and self.is_valid(name):
                 self.problems.append(f"{name} is not set")
             return default
         if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in value):
@@ -57,6 +60,17 @@ class EnvironmentVariables:
             self.problems.append(f"{name} is in quotation marks: remove them")
             return default
         return value
+
+    def _read_file(self, name: str) -> str:
+        file = self._variables.get(f"{name}_FILE", "").strip()
+        if not file:
+            return ""
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            self.problems.append(f"{name} cannot be read from the file of {name}_FILE: {reason}")
+            return ""
 
     def parsed(
         self, name: str, parse: Callable[[str], ValueT], *, default: ValueT, required: bool = False

@@ -291,6 +291,28 @@ def test_any_value_starts_or_is_named(name: str, value: str, debug: bool) -> Non
     assert not (problems := find_problems(environment)) or name in problems
 
 
+def test_secret_is_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "api_key"
+    file.write_text("sk_live_from_a_file\n")
+    environment = {**PRODUCTION, "WORKOS_API_KEY": "", "WORKOS_API_KEY_FILE": str(file)}
+
+    assert settings(environment, "WORKOS_API_KEY") == ["sk_live_from_a_file"]
+    # What is set directly wins.
+    assert settings({**environment, "WORKOS_API_KEY": "sk_live_x"}, "WORKOS_API_KEY") == ["sk_live_x"]
+
+
+@pytest.mark.parametrize("content", [None, b"\xff"])
+def test_secret_whose_file_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "api_key"
+    if content is not None:
+        file.write_bytes(content)
+
+    error = startup_error({**PRODUCTION, "WORKOS_API_KEY": "", "WORKOS_API_KEY_FILE": str(file)})
+
+    assert "WORKOS_API_KEY cannot be read from the file of WORKOS_API_KEY_FILE" in error
+    assert "is not set" not in error
+
+
 def test_env_file_with_mistakes_is_named_without_its_lines(tmp_path: Path) -> None:
     file = tmp_path / "mine.env"
     file.write_text("# a comment\nWORKOS_TIMEOUT = zq7garbage\nLOG_LEVEL=debug\n")
