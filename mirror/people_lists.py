@@ -7,7 +7,7 @@ other, and leaves out what an earlier one has shown.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.lookups import GreaterThan, LessThan
@@ -192,7 +192,7 @@ class _Columns(Func):
     output_field = TextField()
 
 
-def _compare(column: str, row: Row, *, is_backwards: bool) -> GreaterThan | LessThan:
+def _compare(column: str, row: Row, *, is_backwards: bool) -> "GreaterThan[Any] | LessThan[Any]":
     """Whether a row is beyond this one in the order of the column."""
     place = _Columns(Value(getattr(row, column)), Value(row.pk))
     return (LessThan if is_backwards else GreaterThan)(_Columns(F(column), F("pk")), place)
