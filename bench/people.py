@@ -82,6 +82,10 @@ def measure(people: int) -> None:
     from django.core.management import call_command
 
     django.setup()
+    from django.conf import settings
+
+    # The embedded PostgreSQL needs it, and production has it off.
+    settings.DEBUG = False
     call_command("migrate", verbosity=0)
     started = time.perf_counter()
     client = fill(people)

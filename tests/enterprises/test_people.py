@@ -346,13 +346,27 @@ def test_page_of_another_enterprise_shows_none_of_its_people(
     assert "Ada Byron" not in page.text
 
 
+def test_staff_reach_the_directory_from_the_customer(directory: Directory, client: Client, sam: User) -> None:
+    add_people(directory, "Ada Byron")
+    staff = signed_in(sam)
+
+    assert f'href="{PEOPLE}"' in staff.get("/staff/enterprises/acme-inc/").text
+    page = staff.get(PEOPLE)
+    assert read_rows(page) == ["Ada Byron"]
+    assert "/enterprises/acme-inc/members/" not in page.text
+
+
 def test_second_directory_can_be_chosen(directory: Directory, acme: Enterprise, client: Client) -> None:
     other = create_directory(acme, directory_id="directory_2", name="Second")
     add_people(directory, "Ada Byron")
     add_people(other, "Zoe Lind")
 
     assert read_rows(client.get(PEOPLE)) == ["Ada Byron"]
-    assert read_rows(client.get(PEOPLE, {"directory": other.pk})) == ["Zoe Lind"]
+    page = client.get(PEOPLE, {"directory": other.pk})
+    assert read_rows(page) == ["Zoe Lind"]
+    # Kept in the links to its groups and its deactivated people.
+    assert f'href="{GROUPS}?directory={other.pk}"' in page.text
+    assert f'href="{PEOPLE}?directory={other.pk}&amp;state=inactive"' in page.text
 
 
 def test_first_sync_shows_its_progress_until_all_have_arrived(
