@@ -273,6 +273,7 @@ def test_group_page_shows_the_active_people_who_are_in_it(directory: Directory, 
     assert read_rows(client.get(path)) == ["Ada Byron", "Bob Lind"]
     assert read_rows(client.get(path, {"search": "lind"})) == ["Bob Lind"]
     assert path in client.get(GROUPS).text
+    assert f'<a href="{PEOPLE}" aria-current="true">Directory</a>' in client.get(path).text
 
     add_members(directory, "Engineers", "user_Ada Byron", is_member=False, minutes_ago=1)
     assert read_rows(client.get(path)) == ["Bob Lind"]
