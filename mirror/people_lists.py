@@ -21,7 +21,7 @@ from mirror.people_models import (
 )
 from mirror.people_parsing import fold_email, fold_key
 
-PAGE_SIZE = 50
+PAGE_SIZE = 25
 MAX_GROUPS = 200
 # Greater than any character: the end of what begins with a text.
 _LAST = "\U0010ffff"
@@ -100,7 +100,7 @@ def find_latest_rows(people: Sequence[DirectoryUser]) -> dict[int, DirectoryUser
         return {}
     found = DirectoryUser.objects.filter(
         directory__in={one.directory_id for one in people}, idp_id__in=ids, is_announced=True
-    )
+    ).only("directory_id", "idp_id", "state", "as_of")
     latest = {
         (one.directory_id, one.idp_id): one
         for one in sorted(found, key=lambda one: (one.state == DirectoryUserState.ACTIVE, one.as_of, one.pk))
