@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.auth import get_user_model
@@ -12,7 +12,6 @@ from audit.fields import OneLineFormField
 from enterprises.email_addresses import normalize_email
 from enterprises.models import Role
 from mirror.models import Directory
-from mirror.people_models import DirectoryUserState
 
 
 class NormalizedEmailField(forms.EmailField):
@@ -85,18 +84,15 @@ class MembersForm(forms.Form):
     )
 
 
-class GroupsForm(forms.Form):
-    """The search in the groups of a directory."""
+class PeopleSearch(forms.Form):
+    """The search in a list of a directory, and which directory, if there are several."""
 
-    search = forms.CharField(
-        required=False,
-        max_length=150,
-        label=_("Search"),
-        widget=forms.SearchInput({"placeholder": _("Start of a name")}),
-    )
+    search = forms.CharField(required=False, max_length=150, label=_("Search"), widget=forms.SearchInput)
+    placeholder: ClassVar = _("Start of a name or email")
 
-    def __init__(self, *arguments: Any, directories: Sequence[Directory], **options: Any) -> None:
+    def __init__(self, *arguments: Any, directories: Sequence[Directory] = (), **options: Any) -> None:
         super().__init__(*arguments, **options)
+        self.fields["search"].widget.attrs["placeholder"] = self.placeholder
         if len(directories) > 1:
             self.fields["directory"] = forms.ChoiceField(
                 required=False,
@@ -110,17 +106,10 @@ class GroupsForm(forms.Form):
         return str(self.cleaned_data.get(name, ""))
 
 
-class PeopleForm(GroupsForm):
-    """The search in the people of a directory."""
+class GroupsSearch(PeopleSearch):
+    """The search in the groups of a directory."""
 
-    search = forms.CharField(
-        required=False,
-        max_length=150,
-        label=_("Search"),
-        widget=forms.SearchInput({"placeholder": _("Start of a name or email")}),
-    )
-    state = forms.ChoiceField(required=False, label=_("State"), choices=lambda: DirectoryUserState.choices)
-    field_order = ("search", "state", "directory")
+    placeholder: ClassVar = _("Start of a name")
 
 
 class ActivityForm(forms.Form):

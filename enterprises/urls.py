@@ -24,6 +24,7 @@ urlpatterns = [
     path("enterprises/<slug:slug>/directory/", people.list_people, name="people"),
     path("enterprises/<slug:slug>/directory/groups/", people.list_groups, name="groups"),
     path("enterprises/<slug:slug>/directory/people/<int:number>/", people.show_person, name="person"),
+    path("enterprises/<slug:slug>/directory/groups/<int:number>/", people.show_group, name="group"),
     path("account/notifications/", preferences.edit_preferences, name="notification_preferences"),
     path("invitations/accept/", invitations.accept_invitation, name="join"),
     path("invitations/<str:token>/", invitations.open_invitation, name="invitation"),

@@ -1,5 +1,6 @@
 """People and groups of directories, and who is in which group. Rows are written by `mirror.people`."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -133,21 +134,30 @@ class DirectoryGroup(DirectoryRow):
         return self.name or self.group_id
 
 
+def _is_newer_than(deleted_at: datetime | F, deleted_event: str | F) -> Q:
+    """Whether a membership is newer than the deletion of its group, which ended all older ones."""
+    return Q(as_of__gt=deleted_at) | Q(as_of=deleted_at, as_of_event__gt=deleted_event)
+
+
 class DirectoryMembershipQuerySet(models.QuerySet["DirectoryMembership"]):
     def of_existing_groups(self) -> "DirectoryMembershipQuerySet":
         """Memberships in a group and a directory that exist, also of people who are deactivated."""
-        is_newer_than_deletion = (
-            Q(group__deleted_at=None)
-            | Q(as_of__gt=F("group__deleted_at"))
-            | Q(as_of=F("group__deleted_at"), as_of_event__gt=F("group__deleted_event"))
-        )
         existing = self.filter(
-            is_newer_than_deletion,
+            Q(group__deleted_at=None) | _is_newer_than(F("group__deleted_at"), F("group__deleted_event")),
             is_member=True,
             group__is_announced=True,
             group__state=DirectoryGroupState.ACTIVE,
         )
         return existing.exclude(group__directory__state=DirectoryState.DELETED)
+
+    def of_group(self, group: DirectoryGroup) -> "DirectoryMembershipQuerySet":
+        """The memberships of `of_existing_groups` in one group, which is not looked up with each."""
+        if group.state != DirectoryGroupState.ACTIVE or group.directory.state == DirectoryState.DELETED:
+            return self.none()
+        found = self.filter(group=group, is_member=True)
+        if group.deleted_at is None:
+            return found
+        return found.filter(_is_newer_than(group.deleted_at, group.deleted_event))
 
     def current(self) -> "DirectoryMembershipQuerySet":
         """The memberships that count: those of active people.
@@ -180,8 +190,10 @@ class DirectoryMembership(models.Model):
 
     class Meta:
         indexes = [
-            # Serves the list of a group's members.
-            models.Index(fields=["group", "user"], name="directory_membership_group"),
+            # Serves the list of a group's members, which reads only the index.
+            models.Index(
+                fields=["group", "user"], include=["is_member"], name="directory_membership_members"
+            ),
         ]
 
     def __str__(self) -> str:

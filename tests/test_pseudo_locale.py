@@ -85,6 +85,9 @@ PAGES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "directory, none": ("cleo", "/enterprises/birch-ltd/directory/", None),
     "directory, groups": ("ada", "/enterprises/acme-inc/directory/groups/", None),
     "directory, no group": ("ada", "/enterprises/acme-inc/directory/groups/?search=zzz", None),
+    "directory, group": ("ada", "/enterprises/acme-inc/directory/groups/1/", None),
+    "directory, group, nobody": ("ada", "/enterprises/acme-inc/directory/groups/1/?search=zzz", None),
+    "directory, removed group": ("ada", "/enterprises/acme-inc/directory/groups/2/", None),
     "directory, person": ("ada", "/enterprises/acme-inc/directory/people/1/", None),
     "directory, person who left": ("ada", "/enterprises/acme-inc/directory/people/2/", None),
     "activity": ("ada", "/enterprises/acme-inc/history/", None),
@@ -126,7 +129,8 @@ def create_people(directory: Directory) -> None:
     person = create_directory_user(directory, pk=1, idp_id="idp_1")
     left = create_directory_user(directory, pk=2, user_id="user_2", idp_id="idp_1", state="inactive")
     create_directory_user(directory, pk=3, user_id="user_3", idp_id="idp_3", state="inactive")
-    group = create_directory_group(directory, name="a_group")
+    group = create_directory_group(directory, pk=1, name="a_group")
+    create_directory_group(directory, pk=2, group_id="group_2", name="a_group", state="deleted")
     for user in (person, left):
         DirectoryMembership.objects.create(user=user, group=group, is_member=True, as_of=now)
     DirectoryCount.objects.create(

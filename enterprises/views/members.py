@@ -19,8 +19,8 @@ from enterprises.forms import InviteForm, MembersForm
 from enterprises.locks import limited_lock_waits
 from enterprises.member_lists import find_invitations, find_members, paginate
 from enterprises.models import Enterprise, Invitation, Membership, Role
-from enterprises.rate_limits import RateLimited
 from enterprises.reauthentication import require_reauthentication
+from enterprises.views.inviting import InvitePage, answer_invite, answer_resend
 
 # In the session: the invitation that was just revoked.
 _REVOKED = "revoked_invitation"
@@ -38,24 +38,7 @@ def list_members(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 def invite(request: HttpRequest, slug: str) -> HttpResponse:
     membership = access.get_membership_for_it_admin(request.user, slug)
-    form = InviteForm(request.POST)
-    if not form.is_valid():
-        return _render_members(request, membership, form)
-    email, role = form.cleaned_data["email"], form.cleaned_data["role"]
-    if page := _require_reauthentication_to_invite(request, membership.enterprise, email, role):
-        return page
-    try:
-        invitation = _invite(request, membership, email, role)
-    except invitations.AlreadyMember as error:
-        form.add_error("email", str(error))
-        return _render_members(request, membership, form)
-    except RateLimited as refusal:
-        form.add_error(None, str(refusal))
-        return _render_members(request, membership, form)
-    messages.success(
-        request, _("Invitation sent to %(email)s. It expires in 30 days.") % {"email": invitation.email}
-    )
-    return redirect("enterprises:members", slug)
+    return answer_invite(request, _build_invite_page(request, membership))
 
 
 @login_required
@@ -63,41 +46,17 @@ def invite(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 def resend_invitation(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     membership = access.get_membership_for_it_admin(request.user, slug)
-    invitation = _get_invitation(membership.enterprise, number)
-    email, role = invitation.email, invitation.role
-    if page := _require_reauthentication_to_invite(request, membership.enterprise, email, role):
-        return page
-    try:
-        _invite(request, membership, email, role)
-    except (invitations.AlreadyMember, RateLimited) as refusal:
-        messages.error(request, str(refusal))
-    else:
-        messages.success(
-            request,
-            _("Invitation sent again to %(email)s. The link in the earlier email no longer works.")
-            % {"email": email},
-        )
-    return redirect("enterprises:members", slug)
+    return answer_resend(request, _build_invite_page(request, membership), number)
 
 
-def _invite(request: HttpRequest, membership: Membership, email: str, role: str) -> Invitation:
-    with _as_current_it_admin(membership):
-        return invitations.invite(
-            membership.enterprise, email, role, Actor.from_request(request), timezone.now()
-        )
-
-
-def _require_reauthentication_to_invite(
-    request: HttpRequest, enterprise: Enterprise, email: str, role: str
-) -> HttpResponse | None:
-    """An IT admin may do everything here, so making one requires reauthentication."""
-    if role != Role.IT_ADMIN:
-        return None
-    purpose = _("invite %(email)s as an IT admin of %(enterprise)s") % {
-        "email": email,
-        "enterprise": enterprise,
-    }
-    return _require_reauthentication(request, enterprise, purpose)
+def _build_invite_page(request: HttpRequest, membership: Membership) -> InvitePage:
+    enterprise = membership.enterprise
+    return InvitePage(
+        enterprise,
+        reverse("enterprises:members", args=[enterprise.slug]),
+        render=lambda form: _render_members(request, membership, form),
+        lock=lambda: _as_current_it_admin(membership),
+    )
 
 
 def _require_reauthentication(
@@ -200,11 +159,11 @@ def _change_member(
 
 
 @contextmanager
-def _as_current_it_admin(membership: Membership) -> Iterator[None]:
+def _as_current_it_admin(membership: Membership) -> Iterator[Enterprise]:
     """A transaction for an action, which the person may still do: see lock_membership_for_it_admin."""
     with limited_lock_waits():
         access.lock_membership_for_it_admin(membership)
-        yield
+        yield membership.enterprise
 
 
 def _get_member(enterprise: Enterprise, number: int) -> Membership:

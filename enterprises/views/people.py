@@ -3,10 +3,12 @@
 Nothing can be changed here: the identity provider does that.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
@@ -14,64 +16,90 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from enterprises.access import get_enterprise_for_setup, memberships_of
-from enterprises.forms import GroupsForm, PeopleForm
+from enterprises.forms import GroupsSearch, PeopleSearch
 from enterprises.models import Enterprise
 from mirror import people_lists
 from mirror.models import DELETED, Directory
 from mirror.people_counts import Counts, find_arrival, read_counts
-from mirror.people_models import DirectoryUser, DirectoryUserState
+from mirror.people_lists import Wanted
+from mirror.people_models import DirectoryGroup, DirectoryUser, DirectoryUserState
 
 # Of staff.
 _VIEW_PERMISSION = "enterprises.view_enterprise"
 
+_Row = TypeVar("_Row", bound=Model)
 
-@login_required
-@require_safe
-@never_cache
-def list_people(request: HttpRequest, slug: str) -> HttpResponse:
-    enterprise = get_enterprise_for_setup(request.user, slug, permission=_VIEW_PERMISSION)
-    directories = _find_directories(enterprise)
-    form = PeopleForm(request.GET, directories=directories)
-    context = _build_context(request, enterprise, form, directories)
-    state = DirectoryUserState(form.get_choice("state") or DirectoryUserState.ACTIVE)
+
+def _of_enterprise(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page for IT admins and staff. Its view takes the enterprise and not the slug."""
+
+    @login_required
+    @require_safe
+    @never_cache
+    @wraps(view)
+    def guarded(request: HttpRequest, slug: str, **arguments: Any) -> HttpResponse:
+        enterprise = get_enterprise_for_setup(request.user, slug, permission=_VIEW_PERMISSION)
+        return view(request, enterprise, **arguments)
+
+    return guarded
+
+
+@_of_enterprise
+def list_people(request: HttpRequest, enterprise: Enterprise) -> HttpResponse:
+    context = _build_context(request, enterprise, PeopleSearch)
+    is_inactive = request.GET.get("state") == DirectoryUserState.INACTIVE
+    state = DirectoryUserState.INACTIVE if is_inactive else DirectoryUserState.ACTIVE
     if directory := context["directory"]:
-        context["page"] = people_lists.list_people(
-            directory.pk, state, search=form.get_choice("search"), after=request.GET.get("after", "")
-        )
+        page = people_lists.list_people(directory.pk, state, context["wanted"])
+        # An active person is the latest entry already.
+        latest = people_lists.find_latest_rows(page.rows) if is_inactive else {}
+        context |= {"page": page, "people": [(person, latest.get(person.pk)) for person in page.rows]}
     return render(request, "enterprises/people.html", context | {"state": state})
 
 
-@login_required
-@require_safe
-@never_cache
-def list_groups(request: HttpRequest, slug: str) -> HttpResponse:
-    enterprise = get_enterprise_for_setup(request.user, slug, permission=_VIEW_PERMISSION)
-    directories = _find_directories(enterprise)
-    form = GroupsForm(request.GET, directories=directories)
-    context = _build_context(request, enterprise, form, directories)
+@_of_enterprise
+def list_groups(request: HttpRequest, enterprise: Enterprise) -> HttpResponse:
+    context = _build_context(request, enterprise, GroupsSearch)
     if directory := context["directory"]:
-        context["page"] = people_lists.list_groups(
-            directory.pk, search=form.get_choice("search"), after=request.GET.get("after", "")
-        )
+        context["page"] = people_lists.list_groups(directory.pk, context["wanted"])
     return render(request, "enterprises/groups.html", context)
 
 
-@login_required
-@require_safe
-@never_cache
-def show_person(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    enterprise = get_enterprise_for_setup(request.user, slug, permission=_VIEW_PERMISSION)
-    people = DirectoryUser.objects.filter(
-        directory__organization=enterprise.organization_id, is_announced=True
-    )
-    person = get_object_or_404(people.select_related("directory"), pk=number)
+@_of_enterprise
+def show_person(request: HttpRequest, enterprise: Enterprise, number: int) -> HttpResponse:
+    person = _get_row(DirectoryUser.objects.all(), enterprise, number)
+    memberships = people_lists.list_memberships(person)
     context = {
         "person": person,
-        "memberships": people_lists.list_memberships(person),
+        "memberships": memberships[: people_lists.MAX_GROUPS],
+        "is_cut": len(memberships) > people_lists.MAX_GROUPS,
         "former": people_lists.list_former_rows(person),
         "is_removed": person.directory.state == DELETED,
     }
     return render(request, "enterprises/person.html", _build_access(request, enterprise) | context)
+
+
+@_of_enterprise
+def show_group(request: HttpRequest, enterprise: Enterprise, number: int) -> HttpResponse:
+    """A group, and the active people who are in it."""
+    group = _get_row(DirectoryGroup.objects.all(), enterprise, number)
+    search = _build_search(request, PeopleSearch(request.GET))
+    context = {
+        "group": group,
+        "page": people_lists.list_members(group, search["wanted"]),
+        "is_removed": group.directory.state == DELETED,
+    }
+    return render(request, "enterprises/group.html", _build_access(request, enterprise) | search | context)
+
+
+def _get_row(rows: QuerySet[_Row], enterprise: Enterprise, number: int) -> _Row:
+    """A person or group of the enterprise, also of a directory that was removed."""
+    return get_object_or_404(
+        rows.select_related("directory"),
+        directory__organization=enterprise.organization_id,
+        is_announced=True,
+        pk=number,
+    )
 
 
 def _find_directories(enterprise: Enterprise) -> list[Directory]:
@@ -90,21 +118,45 @@ def _build_access(request: HttpRequest, enterprise: Enterprise) -> dict[str, Any
     }
 
 
+def _build_search(request: HttpRequest, form: PeopleSearch) -> dict[str, Any]:
+    """What every list takes from its URL.
+
+    `filters` and `others` are for links to its other pages, and to the same list without the search.
+    """
+    search = form.get_choice("search")
+    filters = request.GET.copy()
+    for name in ("after", "before"):
+        filters.pop(name, None)
+    others = filters.copy()
+    others.pop("search", None)
+    return {
+        "form": form,
+        "wanted": Wanted(search, request.GET.get("after", ""), request.GET.get("before", "")),
+        "is_filtered": bool(search),
+        "filters": filters.urlencode(),
+        "others": others.urlencode(),
+    }
+
+
 def _build_context(
-    request: HttpRequest, enterprise: Enterprise, form: GroupsForm, directories: Sequence[Directory]
+    request: HttpRequest, enterprise: Enterprise, form_type: type[PeopleSearch]
 ) -> dict[str, Any]:
     """What both lists show: the directory that was chosen, or the first, and how much is in it."""
-    chosen = form.get_choice("directory")
-    directory = next((one for one in directories if str(one.pk) == chosen), next(iter(directories), None))
+    directories = _find_directories(enterprise)
+    form = form_type(request.GET, directories=directories)
+    directory = _choose(directories, form.get_choice("directory"))
     counts = read_counts([directory.pk]).get(directory.pk, Counts()) if directory else Counts()
-    filters = request.GET.copy()
-    filters.pop("after", None)
-    return _build_access(request, enterprise) | {
-        "form": form,
-        "directory": directory,
-        "counts": counts,
-        "arrival": find_arrival(directory, counts, timezone.now()) if directory else None,
-        "filters": filters.urlencode(),
-        "is_filtered": bool(form.get_choice("search")),
-        "is_first_page": "after" not in request.GET,
-    }
+    return (
+        _build_access(request, enterprise)
+        | _build_search(request, form)
+        | {
+            "directory": directory,
+            "directory_filter": f"directory={directory.pk}" if directory and len(directories) > 1 else "",
+            "counts": counts,
+            "arrival": find_arrival(directory, counts, timezone.now()) if directory else None,
+        }
+    )
+
+
+def _choose(directories: Sequence[Directory], chosen: str) -> Directory | None:
+    return next((one for one in directories if str(one.pk) == chosen), next(iter(directories), None))

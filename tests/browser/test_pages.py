@@ -23,7 +23,7 @@ from enterprises.models import Enterprise, Invitation, Membership
 from enterprises.tasks import TaskKind
 from hostapp.models import User
 from mirror.models import Directory, Organization
-from mirror.people_models import DirectoryCount, DirectoryMembership
+from mirror.people_models import DirectoryCount, DirectoryMembership, DirectoryUser
 from outbox import queue
 from outbox.models import Task, WorkerHeartbeat
 from outbox.runner import run_due_tasks
@@ -61,8 +61,15 @@ def create_people(directory: Directory) -> None:
     for number in range(5, 60):
         create_directory_user(directory, pk=number, user_id=f"user_{number}", name=f"Person {number}")
     for number in range(1, 9):
-        group = create_directory_group(directory, group_id=f"group_{number}", name=f"Group {number}")
+        group = create_directory_group(
+            directory, pk=number, group_id=f"group_{number}", name=f"Group {number}"
+        )
         DirectoryMembership.objects.create(user=person, group=group, is_member=True, as_of=now)
+    # More members than a page shows.
+    everyone = DirectoryUser.objects.exclude(pk=person.pk)
+    DirectoryMembership.objects.bulk_create(
+        DirectoryMembership(user=one, group_id=1, is_member=True, as_of=now) for one in everyone
+    )
     DirectoryCount.objects.create(
         directory=directory, active_people=58, inactive_people=1, groups=8, changed_at=now
     )
@@ -139,6 +146,16 @@ PAGES: dict[str, tuple[str, str, str, str]] = {
     "directory": ("ada", "enterprises:people", "/enterprises/acme-inc/directory/", "first sync"),
     "directory-of-none": ("eve", "enterprises:people", "/enterprises/birch-ltd/directory/", "No directory"),
     "groups": ("ada", "enterprises:groups", "/enterprises/acme-inc/directory/groups/", "Group 3"),
+    "directory-deactivated": (
+        "ada", "enterprises:people", "/enterprises/acme-inc/directory/?state=inactive", "Returned with a new",
+    ),
+    "directory-in-the-middle": (
+        "ada", "enterprises:people", "/enterprises/acme-inc/directory/?after=0.3", "Previous",
+    ),
+    "group": (
+        "ada", "enterprises:group", "/enterprises/acme-inc/directory/groups/1/", "People in this group",
+    ),
+    "group-for-staff": ("sam", "enterprises:group", "/enterprises/acme-inc/directory/groups/2/", "Group 2"),
     "person": ("ada", "enterprises:person", "/enterprises/acme-inc/directory/people/1/", "Active since"),
     "activity": ("ada", "enterprises:activity", "/enterprises/acme-inc/history/", "An outcome."),
     "activity-with-no-match": (

@@ -18,7 +18,7 @@ from hostapp.models import User
 from portal.models import SetupLink
 from tests.conftest import signed_in
 from tests.deliveries import deliver
-from tests.factories import create_directory, create_directory_user
+from tests.factories import create_directory, create_directory_group, create_directory_user
 from tests.gateway.test_gateway import API
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +71,7 @@ MATRIX: dict[str, tuple[str, dict[str, object], tuple[int, ...]]] = {
     "enterprises:people": ("get", ACME, IT_ADMINS_AND_STAFF),
     "enterprises:groups": ("get", ACME, IT_ADMINS_AND_STAFF),
     "enterprises:person": ("get", ACME | {"number": 1}, IT_ADMINS_AND_STAFF),
+    "enterprises:group": ("get", ACME | {"number": 1}, IT_ADMINS_AND_STAFF),
     "enterprises:activity": ("get", ACME, IT_ADMINS),
     "enterprises:activity_export": ("get", ACME, IT_ADMINS),
     "enterprises:notification_preferences": ("get", {}, SIGNED_IN),
@@ -164,6 +165,8 @@ def test_each_kind_of_user_gets_the_expected_status(
 
     if name == "enterprises:person":
         arguments["number"] = create_directory_user(create_directory(acme)).pk
+    if name == "enterprises:group":
+        arguments["number"] = create_directory_group(create_directory(acme)).pk
 
     if "event_id" in arguments:
         deliver("connection.activated", event_id="event_1")
