@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from hostapp.tasks import TASKS
 from outbox import queue
+from outbox.claims import LEASE
 from outbox.handlers import TaskHandler
 from outbox.models import Task
-from outbox.queue import LEASE
 from outbox.task_threads import MAX_HUNG, TIME_LIMIT, TaskThreads
 from tests.processes import wait_until
 
