@@ -1,13 +1,14 @@
 """Claim due tasks for a worker, and settle what became of them: many in one statement each.
 
-A claimed task is left to one worker until its lease ends. Tasks of one kind and subject never run at once: they
-are claimed together, and while they are claimed, others of them are not.
+A claimed task is left to one worker until its lease ends. Tasks of one kind and subject never run at once:
+they are claimed together, and while they are claimed, others of them are not.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -42,7 +43,8 @@ WITH RECURSIVE kinds AS (
 ), chosen AS (SELECT id FROM due ORDER BY due_at, id LIMIT %(total)s)
 UPDATE outbox_task AS task SET attempts = attempts + 1, claimed_until = %(lease)s
 FROM chosen WHERE task.id = chosen.id
-RETURNING task.id, kind, subject, key, arguments, requests, attempts, error, due_at, claimed_until, enqueued_at
+RETURNING task.id, kind, subject, key, arguments, requests, attempts, error, due_at, claimed_until,
+    enqueued_at
 """
 
 # A row that somebody else has locked is left for later: waiting for it could be a deadlock.
@@ -89,8 +91,8 @@ class Ended:
 def claim(
     now: datetime, *, limits: Mapping[str, int] | None = None, limit: int = 1, total: int | None = None
 ) -> list[Task]:
-    """Claim tasks that are due, by due time: at most `limits[kind]` of a kind, or `limit`, and `total` of all."""
-    parameters = {
+    """Claim due tasks, the earliest first: at most `limits[kind]` of a kind, or `limit`, and `total`."""
+    parameters: dict[str, Any] = {
         "now": now,
         "lease": now + LEASE,
         "no_subject": NO_SUBJECT,

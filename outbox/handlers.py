@@ -26,8 +26,8 @@ class TaskHandler:
     `run(task, now)` is called outside any transaction, and again after a crash. It returns when the work is
     done; if it raises, it is called again later. `label` is what staff read.
 
-    `run_all(tasks, now)` does the same for many tasks that are due, of any subjects. If it raises, it has done
-    nothing, and each task is run by itself. For work on our own database that one statement does for many.
+    `run_all(tasks, now)` does the same for many tasks that are due, of any subjects. If it raises, it has
+    done nothing, and each task is run by itself. It is for work that one statement does for many.
 
     `threads`: how many run at once in a process. `most`: how many of them are claimed for one thread at most;
     fewer are, so that they take a fraction of a second together. `around` is entered once around tasks that

@@ -1,11 +1,12 @@
 """Run due tasks in threads: many at once, bounded for each kind and for the process.
 
-A kind always gets one thread, and up to `TaskHandler.threads` while the EXTRA_THREADS of the process suffice. So
-a kind that hangs does not delay the others, and a process has at most as many task threads, each with a
+A kind always gets one thread, and up to `TaskHandler.threads` while the EXTRA_THREADS of the process suffice.
+So a kind that hangs does not delay the others, and a process has at most as many task threads, each with a
 database connection, as there are kinds, and EXTRA_THREADS more (those that hang come on top).
 
-How many tasks of a kind are claimed at a time follows from how long its last ones took: as many as its threads
-run in about _PACE_SECONDS. Those of one subject are run by one thread, in the order of their due times.
+How many tasks of a kind are claimed at a time follows from how long its last ones took: as many as its
+threads run in about _PACE_SECONDS. Those of one subject are run by one thread, in the order of their due
+times.
 
 What bounds a task: every call to another server has a time-out, and a task that still runs after TIME_LIMIT
 counts as failed and is retried, before its lease ends. Its thread cannot be ended; when MAX_HUNG threads of
