@@ -101,7 +101,7 @@ class TaskThreads:
                 self._running.remove(batch)
                 self._give_back(batch)
                 self._pool.release(batch)
-            elif self._clock() - batch.started > self._time_limit:
+            elif self._clock() - batch.started > self._time_limit and batch.tasks_in_hand():
                 self._give_up(batch)
             elif batch.is_slow():
                 self._give_back(batch)
