@@ -74,6 +74,7 @@ def test_worker_outlives_tasks_steps_and_jobs_that_fail_in_every_way(
     done = tmp_path / "done"
     monkeypatch.setenv("TEST_SETTINGS", "tests.outbox.failing_settings")
     monkeypatch.setenv("TEST_DONE_FILE", str(done))
+    monkeypatch.setenv("TEST_STOP_SECONDS", "0.3")
     for name in FAILURES:
         queue.enqueue(name, SUBJECT)
     for number in range(3):

@@ -157,18 +157,3 @@ def test_concurrent_workers_run_each_task_once(completed: list[Task]) -> None:
         worker.join()
 
     assert sorted(int(task.key) for task in completed) == list(range(40))
-
-
-def test_due_task_query_uses_its_index_without_sorting() -> None:
-    with connection.cursor() as cursor:
-        # PostgreSQL would scan so small a table, whatever indexes it has.
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-        cursor.execute(
-            "EXPLAIN SELECT id FROM outbox_task WHERE due_at <= now() "
-            "AND (claimed_until IS NULL OR claimed_until <= now()) "
-            "ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED"
-        )
-        plan = "\n".join(row for (row,) in cursor.fetchall())
-
-    assert "outbox_task_due" in plan
-    assert "Sort" not in plan
