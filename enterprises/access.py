@@ -1,5 +1,6 @@
 """Who may do what. Strangers get 404: we do not admit that the enterprise exists."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -152,6 +153,17 @@ def it_admins_of(enterprise: Enterprise) -> list[Any]:
         )
         .order_by("name", "email")
     )
+
+
+def it_admin_ids_of(enterprise_ids: Collection[int]) -> dict[int, list[int]]:
+    """The active IT admins of many enterprises, by enterprise."""
+    ids: dict[int, list[int]] = {one: [] for one in enterprise_ids}
+    admins = Membership.objects.filter(
+        enterprise__in=enterprise_ids, role=Role.IT_ADMIN, user__is_active=True
+    )
+    for enterprise_id, user_id in admins.order_by("user").values_list("enterprise_id", "user_id"):
+        ids[enterprise_id].append(user_id)
+    return ids
 
 
 def can_use_intent(enterprise: Enterprise, intent: Intent) -> bool:

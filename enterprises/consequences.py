@@ -8,7 +8,7 @@ from audit.actions import Action
 from audit.actor import APPLICATION, Actor
 from audit.log import append_audit_entries, build_audit_entry
 from audit.models import AuditEntry
-from enterprises import notifications
+from enterprises import state_notifications
 from enterprises.models import Enterprise
 from mirror.models import (
     Certificate,
@@ -68,7 +68,7 @@ def record_consequences(
         if enterprise is None:
             continue
         is_late = find_delay(change) > LONGEST_MAIL_DELAY
-        if task := notifications.build_task(enterprise, change, now, is_late=is_late):
+        if task := state_notifications.build_task(enterprise, change, now, is_late=is_late):
             tasks.append(task)
         action = _ACTIONS.get((change.kind, change.row.state))
         if action and change.is_change_of_state:

@@ -7,12 +7,14 @@ the same parts in the same order. Tasks hold no tokens: the worker generates the
 import logging
 import re
 import smtplib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db.models import OuterRef, Subquery
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -28,6 +30,7 @@ from outbox.handlers import TaskFailed
 logger = logging.getLogger(__name__)
 
 _KEPT = timedelta(days=90)
+_shared_connection: ContextVar[Any] = ContextVar("shared connection to the mail server", default=None)
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -149,7 +152,7 @@ def send_mail(address: str, mail: Mail) -> None:
     )
     message.attach_alternative(render_html(mail), "text/html")
     try:
-        message.send()
+        _deliver(message)
     except smtplib.SMTPRecipientsRefused as error:
         code, text = next(iter(error.recipients.values()), (0, b""))
         _handle_refusal(address, code, text, error)
@@ -165,6 +168,50 @@ def send_mail(address: str, mail: Mail) -> None:
         raise TaskFailed(f"The mail server cannot be reached: {type(error).__name__}.") from error
     else:
         UndeliverableAddress.objects.filter(email=address.lower()).delete()
+
+
+@contextmanager
+def share_connection() -> Iterator[None]:
+    """Send the mails of this thread through one connection to the mail server, until the end of the block."""
+    connection = get_connection()
+    token = _shared_connection.set(connection)
+    try:
+        yield
+    finally:
+        _shared_connection.reset(token)
+        _close(connection)
+
+
+def _deliver(message: EmailMultiAlternatives) -> None:
+    connection = _shared_connection.get()
+    if connection is None:
+        message.send()
+        return
+    is_used = False
+    try:
+        # SMTP's is opened by the first mail, and by the one after a mail that failed.
+        is_used = not connection.open()
+        message.connection = connection
+        message.send()
+    except BaseException as error:
+        _close(connection)
+        # Servers end a connection after some mails: that is no failure of the next one.
+        if not (is_used and _has_ended_connection(error)):
+            raise
+        connection.open()
+        message.send()
+
+
+def _has_ended_connection(error: BaseException) -> bool:
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        return not isinstance(error.__context__, TimeoutError)
+    return isinstance(error, smtplib.SMTPResponseException) and error.smtp_code == 421
+
+
+def _close(connection: Any) -> None:
+    # A server that is gone, or refuses our farewell, has accepted what was sent before.
+    with suppress(smtplib.SMTPException, OSError):
+        connection.close()
 
 
 def find_refusal(email: str) -> Subquery:

@@ -1,7 +1,7 @@
 """The outbox tasks of an enterprise."""
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import wraps
 
@@ -51,3 +51,22 @@ def enterprise_task(function: EnterpriseTask) -> Callable[[Task, datetime], None
             raise TaskFailed(error.describe(), retry_after=error.retry_after) from error
 
     return run
+
+
+def enterprise_tasks(
+    function: Callable[[Sequence[tuple[Enterprise, Task]], datetime], None],
+) -> Callable[[Sequence[Task], datetime], None]:
+    """Adapt `function(pairs of enterprise and task, now)` for the outbox's `run_all`."""
+
+    @wraps(function)
+    def run_all(tasks: Sequence[Task], now: datetime) -> None:
+        enterprises = {
+            enterprise.external_id: enterprise
+            for enterprise in Enterprise.objects.select_related("organization").filter(
+                external_id__in={task.subject for task in tasks}
+            )
+        }
+        # As above, a task of an enterprise that was deleted is complete.
+        function([(enterprises[task.subject], task) for task in tasks if task.subject in enterprises], now)
+
+    return run_all

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_noop
 
 from enterprises import (
     access_grants,
+    certificate_reminders,
     failures,
     hooks,
     invitations,
@@ -18,9 +19,10 @@ from enterprises import (
     provisioning,
     rate_limits,
     reconcile,
+    state_notifications,
 )
 from enterprises import conf as enterprises_conf
-from enterprises.tasks import TaskKind, enterprise_task
+from enterprises.tasks import TaskKind, enterprise_task, enterprise_tasks
 from hostapp import password_reset, sessions, sign_in
 from mirror import people_counts
 from outbox.handlers import PeriodicJob, Step, TaskHandler
@@ -30,6 +32,7 @@ from portal.setup_links import revoking
 from webhooks import catch_up, inbox, pruning
 from webhooks import conf as webhooks_conf
 
+# The project's hook runs alone on its connection, which is then reset: nothing it leaves behind matters.
 TASKS: dict[str, TaskHandler] = {
     TaskKind.PROVISION: TaskHandler(
         gettext_noop("Provision"), enterprise_task(provisioning.run_provisioning)
@@ -38,20 +41,27 @@ TASKS: dict[str, TaskHandler] = {
         gettext_noop("Reconcile with WorkOS"), enterprise_task(reconcile.run_reconcile)
     ),
     TaskKind.NOTIFY_STATE: TaskHandler(
-        gettext_noop("Send a state notification"), enterprise_task(notifications.notify_of_state)
+        gettext_noop("Send a state notification"),
+        enterprise_task(state_notifications.notify_of_state),
+        run_all=enterprise_tasks(state_notifications.notify_of_states),
     ),
     TaskKind.NOTIFY: TaskHandler(gettext_noop("Send a notification"), enterprise_task(notifications.notify)),
     TaskKind.SEND_NOTIFICATION: TaskHandler(
-        gettext_noop("Mail a notification to one person"), enterprise_task(notifications.send_notification)
+        gettext_noop("Mail a notification to one person"),
+        enterprise_task(notifications.send_notification),
+        around=mail.share_connection,
     ),
     TaskKind.SEND_TO_ADDRESS: TaskHandler(
-        "Mail a person about their access", enterprise_task(notifications.send_to_address)
+        "Mail a person about their access",
+        enterprise_task(notifications.send_to_address),
+        around=mail.share_connection,
     ),
     TaskKind.REMIND_OF_CERTIFICATE: TaskHandler(
-        gettext_noop("Send a certificate reminder"), enterprise_task(notifications.remind_of_certificate)
+        gettext_noop("Send a certificate reminder"),
+        enterprise_task(certificate_reminders.remind_of_certificate),
     ),
     TaskKind.RUN_PROVISIONED_HOOK: TaskHandler(
-        gettext_noop("Run the hook after provisioning"), enterprise_task(hooks.run_provisioned_hook)
+        gettext_noop("Run the hook after provisioning"), enterprise_task(hooks.run_provisioned_hook), most=1
     ),
     TaskKind.PUSH_NAME: TaskHandler(
         gettext_noop("Send the name to WorkOS"), enterprise_task(lifecycle.push_name)
@@ -66,13 +76,19 @@ TASKS: dict[str, TaskHandler] = {
         gettext_noop("Delete the organization"), enterprise_task(lifecycle.delete_organization)
     ),
     TaskKind.SEND_INVITATION: TaskHandler(
-        gettext_noop("Send an invitation"), enterprise_task(invitations.send_invitation)
+        gettext_noop("Send an invitation"),
+        enterprise_task(invitations.send_invitation),
+        around=mail.share_connection,
     ),
     TaskKind.SEND_PASSWORD_LINK: TaskHandler(
-        gettext_noop("Send the link to set a password"), enterprise_task(memberships.send_password_link)
+        gettext_noop("Send the link to set a password"),
+        enterprise_task(memberships.send_password_link),
+        around=mail.share_connection,
     ),
     password_reset.SEND_PASSWORD_RESET: TaskHandler(
-        gettext_noop("Send the link to reset a password"), password_reset.send_password_reset
+        gettext_noop("Send the link to reset a password"),
+        password_reset.send_password_reset,
+        around=mail.share_connection,
     ),
     portal_tasks.REVOKE_PORTAL_LINKS: TaskHandler(
         gettext_noop("Revoke Portal Links"), enterprise_task(link_revocation.run_portal_link_revocation)
@@ -81,9 +97,11 @@ TASKS: dict[str, TaskHandler] = {
         gettext_noop("Revoke a setup link"), enterprise_task(revoking.run_setup_link_revocation)
     ),
     people_reconcile.RECONCILE_PEOPLE: TaskHandler(
-        gettext_noop("Reconcile the people of directories"), people_reconcile.run_people_reconcile
+        gettext_noop("Reconcile the people of directories"), people_reconcile.run_people_reconcile, threads=1
     ),
-    catch_up.CATCH_UP: TaskHandler(gettext_noop("Catch up with WorkOS's events"), catch_up.run_catch_up),
+    catch_up.CATCH_UP: TaskHandler(
+        gettext_noop("Catch up with WorkOS's events"), catch_up.run_catch_up, threads=1
+    ),
 }
 
 STEPS: Mapping[str, Step] = {"Events": inbox.apply_waiting}

@@ -4,6 +4,9 @@ The outbox defines no tasks itself. Three settings name objects of the project b
 `OUTBOX_TASKS`, a dict of kind → `TaskHandler`;
 `OUTBOX_STEPS`, a dict of name → `Step` that the worker repeats, each in a thread of its own;
 `OUTBOX_PERIODIC_JOBS`, a sequence of `PeriodicJob`.
+
+Three more are for tests, which do not wait that long: `OUTBOX_RETRY_SECONDS`, after which a step that failed
+runs again, `OUTBOX_STOP_SECONDS`, the longest that a stopped worker works on, and `OUTBOX_HEARTBEAT_SECONDS`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,6 +33,18 @@ def steps() -> Mapping[str, Step]:
 def periodic_jobs() -> Sequence[PeriodicJob]:
     loaded: Sequence[PeriodicJob] = _load("OUTBOX_PERIODIC_JOBS", ())
     return loaded
+
+
+def retry_seconds() -> float:
+    return float(getattr(settings, "OUTBOX_RETRY_SECONDS", 5))
+
+
+def stop_seconds() -> float:
+    return float(getattr(settings, "OUTBOX_STOP_SECONDS", 8))
+
+
+def heartbeat_seconds() -> float:
+    return float(getattr(settings, "OUTBOX_HEARTBEAT_SECONDS", 5))
 
 
 def _load(name: str, default: Any) -> Any:

@@ -1,7 +1,8 @@
 """What the project hands to the worker: task handlers, steps and periodic jobs."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -24,10 +25,21 @@ class TaskHandler:
 
     `run(task, now)` is called outside any transaction, and again after a crash. It returns when the work is
     done; if it raises, it is called again later. `label` is what staff read.
+
+    `run_all(tasks, now)` does the same for many tasks that are due, of any subjects. If it raises, it has
+    done nothing, and each task is run by itself. It is for work that one statement does for many.
+
+    `threads`: how many run at once in a process. `most`: how many of them are claimed for one thread at most;
+    fewer are, so that they take a fraction of a second together. `around` is entered once around tasks that
+    one thread runs one after another, such as to share a connection to a mail server.
     """
 
     label: str
     run: Callable[["Task", datetime], None]
+    run_all: Callable[[Sequence["Task"], datetime], None] | None = None
+    threads: int = 4
+    most: int = 100
+    around: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 class Step(Protocol):

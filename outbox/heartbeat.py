@@ -5,9 +5,10 @@ import socket
 import uuid
 from datetime import datetime, timedelta
 
+from outbox import conf
 from outbox.models import WorkerHeartbeat
 
-INTERVAL = timedelta(seconds=5)
+INTERVAL = timedelta(seconds=conf.heartbeat_seconds())
 # Rows of workers that were killed are kept this long, so that people can see them.
 _KEEP_DEAD = timedelta(days=1)
 

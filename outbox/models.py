@@ -33,8 +33,14 @@ class Task(models.Model):
             ),
         ]
         indexes = [
-            # Serves queue.claim.
-            models.Index(fields=["due_at", "id"], name="outbox_task_due"),
+            # Serves claims.claim: the kinds that have tasks, and what is due of each.
+            models.Index(fields=["kind", "due_at", "id"], name="outbox_task_due_by_kind"),
+            # Serves claims.claim: whether another task of this kind and subject is running.
+            models.Index(
+                fields=["kind", "subject"],
+                name="outbox_task_claimed",
+                condition=models.Q(claimed_until__isnull=False),
+            ),
             # Serves the tasks on a customer's staff page, and the refusal to delete an enterprise.
             models.Index(fields=["subject"], name="outbox_task_subject"),
         ]

@@ -1,9 +1,9 @@
 """The transactional outbox: a task is enqueued with the change that needs it, and runs until it succeeds."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +12,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from outbox.models import Task
-
-# Longer than a task may take (see outbox.task_threads). When a worker is killed, its task is claimed again
-# after this.
-LEASE = timedelta(minutes=5)
-
 
 # The subject of tasks without an enterprise.
 NO_SUBJECT = UUID(int=0)
@@ -91,32 +86,6 @@ def cancel_tasks(subject: UUID, *, kind: str | None = None) -> None:
     """Delete the tasks of a subject, or those of one kind."""
     tasks = Task.objects.filter(subject=subject)
     (tasks if kind is None else tasks.filter(kind=kind)).delete()
-
-
-def claim(now: datetime, *, excluded_kinds: Sequence[str] = ()) -> Task | None:
-    """The next task that is due, claimed for LEASE, or None. No other worker gets it in that time."""
-    rows = Task.objects.raw(
-        "UPDATE outbox_task SET attempts = attempts + 1, claimed_until = %(lease)s WHERE id = ("
-        "SELECT id FROM outbox_task "
-        "WHERE due_at <= %(now)s AND (claimed_until IS NULL OR claimed_until <= %(now)s) "
-        "AND kind <> ALL(%(excluded)s::text[]) "
-        "ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING *",
-        {"now": now, "lease": now + LEASE, "excluded": list(excluded_kinds)},
-    )
-    return next(iter(rows), None)
-
-
-def complete(task: Task) -> None:
-    """Delete a task that succeeded, unless it was enqueued again while it ran: then it runs again."""
-    if not Task.objects.filter(pk=task.pk, requests=task.requests).delete()[0]:
-        Task.objects.filter(pk=task.pk, claimed_until=task.claimed_until).update(claimed_until=None)
-
-
-def retry(task: Task, reason: str, *, due_at: datetime) -> None:
-    """Put a failed task back. One that was enqueued again while it ran keeps its own, earlier time."""
-    claimed = Task.objects.filter(pk=task.pk, claimed_until=task.claimed_until)
-    if not claimed.filter(requests=task.requests).update(error=reason, due_at=due_at, claimed_until=None):
-        claimed.update(error=reason, claimed_until=None)
 
 
 def retry_now(task: Task, now: datetime) -> bool:

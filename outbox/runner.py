@@ -1,19 +1,21 @@
 """Run the tasks that are due, one after another, and save the outcome of each.
 
-The worker runs them in threads (`outbox.task_threads`), which use the same two functions to run and to settle
-a task.
+The worker runs them in threads (`outbox.task_threads`), which use the same functions to run and to settle.
 """
 
+import contextvars
 import logging
 import math
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import DataError, connection
 from django.utils import timezone
 
-from outbox import conf, queue
+from outbox import claims, conf
 from outbox.backoff import retry_delay
+from outbox.claims import Ended
 from outbox.failures import describe_error, describe_failure, name_error
 from outbox.handlers import TaskFailed
 from outbox.models import Task
@@ -24,6 +26,7 @@ _FIRST_RETRY = timedelta(seconds=5)
 _LONGEST_RETRY = timedelta(hours=6)
 # The longest that another server may ask us to wait.
 _LONGEST_RETRY_AFTER = timedelta(days=1)
+_OUTCOMES = {"completed": "completed", "failed": "retried later"}
 
 
 def run_due_tasks(*, now: datetime, limit: int = 20) -> Counter[str]:
@@ -33,10 +36,15 @@ def run_due_tasks(*, now: datetime, limit: int = 20) -> Counter[str]:
     """
     outcomes: Counter[str] = Counter()
     for _ in range(limit):
-        task = queue.claim(now)
-        if task is None:
+        tasks = claims.claim(now, total=1)
+        if not tasks:
             break
-        outcomes[settle_task(task, run_handler(task))] += 1
+        ended = [describe_end(task, run_handler(task)) for task in tasks]
+        if not connection.in_atomic_block:
+            # It may be broken after the handler ran.
+            connection.close_if_unusable_or_obsolete()
+        settled, _locked = settle_tasks(ended)
+        outcomes += settled
     return outcomes
 
 
@@ -46,37 +54,42 @@ def run_handler(task: Task) -> BaseException | None:
         handler = conf.task_handlers().get(task.kind)
         if handler is None:
             return TaskFailed(f"No handler is registered for tasks of the kind {task.kind}.")
-        handler.run(task, timezone.now())
+        # A language or a time zone that it activates, and does not deactivate, ends with it.
+        contextvars.copy_context().run(handler.run, task, timezone.now())
     except BaseException as error:  # also SystemExit: a task that fails must not stop the others
         return error
     return None
 
 
-def settle_task(task: Task, error: BaseException | None) -> str:
-    """Delete a task that succeeded, or put a failed one back with the reason. Returns the outcome in words.
-
-    Raises DatabaseError or InterfaceError if the database cannot be written to: call it again later. Until
-    then the task stays claimed, and at the end of its lease it becomes due.
-    """
-    if not connection.in_atomic_block:
-        # The connection may be broken after the handler ran.
-        connection.close_if_unusable_or_obsolete()
+def describe_end(task: Task, error: BaseException | None) -> Ended:
+    """What to save of a task that has run and raised `error`, and when to retry it. Logs a failure."""
     if error is None:
-        queue.complete(task)
-        return "completed"
+        return Ended(task, "completed")
     logger.warning(
         "Task %s (%s) failed at attempt %s: %s", task.pk, task.kind, task.attempts, name_error(error)
     )
-    due_at = timezone.now() + _retry_delay(task, error)
+    reason = describe_failure(error) if isinstance(error, TaskFailed) else describe_error(error)
+    return Ended(task, "failed", reason, timezone.now() + _retry_delay(task, error))
+
+
+def settle_tasks(ended: Sequence[Ended]) -> tuple[Counter[str], list[Ended]]:
+    """Delete the tasks that are complete, and put the others back with the reason.
+
+    Returns a count for each outcome, and those that are locked: settle them later. Raises DatabaseError or
+    InterfaceError if the database cannot be written to: call it again later. Until then the tasks stay
+    claimed, and at the end of their lease they become due.
+    """
     try:
-        queue.retry(task, _describe_reason(error), due_at=due_at)
+        locked = claims.settle(ended)
     except (DataError, ValueError):
-        queue.retry(task, "It failed. The reason cannot be stored: see the worker's log.", due_at=due_at)
-    return "retried later"
-
-
-def _describe_reason(error: BaseException) -> str:
-    return describe_failure(error) if isinstance(error, TaskFailed) else describe_error(error)
+        words = "It failed. The reason cannot be stored: see the worker's log."
+        ended = [Ended(one.task, one.outcome, one.error and words, one.due_at) for one in ended]
+        locked = claims.settle(ended)
+    left = {one.task.pk for one in locked}
+    settled = (
+        _OUTCOMES[one.outcome] for one in ended if one.task.pk not in left and one.outcome in _OUTCOMES
+    )
+    return Counter(settled), locked
 
 
 def _retry_delay(task: Task, error: BaseException) -> timedelta:

@@ -21,10 +21,10 @@ from outbox.task_threads import TaskThreads
 
 logger = logging.getLogger(__name__)
 
-_RETRY_SECONDS = 5
+_RETRY_SECONDS = conf.retry_seconds()
 # How long work that is under way may take to finish once the worker is stopped. What is not finished then
 # runs again. Shorter than the 10 seconds that container runtimes wait by default.
-STOP_SECONDS = 8.0
+STOP_SECONDS = conf.stop_seconds()
 
 
 def run_worker(stop: threading.Event, *, poll_interval: float, stop_seconds: float = STOP_SECONDS) -> bool:

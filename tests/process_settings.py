@@ -12,6 +12,8 @@ if os.environ.get("TEST_SANDBOX"):
     WORKOS_LINK_ORIGINS = [WORKOS_BASE_URL, WORKOS_BASE_URL.replace("127.0.0.1", "localhost")]
 # Immediate by default: a write after the response would collide with the end of the test.
 WORKOS_WEBHOOK_REFUSALS_INTERVAL = float(os.environ.get("TEST_REFUSALS_INTERVAL", "0"))
+OUTBOX_RETRY_SECONDS = OUTBOX_HEARTBEAT_SECONDS = 0.1
+OUTBOX_STOP_SECONDS = float(os.environ.get("TEST_STOP_SECONDS", "8"))
 if os.environ.get("TEST_NO_SECRET"):
     WORKOS_WEBHOOK_SECRETS = WORKOS_WEBHOOK_SECRET_NAMES = []
 if os.environ.get("TEST_SMTP_PORT"):

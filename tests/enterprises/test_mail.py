@@ -21,6 +21,7 @@ from enterprises.tasks import TaskKind
 from hostapp.models import User
 from outbox.models import Task
 from outbox.runner import run_due_tasks
+from outbox.task_threads import TaskThreads
 from outbox.worker import STOP_SECONDS
 from tests.conftest import signed_in
 from tests.deliveries import deliver
@@ -171,12 +172,54 @@ def test_notification_is_not_mailed_to_a_person_who_is_no_it_admin_any_more(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_mails_of_one_batch_share_a_connection_and_each_refusal_concerns_its_own_mail(
+    three_it_admins: None, smtp_server: SmtpServer
+) -> None:
+    smtp_server.answer = refuse("bea@", "451 4.2.1 try later")
+    process_activation_of_a_batch()
+
+    assert sorted(smtp_server.accepted) == ["ada@acme.example", "cem@acme.example"]
+    assert Task.objects.get().error == "The mail server said: 451 4.2.1 try later"
+    # The second connection is for what followed the refusal.
+    assert smtp_server.connections <= 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_server_that_ends_a_connection_after_one_mail_gets_the_others_through_new_ones(
+    three_it_admins: None, smtp_server: SmtpServer
+) -> None:
+    def answer(command: str) -> str | None:
+        is_second = command.startswith("MAIL") and len(smtp_server.accepted) == smtp_server.connections
+        return "421 4.7.0 enough mails for one connection" if is_second else None
+
+    smtp_server.answer = answer
+    process_activation_of_a_batch()
+
+    assert sorted(smtp_server.accepted) == ["ada@acme.example", "bea@acme.example", "cem@acme.example"]
+    assert smtp_server.connections == 3
+    assert not Task.objects.exists()
+
+
+def process_activation_of_a_batch() -> None:
+    """Run the mails as the worker does, in one thread."""
+    deliver("connection.activated")
+    apply_waiting(now=timezone.now())
+    now = timezone.now()
+    run_due_tasks(now=now, limit=1)
+    threads = TaskThreads()
+    due = Task.objects.filter(due_at__lte=timezone.now())
+    wait_until(lambda: threads.run_due_tasks(now=timezone.now()) is not None and not due.exists())
+    threads.finish(seconds=5)
+
+
+@pytest.mark.django_db(transaction=True)
 def test_worker_ends_on_sigterm_and_applies_events_while_the_mail_server_never_speaks(
     ada: User, manage: Manage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with run_smtp_server() as server:
         server.is_silent = True
         monkeypatch.setenv("TEST_SMTP_PORT", str(server.port))
+        monkeypatch.setenv("TEST_STOP_SECONDS", "0.3")
         worker = manage("worker", "--interval", "0.05")
         deliver("connection.activated", event_id="event_1")
         wait_until(lambda: server.connections, seconds=20)
