@@ -14,7 +14,7 @@ DOCUMENTED_SETTINGS = ENV_FILE= SECRET_KEY=$$($(BIN)/python -c 'import secrets; 
 	EMAIL_URL=smtp+tls://user:password@mail.acme.example BEHIND_TLS_PROXY=on TRUSTED_PROXIES=10.0.0.0/8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo run test values histories bench contract screenshots lint check requirements
+.PHONY: help setup browser demo run test test-fast values histories bench contract screenshots lint check requirements
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ run: setup .env  ## Run the web server and the worker with .env, against WorkOS
 
 test: setup  ## Run the tests
 	@$(BIN)/pytest $(PYTEST)
+
+test-fast: setup  ## Run the tests without a browser, real servers and generated values
+	@$(BIN)/pytest -m "not browser and not slow" $(PYTEST)
 
 values: setup  ## Put 5,000 arbitrary values into events and API objects (the tests try fewer)
 	@VALUE_CASES=$(or $(CASES),5000) $(BIN)/pytest tests/webhooks/test_any_values.py

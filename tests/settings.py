@@ -38,7 +38,8 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 WHITENOISE_AUTOREFRESH = WHITENOISE_USE_FINDERS = True
 # Tests empty their tables; everywhere else the database refuses to empty the audit log. A statement that
 # waits for a lock longer than this fails: it would wait forever if the holder of the lock waits for the test.
+# The data of a test outlives no crash of the database, so no commit waits for the disk.
 DATABASES["default"].setdefault("OPTIONS", {})["options"] = (  # type: ignore[index]
-    "-c audit_log.may_be_truncated=on -c lock_timeout=15s"
+    "-c audit_log.may_be_truncated=on -c lock_timeout=15s -c synchronous_commit=off"
 )
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.quick_flush"]

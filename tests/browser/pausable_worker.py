@@ -6,6 +6,7 @@ running. It never waits for a lock, so SIGTERM ends it at any time.
 """
 
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ RUN_LOCK = 20_261_125
 STEP_LOCK = 20_261_126
 
 HEARTBEAT_SECONDS = 0.3
+# Between two looks for the permission. A worker that is paused should cost the other tests nothing.
+_PAUSED_SECONDS = 0.2
 
 Step = Callable[..., Counter[str]]
 
@@ -29,7 +32,10 @@ def pausable(step: Step) -> Step:
 
     def run_unless_paused(*, now: datetime) -> Counter[str]:
         with _permission() as may_run:
-            return step(now=now) if may_run else Counter()
+            if may_run:
+                return step(now=now)
+        time.sleep(_PAUSED_SECONDS)
+        return Counter()
 
     return run_unless_paused
 
@@ -37,10 +43,11 @@ def pausable(step: Step) -> Step:
 @contextmanager
 def _permission() -> Iterator[bool]:
     """Whether the worker may run now. Until the end of the block `App.pause_worker` waits."""
-    if not _execute("SELECT pg_try_advisory_lock_shared(%s)", STEP_LOCK):
+    if not _may_run() or not _execute("SELECT pg_try_advisory_lock_shared(%s)", STEP_LOCK):
         yield False
         return
     try:
+        # It may have been withdrawn before the lock was taken.
         yield _may_run()
     finally:
         _execute("SELECT pg_advisory_unlock_shared(%s)", STEP_LOCK)
