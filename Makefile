@@ -52,7 +52,7 @@ histories: setup  ## Apply 10,000 histories of directories, shuffled and interru
 	@HISTORIES=$(or $(COUNT),10000) $(BIN)/pytest -n 0 tests/webhooks/test_histories.py
 
 bench: setup  ## Measure how fast webhooks are received and applied on this machine
-	@$(BIN)/python -m bench.deliveries $(BENCH)
+	@$(BIN)/python -m bench $(or $(BENCH),all)
 
 contract: setup  ## Check the sandbox against WorkOS's OpenAPI document and Node SDK (needs Node 20)
 	cd tests/contract && npm install --no-package-lock --no-audit --no-fund --loglevel=error
