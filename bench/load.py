@@ -42,17 +42,31 @@ class Measured:
 def build_event(event_id: str, name: str, *, size: int = PAYLOAD_BYTES) -> bytes:
     """An event about a person of a directory, as long as WorkOS's are."""
     event = {
+        "object": "event",
         "id": event_id,
         "event": name,
         "created_at": "2026-01-15T12:00:00.000Z",
         "data": {
+            "object": "directory_user",
             "id": f"directory_user_{event_id}",
             "directory_id": "directory_01BENCHAAAAAAAAAAAAAAAAA",
             "organization_id": ORGANIZATION,
+            "idp_id": f"idp_{event_id}",
             "state": "active",
-            "updated_at": "2026-01-15T12:00:00.000Z",
+            "first_name": "Ada",
+            "last_name": "Davis",
+            "email": "ada@acme.example",
+            "emails": [{"primary": True, "type": "work", "value": "ada@acme.example"}],
+            "job_title": "Engineer",
+            "username": "ada@acme.example",
+            "role": {"slug": "member"},
+            "roles": [{"slug": "member"}],
+            "raw_attributes": {},
             "custom_attributes": {"department": ""},
+            "created_at": "2026-01-15T12:00:00.000Z",
+            "updated_at": "2026-01-15T12:00:00.000Z",
         },
+        "context": {},
     }
     missing = max(0, size - len(json.dumps(event)))
     event["data"]["custom_attributes"]["department"] = "x" * missing  # type: ignore[index]
