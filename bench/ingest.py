@@ -180,7 +180,7 @@ def _build_table(references: References, results: Results, names: Sequence[str])
                 name,
                 senders,
                 format_range(rates),
-                *(median(a / b for a, b in zip(rates, other, strict=True)) for other in others),
+                *(_find_ratio(rates, other) for other in others),
                 median(one.p50_ms for one in rounds),
                 median(one.p99_ms for one in rounds),
                 f"{median(one.server_us for one in rounds):.0f}",
@@ -190,6 +190,11 @@ def _build_table(references: References, results: Results, names: Sequence[str])
             ]
         )
     return table
+
+
+def _find_ratio(rates: Sequence[float], others: Sequence[float]) -> float | None:
+    """The median of the rounds' ratios. None if one of the others received nothing."""
+    return median(a / b for a, b in zip(rates, others, strict=True)) if all(others) else None
 
 
 if __name__ == "__main__":

@@ -68,9 +68,14 @@ def build_event(event_id: str, name: str, *, size: int = PAYLOAD_BYTES) -> bytes
         },
         "context": {},
     }
-    missing = max(0, size - len(json.dumps(event)))
+    missing = max(0, size - len(_dump(event)))
     event["data"]["custom_attributes"]["department"] = "x" * missing  # type: ignore[index]
-    return json.dumps(event).encode()
+    return _dump(event)
+
+
+def _dump(event: dict[str, Any]) -> bytes:
+    """As WorkOS writes it. Its Node SDK verifies `JSON.stringify` of what it has parsed."""
+    return json.dumps(event, separators=(",", ":")).encode()
 
 
 def build_request(body: bytes) -> bytes:
