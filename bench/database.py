@@ -10,6 +10,7 @@ is made there. It is a copy of the database `bench_template`, which has the tabl
 import contextlib
 import os
 import secrets
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -132,6 +133,32 @@ def require_durable(connection: psycopg.Connection[Any]) -> None:
         row = connection.execute(sql.SQL("SHOW {}").format(sql.Identifier(setting))).fetchone()
         if row != ("on",):
             raise SystemExit(f"{setting} must be on: a commit that may be lost says nothing")
+
+
+def stop_postgresql_immediately(database: Database) -> None:
+    """As a crash does: no checkpoint, and transactions that are open are lost."""
+    _control_postgresql(database, "stop", "--mode", "immediate")
+
+
+def start_postgresql(database: Database) -> None:
+    _control_postgresql(
+        database, "start", "--log", str(database.folder / "log"), "--options", f'-h "" -k {database.host}'
+    )
+
+
+def _control_postgresql(database: Database, *arguments: str) -> None:
+    from devtools.embedded_postgres import system_user
+
+    subprocess.run(
+        [find_program("pg_ctl"), "--pgdata", str(database.folder), "--wait", *arguments],
+        cwd=database.folder,
+        user=system_user.USER if system_user.is_needed() else None,
+        # A pipe would stay open: the server inherits it.
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+        timeout=60,
+    )
 
 
 def find_program(name: str) -> str:

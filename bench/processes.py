@@ -64,10 +64,18 @@ def run_process(
 
 @contextlib.contextmanager
 def run_server(
-    arguments: Sequence[str], environment: dict[str, str], *, folder: Path = ROOT, program: str = ""
+    arguments: Sequence[str],
+    environment: dict[str, str],
+    *,
+    folder: Path = ROOT,
+    program: str = "",
+    port: int = 0,
 ) -> Iterator[RunningProcess]:
-    """The same for a server, once it listens. `{port}` in an argument is replaced by its port."""
-    port = find_free_port()
+    """The same for a server, once it listens. `{port}` in an argument is replaced by its port.
+
+    Without `port` it is a free one.
+    """
+    port = port or find_free_port()
     process = _start(
         [argument.replace("{port}", str(port)) for argument in arguments], environment, folder, program
     )
