@@ -19,6 +19,7 @@ from bench.report import ROOT, find_percentile
 PAYLOAD_BYTES = 1471
 PATH = "/webhooks/workos/"
 ORGANIZATION = "org_01BENCHAAAAAAAAAAAAAAAAAAA"
+DIRECTORY = "directory_01BENCHAAAAAAAAAAAAAAAAA"
 _MARKER = "event_" + "0" * 26
 # Seconds that the answers to the last requests may take.
 _LAST_ANSWERS = 0.5
@@ -49,7 +50,7 @@ def build_event(event_id: str, name: str, *, size: int = PAYLOAD_BYTES) -> bytes
         "data": {
             "object": "directory_user",
             "id": f"directory_user_{event_id}",
-            "directory_id": "directory_01BENCHAAAAAAAAAAAAAAAAA",
+            "directory_id": DIRECTORY,
             "organization_id": ORGANIZATION,
             "idp_id": f"idp_{event_id}",
             "state": "active",

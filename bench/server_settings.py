@@ -11,6 +11,9 @@ os.environ.update(
     LOG_LEVEL="CRITICAL",
     WORKOS_WEBHOOK_SECRET=os.environ["BENCH_SECRET"],
 )
+# Nothing is called: nobody listens there.
+os.environ.setdefault("WORKOS_API_KEY", "sk_test_bench")
+os.environ.setdefault("WORKOS_BASE_URL", "http://127.0.0.1:9")
 
 from hostapp.settings import *  # noqa: F403
 from hostapp.settings import DATABASES
