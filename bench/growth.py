@@ -24,7 +24,7 @@ from statistics import median
 
 from bench.commands import main
 from bench.database import Database, run_database, use_database
-from bench.growth_data import SLUG, delete_new_rows, fill
+from bench.growth_data import SLUG, delete_new_rows, fill, measure_sizes
 from bench.load import Measured, build_requests, read_requests, send_with_python, write_requests
 from bench.processes import run_server
 from bench.receivers import ALONE, describe_failures, measure_receiver
@@ -85,6 +85,7 @@ def run(options: argparse.Namespace) -> Report:
             report_progress(f"growth: {count:,} events and people are created")
             databases[count] = database.copy(f"{database.name}_{count}")
             fill(databases[count], events=count, people=count)
+        sizes = measure_sizes(databases[options.many])
         try:
             for number in range(options.rounds):
                 for count, one in databases.items():
@@ -104,9 +105,14 @@ def run(options: argparse.Namespace) -> Report:
     if pruning.deleted < options.many // 3:
         problems.append(f"only {pruning.deleted} events were pruned")
     return Report(
-        tables=[_build_table(times, options.few, options.many), _build_pruning_table(pruning)],
+        tables=[
+            _build_table(times, options.few, options.many),
+            _build_pruning_table(pruning),
+            _build_size_table(sizes, options.many),
+        ],
         figures={
             "milliseconds": times,
+            "bytes": sizes,
             "pruning": {
                 "before": vars(pruning.before),
                 "during": vars(pruning.during),
@@ -264,6 +270,18 @@ def _build_pruning_table(pruning: Pruning) -> Table:
         ],
         note=f"{_PRUNE_RATE:,} events a second are delivered. `prune_events` deleted {pruning.deleted:,}"
         f" events in {pruning.seconds:.0f} s. A time counts from when the delivery was due.",
+    )
+
+
+def _build_size_table(sizes: dict[str, tuple[int, int]], count: int) -> Table:
+    return Table(
+        "Size",
+        [f"bytes for each, of {count:,}", "row", "indexes", "GB for 100 million"],
+        [
+            [name, rows // count, indexes // count, (rows + indexes) / count / 10]
+            for name, (rows, indexes) in sizes.items()
+        ],
+        note="Payloads have about 1,300 bytes.",
     )
 
 

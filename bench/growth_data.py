@@ -6,7 +6,8 @@ from bench.database import Database, use_database
 from bench.load import DIRECTORY, ORGANIZATION
 
 SLUG = "bench"
-# Of half a year: half of them are older than 90 days. Most are about people, as with a Directory Sync.
+# Of half a year: half of them are older than 90 days. Most are about people, as with a Directory Sync. A
+# hundred have failed, however many there are: a page of them is full in both databases.
 _INSERT_EVENTS = """
 INSERT INTO webhooks_webhookevent (event_id, event, issued_at, created_at, received_at, payload, secret_name,
     status, reason, data_problems, attempts, unfinished_attempts, awaited_organization_id, applied_at)
@@ -14,7 +15,7 @@ SELECT 'event_old_' || n, name, at, at, at,
     jsonb_build_object('id', 'event_old_' || n, 'event', name, 'data', jsonb_build_object(
         'id', 'directory_user_old_' || n, 'organization_id', 'org_' || n %% 1000,
         'custom_attributes', repeat('x', 1100))),
-    'default', CASE WHEN n %% 1000 = 0 THEN 'failed' WHEN n %% 4 = 0 THEN 'ignored' ELSE 'applied' END,
+    'default', CASE WHEN n %% (%(count)s / 100) = 0 THEN 'failed' WHEN n %% 4 = 0 THEN 'ignored' ELSE 'applied' END,
     '', '', 1, 0, '', at
 FROM (SELECT n, now() - interval '180 days' * (1 - n::float / %(count)s) AS at,
         (ARRAY['dsync.user.updated', 'dsync.user.created', 'dsync.group.user_added', 'dsync.user.updated',
@@ -63,6 +64,19 @@ def fill(database: Database, *, events: int, people: int) -> None:
         cursor.execute(_INSERT_PEOPLE, {"count": people, "directory": directory.pk})
         cursor.execute("VACUUM ANALYZE")
         cursor.execute("CHECKPOINT")
+
+
+def measure_sizes(database: Database) -> dict[str, tuple[int, int]]:
+    """Bytes of the tables that grow: of the rows, and of the indexes."""
+    with database.connect() as connection:
+        return {
+            name: connection.execute(
+                "SELECT pg_table_size(%(table)s::regclass), pg_indexes_size(%(table)s::regclass)",
+                {"table": table},
+            ).fetchone()
+            or (0, 0)
+            for name, table in (("event", "webhooks_webhookevent"), ("person", "mirror_directoryuser"))
+        }
 
 
 def delete_new_rows(connection: Any) -> None:

@@ -31,7 +31,11 @@ from bench.receivers import Received, Receiver, describe_failures, measure_recei
 from bench.reference import OURS, PLAIN, TABLES, create_plain_table, run_pgbench
 from bench.report import Report, Table, format_range, report_progress
 
-SMOKE = ("--rounds", "1", "--seconds", "1", "--senders", "16", "--no-peers", "--no-warming-up")
+# The smoke of isolation delivers to the receiver in front of the site.
+SMOKE = (
+    *("--rounds", "1", "--seconds", "1", "--senders", "16", "--no-peers", "--no-warming-up"),
+    *("--only", "receiver alone", "Django view"),
+)
 
 # Requests that are prepared per second of a run: more than any server here answers.
 _PREPARED_PER_SECOND = 16_000
