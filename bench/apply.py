@@ -1,10 +1,10 @@
-"""Measure how fast recorded events are applied, by one worker process and by two.
+"""How fast recorded events are applied, by one worker process and by two.
 
-    python -m bench.apply                             # three rounds of 20,000 events of each case
-    python -m bench.apply --rounds 1 --only "person *" # some cases
-    python -m bench.apply --before ../old             # the workers of another checkout of this project
+    python -m bench apply                             # three rounds of 20,000 events of each case
+    python -m bench apply --rounds 1 --only "person *" # some cases
+    python -m bench apply --before ../old             # the workers of another checkout of this project
 
-Starts its own PostgreSQL (with fsync). For each case it records events, as the receiver does, and lets worker
+For each case it records events, as the receiver does, and lets worker
 processes that have already started call `apply_waiting` until nothing is due. Prints events per second, and
 for each event the microseconds of CPU in Python and in PostgreSQL; medians of the rounds. The first round is
 a warm-up and not counted. An event that ends otherwise than the case says is an error. Other work on the
@@ -19,7 +19,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -30,8 +29,11 @@ from typing import Any
 
 import psutil
 
-from bench.deliveries import ROOT
-from bench.ingest import prepare
+from bench.commands import main
+from bench.database import Database, run_database
+from bench.report import ROOT, Report, Table, format_range
+
+SMOKE = ("--events", "200", "--rounds", "1", "--processes", "2")
 
 ORGANIZATIONS = 50
 RECORDED_AT_ONCE = 2000
@@ -373,13 +375,14 @@ def _count_cpu(server: psutil.Process) -> float:
     return total + sum(server.cpu_times()[2:4])
 
 
-def run_rounds(options: argparse.Namespace, folder: Path) -> dict[tuple[str, int], list[dict[str, float]]]:
-    environment, _ = prepare(folder)
+def run_rounds(
+    options: argparse.Namespace, database: Database
+) -> dict[tuple[str, int], list[dict[str, float]]]:
     create_enterprises()
     results: dict[tuple[str, int], list[dict[str, float]]] = defaultdict(list)
     cases = [one for one in CASES if any(fnmatch.fnmatch(one.name, only) for only in options.only)]
     run = 0
-    with run_workers(options.before or ROOT, environment) as workers:
+    with run_workers(options.before or ROOT, database.build_environment()) as workers:
         for number in range(options.rounds + 1):
             for processes in options.processes:
                 for case in cases:
@@ -391,37 +394,35 @@ def run_rounds(options: argparse.Namespace, folder: Path) -> dict[tuple[str, int
     return results
 
 
-def print_table(results: dict[tuple[str, int], list[dict[str, float]]]) -> None:
-    columns = {"rate": "{:,.0f}", "seconds": "{:.2f}", "python_us": "{:.0f}", "postgres_us": "{:.0f}"}
-    print(f"| | processes | {' | '.join(columns)} |")
-    print("|---" * (len(columns) + 2) + "|")
-    for (name, processes), rounds in results.items():
-        cells = [form.format(statistics.median(one[key] for one in rounds)) for key, form in columns.items()]
-        rates = [one["rate"] for one in rounds]
-        cells[0] += f" ({min(rates):,.0f}–{max(rates):,.0f})"
-        print(f"| {name} | {processes} | {' | '.join(cells)} |")
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+def build_table(results: dict[tuple[str, int], list[dict[str, float]]]) -> Table:
+    table = Table(
+        "Applying",
+        ["", "processes", "events per second", "seconds", "Python's CPU µs", "PostgreSQL's CPU µs"],
+        note="Medians of the rounds, and the range of the rates. µs are for one event.",
     )
+    for (name, processes), rounds in results.items():
+        seconds, python, postgres = (
+            statistics.median(one[key] for one in rounds) for key in ("seconds", "python_us", "postgres_us")
+        )
+        rates = format_range([one["rate"] for one in rounds])
+        table.rows.append([name, processes, rates, seconds, python, postgres])
+    return table
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--events", type=int, default=20_000, help="of each case (default: 20,000)")
     parser.add_argument("--processes", type=int, nargs="*", default=[1, 2], choices=[1, 2])
     parser.add_argument("--only", nargs="*", default=["*"], metavar="PATTERN", help="names of cases")
     parser.add_argument("--before", type=Path, metavar="FOLDER", help="another checkout to measure")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        # For root, the server runs as a user of its own.
-        Path(folder).chmod(0o711)
-        results = run_rounds(options, Path(folder))
-    print_table(results)
-    if options.json:
-        figures = [{"name": name, "processes": n, "rounds": one} for (name, n), one in results.items()]
-        options.json.write_text(json.dumps(figures, indent=2))
+
+
+def run(options: argparse.Namespace) -> Report:
+    with run_database() as database:
+        results = run_rounds(options, database)
+    figures = [{"name": name, "processes": n, "rounds": one} for (name, n), one in results.items()]
+    return Report([build_table(results)], figures=figures)
 
 
 if __name__ == "__main__":
-    main()
+    main("apply")

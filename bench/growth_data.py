@@ -15,7 +15,8 @@ SELECT 'event_old_' || n, name, at, at, at,
     jsonb_build_object('id', 'event_old_' || n, 'event', name, 'data', jsonb_build_object(
         'id', 'directory_user_old_' || n, 'organization_id', 'org_' || n %% 1000,
         'custom_attributes', repeat('x', 1100))),
-    'default', CASE WHEN n %% (%(count)s / 100) = 0 THEN 'failed' WHEN n %% 4 = 0 THEN 'ignored' ELSE 'applied' END,
+    'default', CASE WHEN n %% (%(count)s / 100) = 0 THEN 'failed' WHEN n %% 4 = 0 THEN 'ignored'
+        ELSE 'applied' END,
     '', '', 1, 0, '', at
 FROM (SELECT n, now() - interval '180 days' * (1 - n::float / %(count)s) AS at,
         (ARRAY['dsync.user.updated', 'dsync.user.created', 'dsync.group.user_added', 'dsync.user.updated',

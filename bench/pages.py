@@ -1,28 +1,30 @@
-"""Measure how fast pages are answered.
+"""How fast pages are answered.
 
-    python -m bench.pages
-    python -m bench.pages --only members activity --repetitions 200
+    python -m bench pages
+    python -m bench pages --only members activity --repetitions 200
 
-Starts its own PostgreSQL in a temporary folder, fills it (see `bench.pages_data`), and asks for each page
-through Django's test client: with every middleware, query and template of production, without a network.
-Prints for each page, after a warm-up: the shortest, the median (p50) and the ninth decile (p90) of its times,
-the processor time in Python, the number of queries, the size, and how many templates are rendered. Other work
-on the machine makes all times longer, the shortest least.
+Fills a database (see `bench.pages_data`), and asks for each page through Django's test client: with every
+middleware, query and template of production, without a network. Prints for each page, after a warm-up: the
+shortest, the median (p50) and the ninth decile (p90) of its times, the processor time in Python, the number
+of queries, the size, and how many templates are rendered. Other work on the machine makes all times longer,
+the shortest least.
 """
 
 import argparse
-import json
-import os
 import statistics
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from bench.commands import main
+from bench.database import run_database
+from bench.report import Report, Table
+
+SMOKE = ("--repetitions", "1", "--customers", "200", "--only", "overview", "members", "staff")
 WARM_UP = 5
 # A slow page is asked for less often.
 MAX_SECONDS = 5.0
@@ -86,7 +88,7 @@ def count_work() -> Iterator[dict[str, int]]:
     from django.template.base import Template
 
     counts = {"queries": 0, "templates": 0}
-    render = Template._render
+    render = Template._render  # type: ignore[attr-defined]
 
     def count_render(template: Any, context: Any) -> Any:
         counts["templates"] += 1
@@ -109,7 +111,7 @@ def measure(client: Any, page: Page, repetitions: int) -> Measurement:
         response = client.get(page.path)
     times: list[float] = []
     cpu_began = time.process_time()
-    while len(times) < 10 or (len(times) < repetitions and sum(times) < MAX_SECONDS):
+    while len(times) < 2 or (len(times) < repetitions and sum(times) < MAX_SECONDS):
         began = time.perf_counter()
         client.get(page.path)
         times.append(time.perf_counter() - began)
@@ -127,62 +129,43 @@ def measure(client: Any, page: Page, repetitions: int) -> Measurement:
     )
 
 
-def print_row(one: Measurement) -> None:
-    print(
-        f"| {one.name} | {one.min_ms:.1f} | {one.p50_ms:.1f} | {one.p90_ms:.1f} | {one.cpu_ms:.1f}"
-        f" | {one.queries} | {one.bytes:,} | {one.templates} |",
-        flush=True,
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--only", nargs="+", help="only pages whose names begin with one of these")
+    parser.add_argument("--customers", type=int, default=10_000, help="(default: 10,000)")
+    parser.add_argument("--repetitions", type=int, default=100, help="requests of each page (default: 100)")
+
+
+def run(options: argparse.Namespace) -> Report:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        run_database(settings="bench.pages_settings", BENCH_STATIC_ROOT=f"{folder}/static"),
+    ):
+        measurements = _measure_pages(options)
+    table = Table(
+        "Pages",
+        ["page", "min ms", "p50 ms", "p90 ms", "CPU ms", "queries", "bytes", "templates"],
+        [list(asdict(one).values()) for one in measurements],
     )
+    return Report([table], figures=[asdict(one) for one in measurements])
 
 
-def run(options: argparse.Namespace) -> list[Measurement]:
-    import django
+def _measure_pages(options: argparse.Namespace) -> list[Measurement]:
     from django.core.management import call_command
-
-    django.setup()
-    call_command("collectstatic", interactive=False, verbosity=0)
-    call_command("migrate", verbosity=0)
     from django.test import Client
 
     from bench.pages_data import create_data
 
-    it_admin, staff = create_data()
+    call_command("collectstatic", interactive=False, verbosity=0)
+    it_admin, staff = create_data(options.customers)
     clients = {name: Client(SERVER_NAME="localhost") for name in ("it_admin", "staff", "visitor")}
     clients["it_admin"].force_login(it_admin)
     clients["staff"].force_login(staff)
-    measurements = []
-    print("| page | min ms | p50 ms | p90 ms | CPU ms | queries | bytes | templates |")
-    print("|---|---|---|---|---|---|---|---|")
-    for page in list_pages():
-        if options.only and not any(page.name.startswith(name) for name in options.only):
-            continue
-        measurements.append(measure(clients[page.viewer], page, options.repetitions))
-        print_row(measurements[-1])
-    return measurements
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--only", nargs="+", help="only pages whose names begin with one of these")
-    parser.add_argument("--repetitions", type=int, default=100, help="requests of each page (default: 100)")
-    parser.add_argument("--json", type=Path, help="a file for the figures")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        # For root, the server runs as a user of its own.
-        Path(folder).chmod(0o711)
-        os.environ.update(
-            BENCH_SECRET="whsec_bench",  # noqa: S106
-            BENCH_STATIC_ROOT=f"{folder}/static",
-            DATABASE_URL="",
-            DJANGO_SETTINGS_MODULE="bench.pages_settings",
-            EMBEDDED_POSTGRES=f"{folder}/data",
-        )
-        measurements = run(options)
-    if options.json:
-        options.json.write_text(json.dumps([asdict(one) for one in measurements], indent=2))
+    return [
+        measure(clients[page.viewer], page, options.repetitions)
+        for page in list_pages()
+        if not options.only or any(page.name.startswith(name) for name in options.only)
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    main("pages")

@@ -19,8 +19,7 @@ MEMBERS, IT_ADMINS = 500, 10
 CONNECTIONS, DIRECTORIES, DOMAINS = 20, 5, 25
 SESSIONS, ENTRIES = 200, 10_000
 PEOPLE = 5_000
-EVENTS = 100_000
-CUSTOMERS = 10_000
+EVENTS_PER_CUSTOMER = 10
 
 _INSERT_ENTRIES = """
 INSERT INTO audit_auditentry (at, subject, subject_name, action, actor, target, outcome, client_ip, session)
@@ -49,25 +48,25 @@ _ACTIONS = (
 )
 
 
-def create_data() -> tuple[User, User]:
-    """An IT admin of the large customer, and a superuser."""
+def create_data(customers: int) -> tuple[User, User]:
+    """So many customers. Returns an IT admin of the large customer, and a superuser."""
     staff = User.objects.create_superuser("staff@saas.example", name="Sam Staff")
-    create_customers()
+    create_customers(customers)
     acme = Enterprise.objects.get(slug=SLUG)
     ada = create_members(acme)
     create_objects(acme)
     create_history(acme, ada)
     with connection.cursor() as cursor:
-        cursor.execute(_INSERT_EVENTS, {"count": EVENTS})
+        cursor.execute(_INSERT_EVENTS, {"count": customers * EVENTS_PER_CUSTOMER})
         cursor.execute("VACUUM ANALYZE")
     return ada, staff
 
 
-def create_customers() -> None:
+def create_customers(count: int) -> None:
     now = timezone.now()
     organizations = [
         Organization(organization_id=f"org_{number}", name=f"Customer {number}", as_of=now, reconciled_at=now)
-        for number in range(CUSTOMERS)
+        for number in range(count)
     ]
     Organization.objects.bulk_create(organizations, batch_size=1000)
     enterprises = [
@@ -76,7 +75,7 @@ def create_customers() -> None:
     ]
     enterprises[0].name, enterprises[0].slug = "Acme Inc.", SLUG
     Enterprise.objects.bulk_create(enterprises, batch_size=1000)
-    others = range(1, CUSTOMERS)
+    others = range(1, count)
     mirrored = {"as_of": now, "state_since": now}
     Connection.objects.bulk_create(
         Connection(
