@@ -79,17 +79,12 @@ class Database:
 
 
 @contextlib.contextmanager
-def run_database(
-    *, settings: str = "bench.server_settings", shared: bool = True, **environment: str
-) -> Iterator[Database]:
-    """Start PostgreSQL, create the tables and set Django up with these settings and environment variables.
-
-    Without `shared` the server is always its own: for those who stop it.
-    """
+def run_database(*, settings: str = "bench.server_settings", **environment: str) -> Iterator[Database]:
+    """Start PostgreSQL, create the tables and set Django up with these settings and environment variables."""
     from devtools.embedded_postgres import ensure_running
     from devtools.embedded_postgres.guardian import stop_server
 
-    given = os.environ.get("BENCH_SERVER") if shared else None
+    given = os.environ.get("BENCH_SERVER")
     with contextlib.ExitStack() as stack:
         if given:
             folder = Path(given)

@@ -6,6 +6,7 @@
 32 senders post events to the receiver. Meanwhile, in turn, one of its processes gets SIGKILL, PostgreSQL is
 stopped with `pg_ctl stop -m immediate` and started again, and all of the receiver's processes get SIGKILL at
 once and are started again. In the end the ids of what was acknowledged are compared with those of the rows.
+Nothing else may use the same PostgreSQL meanwhile.
 """
 
 import argparse
@@ -66,7 +67,7 @@ class Crashes:
 
 def run(options: argparse.Namespace) -> Report:
     deliveries = Deliveries(_build_numbered_requests())
-    with run_database(shared=False) as database:
+    with run_database() as database:
         started = time.monotonic()
         crashes = asyncio.run(_crash(options, database, deliveries))
         seconds = time.monotonic() - started

@@ -29,7 +29,6 @@ SMOKE = ("--rounds", "1", "--seconds", "1", "--visitors", "8", "--no-warming-up"
 
 _SENDERS = 32
 _PREPARED_PER_SECOND = 16_000
-_PASSWORD = "correct horse battery"  # noqa: S105
 # Longer than the timeout of a launch.
 _PATIENCE = 60
 
@@ -148,7 +147,7 @@ def create_launch(number: int) -> tuple[str, dict[str, str]]:
     enterprise = Enterprise.objects.create(
         name=f"Visitor {number}", slug=f"visitor-{number}", organization=organization
     )
-    user = User.objects.create_user(f"it@visitor-{number}.example", _PASSWORD)
+    user = User.objects.create_user(f"it@visitor-{number}.example")
     Membership.objects.create(user=user, enterprise=enterprise, role=Membership.Role.IT_ADMIN)
     client = Client(SERVER_NAME="localhost")
     client.force_login(user)
