@@ -27,7 +27,7 @@ from bench.load import write_requests
 from bench.peers import find_peers
 from bench.processes import run_server
 from bench.receivers import OURS as OUR_RECEIVERS
-from bench.receivers import Received, Receiver, describe_failures, measure_receiver
+from bench.receivers import Received, Receiver, build_receiver_of, describe_failures, measure_receiver
 from bench.reference import OURS, PLAIN, TABLES, create_plain_table, run_pgbench
 from bench.report import Report, Table, format_range, report_progress
 
@@ -58,16 +58,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Report:
     receivers = [one for one in OUR_RECEIVERS if not options.only or one.name in options.only]
-    if options.before:
-        receivers.append(Receiver("before", ["manage.py", "serve", "--port", "{port}"], options.before))
     notes: list[str] = []
     if not options.no_peers:
         peers, notes = find_peers()
         receivers += peers
     for note in notes:
         report_progress(note)
-    with run_database() as database:
-        references, results = _run_rounds(options, receivers, database)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, run_database() as database:
+        if options.before:
+            receivers.append(build_receiver_of(options.before, Path(folder)))
+        references, results = _run_rounds(options, receivers, database, Path(folder))
     problems = [
         problem
         for (name, senders), rounds in results.items()
@@ -92,14 +92,13 @@ def run(options: argparse.Namespace) -> Report:
 
 
 def _run_rounds(
-    options: argparse.Namespace, receivers: Sequence[Receiver], database: Database
+    options: argparse.Namespace, receivers: Sequence[Receiver], database: Database, folder: Path
 ) -> tuple[References, Results]:
     references: References = defaultdict(list)
     results: Results = defaultdict(list)
     create_plain_table(database)
     run_number = 0
-    with tempfile.TemporaryDirectory(prefix="bench-") as temporary, database.connect() as connection:
-        folder = Path(temporary)
+    with database.connect() as connection:
         for number in range(options.rounds):
             report_progress(f"ingest: round {number + 1} of {options.rounds}")
             for senders in options.senders:
@@ -133,7 +132,10 @@ def _measure(
     with (
         database.connect() as connection,
         run_server(
-            receiver.arguments, database.build_environment(), folder=receiver.folder, program=receiver.program
+            receiver.arguments,
+            database.build_environment(**receiver.environment),
+            folder=receiver.folder,
+            program=receiver.program,
         ) as server,
     ):
         for number, senders in enumerate([*warming_up, *options.senders]):

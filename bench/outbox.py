@@ -25,6 +25,7 @@ import psutil
 
 from bench.commands import main
 from bench.database import Database, run_database
+from bench.processes import USE_OUR_BENCH
 from bench.report import ROOT, Cell, Report, Table
 from tests.smtp_server import SmtpServer, run_smtp_server
 
@@ -32,6 +33,10 @@ SMOKE = ("--tasks", "100", "--mails", "20", "--samples", "2")
 
 _ENTERPRISES = 200
 _LIMIT_SECONDS = 120
+_WORKER = (
+    f"{USE_OUR_BENCH}from django.core.management import execute_from_command_line as run;"
+    " run(['manage.py', 'worker'])"
+)
 _DUMMY = "django.core.mail.backends.dummy.EmailBackend"
 # Another checkout may not know this benchmark's settings and tasks.
 _WORKER = (

@@ -18,6 +18,10 @@ _START_SECONDS = 120
 _STOP_SECONDS = 40
 
 
+# For Python's -c in another checkout: this one's benchmarks and settings, and that one's application.
+USE_OUR_BENCH = f"import bench; bench.__path__.insert(0, {str(ROOT / 'bench')!r}); "
+
+
 @dataclass(frozen=True)
 class RunningProcess:
     process: "subprocess.Popen[bytes]"

@@ -1,8 +1,9 @@
 """The servers that receive deliveries, each with two processes, and what a run against one says."""
 
+import shutil
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -21,6 +22,7 @@ class Receiver:
     program: str = ""
     # Where it stores what it has acknowledged.
     table: str = "webhooks_webhookevent"
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 ALONE = Receiver("receiver alone", ["-m", "hostapp.receiver", "--port", "{port}"])
@@ -34,6 +36,16 @@ DJANGO_VIEW = Receiver(
     ],
 )
 OURS = (ALONE, WITH_SITE, DJANGO_VIEW)
+
+
+def build_receiver_of(checkout: Path, folder: Path) -> Receiver:
+    """The web server of another checkout, with the settings of this one's benchmarks, put into `folder`.
+
+    It starts processes of its own, which would find the other checkout's `bench`.
+    """
+    shutil.copy(ROOT / "bench/server_settings.py", folder / "bench_settings.py")
+    environment = {"DJANGO_SETTINGS_MODULE": "bench_settings", "PYTHONPATH": str(folder)}
+    return Receiver("before", WITH_SITE.arguments, checkout, environment=environment)
 
 
 @dataclass(frozen=True)
