@@ -73,13 +73,14 @@ def run(options: argparse.Namespace) -> Report:
         ).fetchone() or (0,)
     if active:
         problems.append(f"{active} people are still active")
+    people = f"{options.people:,}"
     table = Table(
         "Leavers",
         COLUMNS,
         [samples.build_row()],
-        note=f"{left:,} of {options.people:,} `dsync.user.created` still waited at the end. Then"
-        f" {options.people:,} people were deactivated at once: {seconds:.1f} s until all were applied, of which the"
-        f" worker's start took {start:.1f} s.",
+        note=f"{left:,} of {people} `dsync.user.created` still waited at the end. Then {people} people were"
+        f" deactivated at once: {seconds:.1f} s until all were applied, of which the worker's start took"
+        f" {start:.1f} s.",
     )
     figures = {"times": samples.times, "left": left, "seconds": seconds, "start": start}
     return Report([table], figures=figures, problems=problems)
