@@ -14,7 +14,8 @@ DOCUMENTED_SETTINGS = ENV_FILE= SECRET_KEY=$$($(BIN)/python -c 'import secrets; 
 	EMAIL_URL=smtp+tls://user:password@mail.acme.example BEHIND_TLS_PROXY=on TRUSTED_PROXIES=10.0.0.0/8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo run test test-fast values histories bench contract screenshots lint check requirements
+.PHONY: help setup browser demo run test test-fast values histories bench bench-smoke bench-peers contract \
+	screenshots lint check requirements
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,8 +55,18 @@ values: setup  ## Put 5,000 arbitrary values into events and API objects (the te
 histories: setup  ## Apply 10,000 histories of directories, shuffled and interrupted (the tests apply fewer)
 	@HISTORIES=$(or $(COUNT),10000) $(BIN)/pytest -n 0 tests/webhooks/test_histories.py
 
-bench: setup  ## Measure how fast webhooks are received and applied on this machine
-	@$(BIN)/python -m bench.deliveries $(BENCH)
+bench: setup  ## Measure speed and durability on this machine: BENCH=growth, "ingest --rounds 1" (20 minutes)
+	@$(BIN)/python -m bench $(or $(BENCH),all)
+
+bench-smoke: setup  ## Run each benchmark for a second: fails on errors and lost rows, never on time
+	@$(BIN)/python -m bench all --smoke
+
+bench-peers:  ## Install what the receivers need that the benchmark compares ours with
+	@test -x bench/peers/fastapi/.venv/bin/python || $(PYTHON) -m venv bench/peers/fastapi/.venv
+	@bench/peers/fastapi/.venv/bin/pip install --quiet --disable-pip-version-check -r bench/peers/fastapi/requirements.txt
+	@if command -v npm >/dev/null; \
+	then cd bench/peers/express && npm install --no-package-lock --no-audit --no-fund --loglevel=error; \
+	else echo "Node is not installed: Express is left out."; fi
 
 contract: setup  ## Check the sandbox against WorkOS's OpenAPI document and Node SDK (needs Node 20)
 	cd tests/contract && npm install --no-package-lock --no-audit --no-fund --loglevel=error

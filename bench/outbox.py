@@ -1,22 +1,19 @@
-"""Measure how fast a worker runs outbox tasks, how soon, and whether a kind that hangs slows the others.
+"""How fast a worker runs outbox tasks, how soon, and whether a kind that hangs slows the others.
 
-    python -m bench.outbox                     # 5,000 tasks of each sort
-    python -m bench.outbox --tasks 1000 --workers 2
-    python -m bench.outbox --before ../old     # another checkout of this project, too
+    python -m bench outbox                     # 5,000 tasks of each sort
+    python -m bench outbox --tasks 1000 --workers 2
+    python -m bench outbox --before ../old     # another checkout of this project, too
 
-Starts its own PostgreSQL (with fsync), an SMTP server on loopback and the workers. "Notices" are state
+Starts an SMTP server on loopback and the workers. "Notices" are state
 notifications, of which each enqueues one mail: both tasks are counted. Rows that are left, or mails that are
 missing, are an error. Other work on the machine affects the rates: compare what was measured in one run.
 """
 
 import argparse
 import contextlib
-import json
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -26,11 +23,20 @@ from typing import Any
 
 import psutil
 
-from bench.deliveries import ROOT
+from bench.commands import main
+from bench.database import Database, run_database
+from bench.processes import USE_OUR_BENCH
+from bench.report import ROOT, Cell, Report, Table
 from tests.smtp_server import SmtpServer, run_smtp_server
+
+SMOKE = ("--tasks", "100", "--mails", "20", "--samples", "2")
 
 _ENTERPRISES = 200
 _LIMIT_SECONDS = 120
+_WORKER = (
+    f"{USE_OUR_BENCH}from django.core.management import execute_from_command_line as run;"
+    " run(['manage.py', 'worker'])"
+)
 _DUMMY = "django.core.mail.backends.dummy.EmailBackend"
 # Another checkout may not know this benchmark's settings and tasks.
 _WORKER = (
@@ -47,26 +53,10 @@ class Contender:
     workers: int
 
 
-def prepare(folder: Path) -> dict[str, str]:
-    """Start PostgreSQL and fill it. Returns the workers' environment."""
-    os.environ.update(
-        EMBEDDED_POSTGRES=str(folder / "data"),
-        DJANGO_SETTINGS_MODULE="bench.outbox_settings",
-        BENCH_SECRET="bench-only-not-a-secret",  # noqa: S106
-        BENCH_EMAIL_BACKEND=_DUMMY,
-    )
-    import django
-    from django.core.management import call_command
-    from django.db import connection
-
-    django.setup()
-    call_command("migrate", verbosity=0)
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW fsync")
-        if cursor.fetchone() != ("on",):
-            raise SystemExit("fsync must be on: a commit that may be lost says nothing")
+def prepare(database: Database) -> dict[str, str]:
+    """Fill the database. Returns the workers' environment."""
     _create_enterprises()
-    return {**os.environ, "LOG_LEVEL": "ERROR"}
+    return database.build_environment(LOG_LEVEL="ERROR")
 
 
 def _create_enterprises() -> None:
@@ -250,46 +240,43 @@ def measure(
     return results
 
 
-def print_table(results: dict[str, dict[str, dict[str, Any]]]) -> None:
+def build_table(results: dict[str, dict[str, dict[str, Any]]]) -> Table:
     columns = {
-        "tasks": "{:,.0f}",
-        "rate": "{:,.0f}",
-        "worker_us": "{:,.0f}",
-        "p50_ms": "{:.1f}",
-        "p99_ms": "{:.1f}",
-        "smtp_connections": "{:,.0f}",
+        "tasks": "tasks",
+        "rate": "per second",
+        "worker_us": "worker's CPU µs",
+        "p50_ms": "p50 ms",
+        "p99_ms": "p99 ms",
+        "smtp_connections": "SMTP connections",
     }
-    print(f"| | | {' | '.join(columns)} |")
-    print("|---" * (len(columns) + 2) + "|")
+    table = Table("Outbox", ["", "checkout", *columns.values()])
     for name, measured in results.items():
         for what, figures in measured.items():
-            cells = [form.format(figures[key]) if key in figures else "" for key, form in columns.items()]
-            print(f"| {what} | {name} | {' | '.join(cells)} |")
+            cells: list[Cell] = [figures.get(key) for key in columns]
+            table.rows.append([what, name, *cells])
+    return table
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", type=int, default=5000, help="of each sort (default: 5000)")
     parser.add_argument("--mails", type=int, default=2000, help="to the SMTP server (default: 2000)")
     parser.add_argument("--samples", type=int, default=40, help="single tasks (default: 40)")
     parser.add_argument("--workers", type=int, default=1, help="worker processes (default: 1)")
     parser.add_argument("--before", type=Path, metavar="FOLDER", help="another checkout to measure first")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
-    options = parser.parse_args()
+
+
+def run(options: argparse.Namespace) -> Report:
     contenders = [Contender("now", ROOT, options.workers)]
     if options.before:
         contenders.insert(0, Contender("before", options.before, options.workers))
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, run_smtp_server() as server:
-        # For root, the server runs as a user of its own.
-        Path(folder).chmod(0o711)
-        environment = prepare(Path(folder))
+    with (
+        run_smtp_server() as server,
+        run_database(settings="bench.outbox_settings", BENCH_EMAIL_BACKEND=_DUMMY) as database,
+    ):
+        environment = prepare(database)
         results = {one.name: measure(one, environment, options, server) for one in contenders}
-    print_table(results)
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=2))
+    return Report([build_table(results)], figures=results)
 
 
 if __name__ == "__main__":
-    main()
+    main("outbox")
