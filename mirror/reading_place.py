@@ -17,7 +17,7 @@ from mirror.text import replace_unstorable
 # How long a process may be silent before another one takes over.
 LEASE = timedelta(seconds=20)
 # How many pages are read before they are wanted.
-PAGES_AHEAD = 3
+PAGES_AHEAD = 6
 # How many differences and problems are kept in words.
 MAX_TEXTS = 200
 # A list that is shorter than what we have by more than both of these is a fault, and not the truth.

@@ -329,8 +329,8 @@ def test_429_in_the_middle_is_waited_for(
     workos_sandbox: Sandbox, directory_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    bucket = pacing.TokenBucket(10_000, clock=lambda: sum(slept), sleep=slept.append)
-    monkeypatch.setattr("gateway.people.get_directory_bucket", lambda _: bucket)
+    limit = pacing.RateLimit(10_000, clock=lambda: sum(slept), sleep=slept.append)
+    monkeypatch.setattr("gateway.people.get_directory_limit", lambda _: limit)
     workos_sandbox.fill_directory(directory_id, 120)
     workos_sandbox.fault("status", status=429, path="/directory_users", times=2)
 
