@@ -57,7 +57,7 @@ def find_event(event_id: str) -> tuple[Finding, Sequence[str]] | None:
             "secret": row.secret_name,
             "attempts": row.attempts,
             "due_at": row.due_at,
-            "awaited_organization_id": row.awaited_organization_id,
+            "waits_for": row.awaited_organization_id,
         },
     ), sorted(set(_named_ids(row)))
 

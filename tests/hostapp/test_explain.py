@@ -77,7 +77,7 @@ def test_event_shows_its_outcome_and_the_objects_that_it_names(acme: Enterprise)
 
     assert explain("event_1").keys() == {"event", "connection", "certificate"}
     waiting = explain("event_2")["event"]
-    assert (waiting["state"], waiting["facts"]["awaited_organization_id"]) == ("waiting", "org_unknown")
+    assert (waiting["state"], waiting["facts"]["waits_for"]) == ("waiting", "org_unknown")
     assert waiting["facts"]["source"] == "webhook"
 
 

@@ -98,6 +98,14 @@ QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
         WebhookEvent.objects.filter(event="connection.deleted").order_by("-id")[:50],
         "webhook_event_event",
     ),
+    "the admin's events that only catch-up has brought": (
+        WebhookEvent.objects.filter(secret_name="").order_by("-id")[:50],
+        "webhook_event_catch_up",
+    ),
+    "the admin's events that webhooks have brought": (
+        WebhookEvent.objects.exclude(secret_name="").order_by("-id")[:50],
+        "webhooks_webhookevent_pkey",
+    ),
     "the admin's search": (
         WebhookEvent.objects.filter(event_id__exact="event_5").order_by("-id")[:50],
         "webhook_event_is_recorded_once",
