@@ -253,7 +253,7 @@ class PruningMark(models.Model):
 
 
 class UnreadableDelivery(models.Model):
-    """What is not an event: signed deliveries, and items of the Events API. The newest ones, up to a size each.
+    """What is not an event: signed deliveries, and items of the Events API. The newest, up to a size each.
 
     WorkOS does not send a delivery again, because it was answered 200. See `receive.record`.
     """
