@@ -1,5 +1,4 @@
 import threading
-import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import Any
@@ -15,8 +14,7 @@ from enterprises.reconcile import find_reconcilable, reconcile_enterprise
 from mirror.models import Directory
 from mirror.people_reading_models import PeopleReading
 from outbox.management.base import Command as BaseCommand
-
-_PROGRESS_SECONDS = 2.0
+from outbox.management.progress import Progress
 
 
 class Command(BaseCommand):
@@ -42,7 +40,7 @@ Exits with 1 when something differs (with --apply: when something was not writte
         self.add_json_argument(parser)
 
     def handle(self, *, slugs: list[str], apply: bool, json: bool, **options: Any) -> None:
-        self._shown_at = time.monotonic()
+        self._progress = Progress(self.stderr.write)
         enterprises = [get_enterprise(slug) for slug in dict.fromkeys(slugs)] or list(find_reconcilable())
         try:
             reports = [self._reconcile(one, writes=apply) for one in enterprises]
@@ -62,7 +60,7 @@ Exits with 1 when something differs (with --apply: when something was not writte
             raise CommandError("Run the command with --apply to write the differences.")
 
     def _reconcile(self, enterprise: Enterprise, *, writes: bool) -> dict[str, Any]:
-        self._show_progress(enterprise.name)
+        self._progress.show(enterprise.name)
         report: dict[str, Any] = {
             "slug": enterprise.slug,
             "name": enterprise.name,
@@ -95,13 +93,7 @@ Exits with 1 when something differs (with --apply: when something was not writte
     def _show_reading(self, directory: Directory, reading: PeopleReading) -> None:
         people = reading.listed_active + reading.listed_inactive
         place = f", members of the group {reading.group_id}" if reading.group_id else ""
-        self._show_progress(f"{directory.directory_id}: {people:,} people read{place}")
-
-    def _show_progress(self, text: str) -> None:
-        """A line now and then."""
-        if time.monotonic() - self._shown_at >= _PROGRESS_SECONDS:
-            self._shown_at = time.monotonic()
-            self.stderr.write(text)
+        self._progress.show(f"{directory.directory_id}: {people:,} people read{place}")
 
 
 def _add_people(report: dict[str, Any], found: PeopleReport) -> None:

@@ -11,11 +11,11 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
 from outbox.management.base import Command as BaseCommand
+from outbox.management.progress import Progress
 from webhooks.catch_up import Report, catch_up, describe_report
 from webhooks.event_streams import StreamReport
 
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1)}
-_PROGRESS_SECONDS = 2.0
 
 
 class Command(BaseCommand):
@@ -44,7 +44,7 @@ ends with Ctrl-C, and with 0 when the last read was complete.
         self.add_json_argument(parser)
 
     def handle(self, *, since: timedelta | None, follow: bool, interval: float, **options: Any) -> None:
-        self._shown_at = time.monotonic()
+        self._progress = Progress(self.stderr.write)
         report: Report | None = None
         try:
             report = self._run(since, options["json"], is_first=True)
@@ -79,12 +79,9 @@ ends with Ctrl-C, and with 0 when the last read was complete.
         return report
 
     def _show_progress(self, report: StreamReport) -> None:
-        """A line now and then, from whichever organization is being read."""
-        if time.monotonic() - self._shown_at < _PROGRESS_SECONDS:
-            return
-        self._shown_at = time.monotonic()
+        """Whichever organization is being read."""
         until = f", until {report.read_until:%Y-%m-%d %H:%M} UTC" if report.read_until else ""
-        self.stderr.write(f"{report.stream.name}: {report.tally.listed:,} events read{until}")
+        self._progress.show(f"{report.stream.name}: {report.tally.listed:,} events read{until}")
 
 
 def _parse_span(text: str) -> timedelta:
