@@ -4,7 +4,7 @@ worker's task and `manage.py reconcile`.
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -52,9 +52,12 @@ def reconcile_people(
     *,
     writes: bool,
     stop: threading.Event,
+    accepted_organization_ids: Collection[str] = (),
     report_progress: Callable[[Directory, PeopleReading], None] = lambda *_: None,
 ) -> list[PeopleReport]:
     """Read several directories at once, each within its rate limit.
+
+    Of `accepted_organization_ids` a person says that lists may be much shorter than what we have.
 
     Once `stop` is set, and at Ctrl-C, it ends after the page in hand; the next reading goes on there.
     """
@@ -66,6 +69,7 @@ def reconcile_people(
             writes=writes,
             clock=timezone.now,
             stop=stop,
+            accepts_short=directory.organization_id in accepted_organization_ids,
             report_progress=lambda reading: report_progress(directory, reading),
         )
         try:

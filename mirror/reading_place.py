@@ -70,12 +70,15 @@ class ReadingPlace:
         writes: bool,
         clock: Callable[[], datetime],
         stop: threading.Event,
+        accepts_short: bool = False,
         report_progress: Callable[[PeopleReading], None] = lambda _: None,
     ) -> None:
+        """With `accepts_short`, a list may be suspiciously short: a person says that it is right."""
         self._directory = directory
         self._writes = writes
         self._clock = clock
         self._stop = stop
+        self._accepts_short = accepts_short
         self._report_progress = report_progress
         self._token = uuid.uuid4()
         self._reading = PeopleReading(directory=directory)
@@ -110,6 +113,9 @@ class ReadingPlace:
         }
         if not self._own_rows().update(**values, held_until=self._clock() + LEASE):
             raise HeldElsewhere(f"Another process has taken over {self._directory.directory_id}.")
+
+    def _is_suspicious(self, listed: int, held: int) -> bool:
+        return not self._accepts_short and is_suspiciously_short(listed, held)
 
     # --- The report ----------------------------------------------------------------------------------------
 

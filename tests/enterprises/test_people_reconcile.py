@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from audit.actor import COMMAND_LINE
+from audit.models import AuditEntry
 from enterprises import provisioning
 from enterprises.models import Enterprise
 from enterprises.people_reconcile import enqueue_people_reconcile
@@ -187,6 +188,57 @@ def test_directory_that_counts_suspiciously_few_people_is_not_read(
     assert "WorkOS counts 4 active people, and we have 15" in report["problems"][0]
     assert set(states().values()) == {"active"}
     assert report["directories"][0]["requests"] == 1
+
+
+@pytest.fixture
+def shrunk(workos_sandbox: Sandbox, directory_id: str) -> str:
+    """A directory that lost 11 of its 15 people, and we got no event."""
+    workos_sandbox.fill_directory(directory_id, 15, groups=1, groups_per_person=1)
+    reconcile("--apply")
+    for user_id in sorted(states())[:11]:
+        workos_sandbox.change_person(directory_id, user_id, "remove")
+    return directory_id
+
+
+def test_short_list_that_is_accepted_ends_who_is_not_listed(acme: Enterprise, shrunk: str) -> None:
+    arguments = (acme.slug, "--accept-short-list", acme.slug)
+    preview = reconcile(*arguments)
+    assert sum("not listed, inactive" in one for one in preview["differences"]) == 11
+    assert set(states().values()) == {"active"}
+
+    report = reconcile(*arguments, "--apply", "--yes")
+
+    assert (report["exit"], report["problems"]) == (0, [])
+    assert sorted(states().values()) == ["active"] * 4 + ["inactive"] * 11
+    assert len(current_members()) == 4
+    entry = AuditEntry.objects.get(action="short_list_accepted")
+    assert (entry.subject, entry.actor) == (acme.external_id, "Support (command line)")
+
+
+def test_accepted_short_list_that_disagrees_with_the_count_ends_nobody(
+    workos_sandbox: Sandbox, acme: Enterprise, shrunk: str
+) -> None:
+    workos_sandbox.fault("short_list", keep=2, path="/directory_users", times=1)
+
+    report = reconcile(acme.slug, "--accept-short-list", acme.slug, "--apply", "--yes")
+
+    assert "lists 2 active people and counts 4, so nobody" in report["problems"][0]
+    assert set(states().values()) == {"active"}
+
+
+def test_short_list_is_accepted_only_by_the_slug_of_an_enterprise_that_is_compared(
+    acme: Enterprise, shrunk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("builtins.input", lambda: "y")
+    with pytest.raises(CommandError, match="Nothing was done"):
+        call_command("reconcile", "--apply", "--accept-short-list", acme.slug, stderr=StringIO())
+    create_enterprise("Birch Ltd", "birch-ltd", "org_birch")
+    with pytest.raises(CommandError, match="birch-ltd, which is not compared") as raised:
+        call_command("reconcile", acme.slug, "--apply", "--accept-short-list", "birch-ltd")
+
+    assert raised.value.returncode == 2
+    assert set(states().values()) == {"active"}
+    assert not AuditEntry.objects.filter(action="short_list_accepted").exists()
 
 
 @pytest.mark.parametrize(("removed", "left"), [(9, 0), (10, 10)])
