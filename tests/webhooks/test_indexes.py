@@ -9,6 +9,7 @@ from django.db import connection, models, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from hostapp.explain.events import select_events_about
 from mirror.models import Connection, MirroredRow, Organization
 from mirror.registry import MIRRORED
 from webhooks import inbox, replay
@@ -127,6 +128,12 @@ QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
     "the staff's failed events of a kind": (
         select_filtered_events(EventFilter(state="failed", kind="connection.activated")).order_by("-pk")[:51],
         "webhook_event_status",
+    ),
+    "the events that explain a person": (
+        select_events_about(
+            "directory_user", "directory_user_1", organization_id="org_e7", directory_id="directory_1"
+        ),
+        "webhook_event_organization",
     ),
     "the events of the last hour": (
         WebhookEvent.objects.filter(received_at__gt=NOW - timedelta(hours=1)),
