@@ -55,7 +55,7 @@ def select_events_about(
     if directory_id:
         about &= Q(payload__data__directory_id=directory_id)
     searched = [_select_newest(organization=organization_id)]
-    # An event that does not name its organization where the index looks has its object's id there, or nothing.
+    # An event that does not name its organization there has the id of its object in the index, or nothing.
     searched += [_select_newest(organization=object_id), _select_newest(organization=None)]
     first, *others = (one.values("pk") for one in searched)
     return WebhookEvent.objects.filter(about, pk__in=first.union(*others, all=True), event__in=names)
