@@ -2,14 +2,17 @@
 
 import json
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+import gateway
 from audit.actor import COMMAND_LINE
 from audit.models import AuditEntry
 from enterprises import provisioning
@@ -21,6 +24,7 @@ from mirror.people_models import DirectoryGroup, DirectoryMembership, DirectoryU
 from mirror.people_reading import PeopleReader
 from mirror.people_reading_models import ListedObject, PeopleReading
 from mirror.reading_place import HeldElsewhere, Stopped
+from outbox.models import Task
 from outbox.runner import run_due_tasks
 from sandbox.client import Sandbox
 from tests.factories import create_directory, create_enterprise
@@ -406,6 +410,43 @@ def test_worker_reads_what_is_due(workos_sandbox: Sandbox, directory_id: str, se
 
     assert states()[person["id"]] == "active"
     assert enqueue_people_reconcile(timezone.now()) == 0
+
+
+def test_worker_reads_a_large_directory_in_pieces(
+    workos_sandbox: Sandbox, directory_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconcile("--apply")
+    PeopleReading.objects.update(completed_at=None)
+    workos_sandbox.fill_directory(directory_id, 250)
+    ends: list[Callable[[], None]] = []
+
+    class Timer:
+        """Its time is over when the next page of people is read."""
+
+        def __init__(self, seconds: float, end: Callable[[], None]) -> None:
+            ends.append(end)
+
+        def start(self) -> None: ...
+
+        cancel = start
+
+    def list_people(*arguments: Any, **options: Any) -> gateway.Page:
+        ends[-1]()
+        return read(*arguments, **options)
+
+    read = gateway.list_people
+    monkeypatch.setattr("outbox.time_slices.threading", SimpleNamespace(Event=threading.Event, Timer=Timer))
+    monkeypatch.setattr("gateway.list_people", list_people)
+    enqueue_people_reconcile(timezone.now())
+
+    run_due_tasks(now=timezone.now())
+
+    # A piece for each page, and the rest.
+    assert len(ends) >= 3
+    assert DirectoryUser.objects.count() == 250
+    reading = PeopleReading.objects.get()
+    assert (reading.step, reading.requests) == ("done", 2 + 3 + 1)
+    assert not Task.objects.filter(kind="reconcile_people").exists()
 
 
 def test_other_enterprise_is_untouched(workos_sandbox: Sandbox, acme: Enterprise, directory_id: str) -> None:
