@@ -62,8 +62,9 @@ def select_events_about(
 
 
 def _select_newest(*, organization: str | None) -> "QuerySet[WebhookEvent]":
-    events: QuerySet[WebhookEvent] = WebhookEvent.objects.alias(organization=EVENT_ORGANIZATION_ID)
-    return events.filter(organization=organization).order_by("-pk")[:MAX_SEARCHED]
+    events: QuerySet[WebhookEvent] = WebhookEvent.objects.all()
+    of_it = events.alias(organization=EVENT_ORGANIZATION_ID).filter(organization=organization)
+    return of_it.order_by("-pk")[:MAX_SEARCHED]
 
 
 def find_event(event_id: str) -> tuple[Finding, Sequence[str]] | None:
