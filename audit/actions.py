@@ -36,6 +36,7 @@ class Action(models.TextChoices):
     DIRECTORY_ACTIVATED = "directory_activated", gettext_lazy("Directory activated")
     DIRECTORY_DEACTIVATED = "directory_deactivated", gettext_lazy("Directory deactivated")
     DIRECTORY_REMOVED = "directory_removed", gettext_lazy("Directory removed")
+    SHORT_LIST_ACCEPTED = "short_list_accepted", gettext_lazy("Much smaller directory accepted by support")
     DOMAIN_VERIFIED = "domain_verified", gettext_lazy("Domain verified")
     DOMAIN_VERIFICATION_FAILED = "domain_verification_failed", gettext_lazy("Domain verification failed")
     EVENT_REPLAYED = "event_replayed", gettext_lazy("WorkOS event replayed")
@@ -83,7 +84,12 @@ ACTION_GROUPS = (
     ),
     (
         gettext_lazy("Directory sync"),
-        (Action.DIRECTORY_ACTIVATED, Action.DIRECTORY_DEACTIVATED, Action.DIRECTORY_REMOVED),
+        (
+            Action.DIRECTORY_ACTIVATED,
+            Action.DIRECTORY_DEACTIVATED,
+            Action.DIRECTORY_REMOVED,
+            Action.SHORT_LIST_ACCEPTED,
+        ),
     ),
     (
         gettext_lazy("Domains"),

@@ -10,6 +10,7 @@ no action here changed, such as an address or a bulk update, `enqueue_missed_syn
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -265,12 +266,29 @@ def _has_an_ended_contact() -> Exists:
     )
 
 
-def list_known_contacts(enterprise: Enterprise) -> list[ITContact]:
+@dataclass(frozen=True)
+class KnownContact:
+    """An address that WorkOS mails its alerts to, and for what it is there."""
+
+    email: str
+    is_it_admin: bool
+    has_setup_link: bool
+    # Created elsewhere, such as in the WorkOS Dashboard.
+    is_other: bool
+
+
+def list_known_contacts(enterprise: Enterprise) -> list[KnownContact]:
     """The contacts that WorkOS has, as far as we know, by address; none once the organization is removed."""
     if enterprise.organization_deleted_at or enterprise.deprovisioned_at:
         return []
+    purposes: dict[str, set[str]] = {}
     known = ITContact.objects.filter(enterprise=enterprise).exclude(contact_id="")
-    return list(known.order_by("email", "purpose"))
+    for email, purpose in known.order_by("email").values_list("email", "purpose"):
+        purposes.setdefault(email, set()).add(purpose)
+    return [
+        KnownContact(email, Purpose.ALERTS in found, Purpose.SETUP_LINK in found, Purpose.OTHER in found)
+        for email, found in purposes.items()
+    ]
 
 
 def _ours(enterprise: Enterprise, email: str | None = None) -> QuerySet[ITContact]:

@@ -4,7 +4,7 @@ worker's task and `manage.py reconcile`.
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,12 +22,12 @@ from outbox import queue
 from outbox.handlers import TaskFailed
 from outbox.models import Task
 from outbox.parallel import work_in_threads
+from outbox.time_slices import work_for_a_while
 
 logger = logging.getLogger(__name__)
 
-# The outbox task of the worker. It ends in time and is enqueued again (see outbox.queue.LEASE).
+# The outbox task of the worker.
 RECONCILE_PEOPLE = "reconcile_people"
-_TASK_SECONDS = 120.0
 # In a directory that is not active, nothing changes.
 _READABLE = (DirectoryState.ACTIVE, DirectoryState.INVALID_CREDENTIALS, DirectoryState.INACTIVE)
 
@@ -52,9 +52,12 @@ def reconcile_people(
     *,
     writes: bool,
     stop: threading.Event,
+    accepted_organization_ids: Collection[str] = (),
     report_progress: Callable[[Directory, PeopleReading], None] = lambda *_: None,
 ) -> list[PeopleReport]:
     """Read several directories at once, each within its rate limit.
+
+    Of `accepted_organization_ids` a person says that lists may be much shorter than what we have.
 
     Once `stop` is set, and at Ctrl-C, it ends after the page in hand; the next reading goes on there.
     """
@@ -66,6 +69,7 @@ def reconcile_people(
             writes=writes,
             clock=timezone.now,
             stop=stop,
+            accepts_short=directory.organization_id in accepted_organization_ids,
             report_progress=lambda reading: report_progress(directory, reading),
         )
         try:
@@ -89,20 +93,12 @@ def enqueue_people_reconcile(now: datetime) -> int:
 
 def run_people_reconcile(task: Task, now: datetime) -> None:
     """Read for a while, and enqueue the rest. Fails with the reason if a directory cannot be read."""
-    stop = threading.Event()
-    timer = threading.Timer(_TASK_SECONDS, stop.set)
-    timer.daemon = True
-    timer.start()
-    try:
+    with work_for_a_while(task, now) as stop:
         reports = reconcile_people(list(_find_due(now)), writes=True, stop=stop)
-    finally:
-        timer.cancel()
     for report in reports:
         for problem in report.reading.problems if report.reading else ():
             logger.warning("People of %s: %s", report.directory.directory_id, problem)
-    if stop.is_set():
-        queue.enqueue(RECONCILE_PEOPLE, queue.NO_SUBJECT, due_at=now)
-    elif failed := [one for one in reports if one.error]:
+    if not stop.is_set() and (failed := [one for one in reports if one.error]):
         raise TaskFailed(f"{failed[0].directory.directory_id}: {failed[0].error} ({len(failed)} failed)")
 
 

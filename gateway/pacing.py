@@ -1,9 +1,11 @@
 """Keep the rate limits of WorkOS in calls that nobody waits for: reading events and lists."""
 
 import logging
+import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -17,64 +19,94 @@ _MAX_REPEATS = 5
 _LONGEST_WAIT = 120.0
 # WorkOS's 429 of the directory lists has no Retry-After.
 _DEFAULT_WAIT = 1.0
-# A request may take less time than the one before it, and so arrive a little early.
-_JITTER_SHARE = 0.06
+# After so many calls we know about how long the quickest takes, and count on this part of it.
+_ENOUGH_CALLS = 10
+_SURE_SHARE = 0.75
 
 
-class TokenBucket:
-    """Lets `rate` calls a second pass, and up to `burst` at once after a pause. For several threads."""
+@dataclass(eq=False)
+class _Call:
+    sent_at: float
+    # When another call may take its place.
+    free_at: float
+
+
+class RateLimit:
+    """Lets calls pass so that WorkOS never counts more than `rate` a second. For several threads.
+
+    WorkOS counts a call somewhere between our sending it and its answer. So a call's place is free a second
+    after its answer, less most of the quickest call's time, which any call takes on its ways: one that was
+    held up does not meet those that are sent after it. Calls that are late catch up.
+    """
 
     def __init__(
         self,
         rate: float,
         *,
-        burst: int = 1,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._interval = 1 / rate
-        self._burst = burst
+        self._limit = max(1, int(rate))
+        self._window = self._limit / rate
         self._clock = clock
         self._sleep = sleep
         self._lock = threading.Lock()
-        # When the bucket is full again.
-        self._full_at = clock()
-        self._held_until = 0.0
+        self._calls: list[_Call] = []
+        self._answered = 0
+        self._quickest = math.inf
+        self._held_until = -math.inf
 
-    def take(self) -> None:
-        """Wait for a token and take it."""
-        self._sleep_until(self._reserve())
-        # WorkOS may have asked us to slow down meanwhile.
-        while (held := self._held_until) > self._clock():
-            self._sleep_until(held)
+    @contextmanager
+    def pass_call(self) -> Iterator[None]:
+        """Wait until a call may be sent. It has its answer when the block ends."""
+        call = self._wait_for_place()
+        try:
+            yield
+        finally:
+            with self._lock:
+                now = self._clock()
+                self._answered += 1
+                self._quickest = min(self._quickest, now - call.sent_at)
+                lead = self._quickest * _SURE_SHARE if self._answered >= _ENOUGH_CALLS else 0
+                call.free_at = now + self._window - lead
 
     def hold(self, seconds: float) -> None:
         """Let nothing pass for this long: WorkOS asked for it."""
         with self._lock:
             self._held_until = max(self._held_until, self._clock() + seconds)
 
-    def _reserve(self) -> float:
-        with self._lock:
-            now = self._clock()
-            self._full_at = max(self._full_at, now) + self._interval
-            return self._full_at - self._burst * self._interval
+    def _wait_for_place(self) -> _Call:
+        while True:
+            with self._lock:
+                now = self._clock()
+                wait = self._find_free_at() - now
+                if wait <= 0:
+                    return self._take_place(now)
+            self._sleep(wait)
 
-    def _sleep_until(self, at: float) -> None:
-        if (seconds := at - self._clock()) > 0:
-            self._sleep(seconds)
+    def _find_free_at(self) -> float:
+        if len(self._calls) < self._limit:
+            return self._held_until
+        return max(self._held_until, min(one.free_at for one in self._calls))
+
+    def _take_place(self, now: float) -> _Call:
+        if len(self._calls) == self._limit:
+            self._calls.remove(min(self._calls, key=lambda one: one.free_at))
+        call = _Call(now, now + self._window)
+        self._calls.append(call)
+        return call
 
 
 @cache
-def get_key_bucket() -> TokenBucket:
-    """The bucket of this process for our API key: WorkOS counts requests by the key."""
-    rate = conf.background_requests_per_minute() / 60
-    return TokenBucket(rate, burst=max(1, int(rate)))
+def get_key_limit() -> RateLimit:
+    """The limit of this process for our API key: WorkOS counts requests by the key."""
+    return RateLimit(conf.background_requests_per_minute() / 60)
 
 
 @cache
-def get_directory_bucket(directory_id: str) -> TokenBucket:
-    """The bucket for the people of one directory: no two requests closer than the limit's average."""
-    return TokenBucket(conf.directory_requests_per_second() / (1 + _JITTER_SHARE))
+def get_directory_limit(directory_id: str) -> RateLimit:
+    """The limit for the people of one directory."""
+    return RateLimit(conf.directory_requests_per_second())
 
 
 @dataclass(frozen=True)
@@ -86,13 +118,13 @@ class Page:
 
 
 def request_page(
-    operation: str, resource: str, params: dict[str, Any], *, bucket: TokenBucket | None = None
+    operation: str, resource: str, params: dict[str, Any], *, limit: RateLimit | None = None
 ) -> Page:
-    """GET a page of a list, within the rate limits. `bucket`: one more that must let it pass.
+    """GET a page of a list, within the rate limits. `limit`: one more that must let it pass.
 
     Plain dicts: an object that the SDK cannot read must not hide the others. Raises Refused or Unavailable.
     """
-    answer = request_patiently(operation, (resource,), params=params, bucket=bucket)
+    answer = request_patiently(operation, (resource,), params=params, limit=limit)
     items = answer.get("data") if isinstance(answer, dict) else None
     metadata = answer.get("list_metadata") if isinstance(answer, dict) else None
     if not isinstance(items, list) or not isinstance(metadata, dict | None):
@@ -106,7 +138,7 @@ def request_patiently(
     path: tuple[str, ...],
     *,
     params: dict[str, Any] | None = None,
-    bucket: TokenBucket | None = None,
+    limit: RateLimit | None = None,
     expected_status: int | None = None,
 ) -> Any:
     """GET what WorkOS sends, within the rate limits.
@@ -114,12 +146,14 @@ def request_patiently(
     Waits as long as a 429 says and repeats the call. Raises Refused or Unavailable (Busy if WorkOS goes on
     asking us to slow down).
     """
-    buckets = [one for one in (bucket, get_key_bucket()) if one]
+    # The stricter one last: nothing delays the call after it.
+    limits = [one for one in (get_key_limit(), limit) if one]
     for repeat in range(_MAX_REPEATS + 1):
-        for one in buckets:
-            one.take()
         try:
-            with client.call(operation, expected_status=expected_status):
+            with ExitStack() as stack:
+                for one in limits:
+                    stack.enter_context(one.pass_call())
+                stack.enter_context(client.call(operation, expected_status=expected_status))
                 return client.get_client().request_raw(
                     "get", path, params=params, request_options=client.request_options()
                 )
@@ -128,5 +162,5 @@ def request_patiently(
             if repeat == _MAX_REPEATS or wait > _LONGEST_WAIT:
                 raise
             logger.info("%s: waiting %g s, WorkOS asks us to slow down", operation, wait)
-            buckets[0].hold(wait)
+            limits[-1].hold(wait)
     raise AssertionError("unreachable")

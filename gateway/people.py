@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway import client
-from gateway.pacing import Page, get_directory_bucket, request_page, request_patiently
+from gateway.pacing import Page, get_directory_limit, request_page, request_patiently
 
 PAGE_SIZE = 100
 
@@ -57,7 +57,7 @@ def _request_people(params: dict[str, Any], directory_id: str, after: str) -> Pa
         "list directory users",
         "directory_users",
         _add_cursor({**params, "limit": PAGE_SIZE, "order": "asc"}, after),
-        bucket=get_directory_bucket(directory_id),
+        limit=get_directory_limit(directory_id),
     )
 
 

@@ -23,7 +23,6 @@ from mirror.reading_place import (
     PLACE_IS_GONE,
     Fetched,
     ReadingPlace,
-    is_suspiciously_short,
 )
 
 
@@ -116,7 +115,7 @@ class MembershipReader(ReadingPlace):
         unlisted, held = find_unlisted_members(group_id, listing)
         if fetched.is_missing:
             self._add_problems([f"WorkOS does not have the group {group_id} any longer: not compared."])
-        elif is_suspiciously_short(held - len(unlisted), held):
+        elif self._is_suspicious(held - len(unlisted), held):
             self._add_problems(
                 [
                     f"WorkOS lists {held - len(unlisted):,} of our {held:,} members of the group {group_id}: "

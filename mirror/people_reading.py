@@ -29,7 +29,6 @@ from mirror.reading_place import (
     PAGES_AHEAD,
     PLACE_IS_GONE,
     Fetched,
-    is_suspiciously_short,
 )
 
 # An unfinished reading that is older is begun again.
@@ -87,7 +86,7 @@ class PeopleReader(MembershipReader):
                 completed_at=self._reading.completed_at,
             )
             self._reading = fresh
-            if size.active is not None and is_suspiciously_short(size.active, held):
+            if size.active is not None and self._is_suspicious(size.active, held):
                 self._give_up(f"WorkOS counts {size.active:,} active people, and we have {held:,}")
             else:
                 self._save(list_started_at=now)
@@ -103,8 +102,8 @@ class PeopleReader(MembershipReader):
         """Change nothing: a list that is suspiciously short is a fault, and not the truth."""
         self._add_problems(
             [
-                f"{reason}: suspiciously few, so nothing was changed. If it is right, the events say so: run "
-                "`manage.py catch_up`."
+                f"{reason}: suspiciously few, so nothing was changed. If it is right, the events say so "
+                "(catch up), or accept the short list (`manage.py reconcile --help`)."
             ]
         )
         forget_listed(self._directory)
@@ -113,7 +112,7 @@ class PeopleReader(MembershipReader):
     def _read_people(self) -> None:
         self._read_list("directory_user", gateway.list_people, holds_back=self._reading.held_people > 0)
         reading = self._reading
-        if is_suspiciously_short(reading.listed_active, reading.held_people):
+        if self._is_suspicious(reading.listed_active, reading.held_people):
             self._give_up(
                 f"WorkOS lists {reading.listed_active:,} active people, and we have {reading.held_people:,}"
             )
@@ -132,7 +131,7 @@ class PeopleReader(MembershipReader):
         reading = self._reading
         counted = reading.counted.get("groups")
         problem = ""
-        if is_suspiciously_short(reading.listed_groups, held):
+        if self._is_suspicious(reading.listed_groups, held):
             problem = f"WorkOS lists {reading.listed_groups:,} groups, and we have {held:,}"
         elif counted is None or counted != reading.listed_groups:
             problem = f"WorkOS lists {reading.listed_groups:,} groups and counts {_format_count(counted)}"

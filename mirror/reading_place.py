@@ -17,7 +17,7 @@ from mirror.text import replace_unstorable
 # How long a process may be silent before another one takes over.
 LEASE = timedelta(seconds=20)
 # How many pages are read before they are wanted.
-PAGES_AHEAD = 3
+PAGES_AHEAD = 6
 # How many differences and problems are kept in words.
 MAX_TEXTS = 200
 # A list that is shorter than what we have by more than both of these is a fault, and not the truth.
@@ -70,12 +70,15 @@ class ReadingPlace:
         writes: bool,
         clock: Callable[[], datetime],
         stop: threading.Event,
+        accepts_short: bool = False,
         report_progress: Callable[[PeopleReading], None] = lambda _: None,
     ) -> None:
+        """With `accepts_short`, a list may be suspiciously short: a person says that it is right."""
         self._directory = directory
         self._writes = writes
         self._clock = clock
         self._stop = stop
+        self._accepts_short = accepts_short
         self._report_progress = report_progress
         self._token = uuid.uuid4()
         self._reading = PeopleReading(directory=directory)
@@ -110,6 +113,9 @@ class ReadingPlace:
         }
         if not self._own_rows().update(**values, held_until=self._clock() + LEASE):
             raise HeldElsewhere(f"Another process has taken over {self._directory.directory_id}.")
+
+    def _is_suspicious(self, listed: int, held: int) -> bool:
+        return not self._accepts_short and is_suspiciously_short(listed, held)
 
     # --- The report ----------------------------------------------------------------------------------------
 

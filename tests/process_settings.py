@@ -20,3 +20,5 @@ if os.environ.get("TEST_SMTP_PORT"):
     EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     EMAIL_HOST, EMAIL_PORT = "127.0.0.1", int(os.environ["TEST_SMTP_PORT"])
 WORKOS_SYNC_IT_CONTACTS = os.environ.get("TEST_SYNC_IT_CONTACTS") == "on"
+# As in production: what a process writes, all of its threads see.
+CATCH_UP_THREADS = RECONCILE_THREADS = 4

@@ -52,6 +52,21 @@ class EventNameFilter(admin.SimpleListFilter):
         return queryset.filter(event=self.value()) if self.value() else queryset
 
 
+class SourceFilter(admin.SimpleListFilter):
+    """Filters by how an event first arrived."""
+
+    title = gettext_lazy("source")
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(source.value, source.label) for source in WebhookEvent.Source]
+
+    def queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        if self.value() == WebhookEvent.Source.EVENTS_API:
+            return queryset.filter(secret_name="")
+        return queryset.exclude(secret_name="") if self.value() else queryset
+
+
 @admin.register(WebhookEvent)
 class WebhookEventAdmin(LargeTableAdmin):
     list_display = [
@@ -63,9 +78,10 @@ class WebhookEventAdmin(LargeTableAdmin):
         "event_id",
         "attempts",
         "due_at",
+        "arrived_by",
         "secret_name",
     ]
-    list_filter = ["status", EventNameFilter]
+    list_filter = ["status", SourceFilter, EventNameFilter]
     search_fields = ["event_id__exact"]
     ordering = ["-id"]
     # No other order has an index.
@@ -91,6 +107,10 @@ class WebhookEventAdmin(LargeTableAdmin):
     @admin.display(description=gettext_lazy("Customer"))
     def customer(self, event: Any) -> str:
         return event.enterprise_name or ""
+
+    @admin.display(description=gettext_lazy("Source"))
+    def arrived_by(self, event: WebhookEvent) -> Any:
+        return event.source.label
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("webhooks.change_webhookevent")
@@ -134,8 +154,12 @@ class WebhookEventAdmin(LargeTableAdmin):
 
 @admin.register(UnreadableDelivery)
 class UnreadableDeliveryAdmin(LargeTableAdmin):
-    list_display = ["received_at", "detail", "body_length", "secret_name"]
+    list_display = ["received_at", "detail", "body_length", "arrived_by", "secret_name"]
     ordering = ["-received_at", "-id"]
+
+    @admin.display(description=gettext_lazy("Source"))
+    def arrived_by(self, delivery: UnreadableDelivery) -> Any:
+        return delivery.source.label
 
 
 @admin.register(RefusalSample)

@@ -18,14 +18,14 @@ from outbox import queue
 from outbox.handlers import TaskFailed
 from outbox.models import Task
 from outbox.parallel import work_in_threads
+from outbox.time_slices import work_for_a_while
 from webhooks import conf
 from webhooks.event_streams import FIRST_READ, Reading, Stream, StreamReport, read_stream
 from webhooks.listed_events import MISSED_AFTER, Tally
 from webhooks.pruning import find_pruned_before
 
-# The outbox task of the worker. It ends in time and goes on with the next one (see outbox.queue.LEASE).
+# The outbox task of the worker.
 CATCH_UP = "catch_up"
-_TASK_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -180,15 +180,7 @@ def enqueue_catch_up(now: datetime) -> int:
 
 def run_catch_up(task: Task, now: datetime) -> None:
     """Read for a while, and fail with the reason if something is left: the task is then run again."""
-    stop = threading.Event()
-    timer = threading.Timer(_TASK_SECONDS, stop.set)
-    timer.daemon = True
-    timer.start()
-    try:
+    with work_for_a_while(task, now) as stop:
         report = catch_up(since=None, now=now, stop=stop)
-    finally:
-        timer.cancel()
-    if stop.is_set():
-        queue.enqueue(CATCH_UP, queue.NO_SUBJECT, due_at=now)
-    elif failed := report.failed:
+    if not stop.is_set() and (failed := report.failed):
         raise TaskFailed(f"{failed[0].stream.name}: {failed[0].error} ({len(failed)} failed)")

@@ -55,11 +55,19 @@ class ReconcileProblem:
 
 @dataclass(frozen=True)
 class UnreadableReport:
-    """Signed deliveries that are not events, of the last three days. The Django admin shows them."""
+    """What is not an event, of the last three days: signed deliveries, and items of the Events API."""
 
-    count: int
+    deliveries: int
+    listed: int
     newest_at: datetime
     newest_detail: str
+
+    def describe(self) -> str:
+        signed = f"{self.deliveries} signed {'delivery' if self.deliveries == 1 else 'deliveries'}"
+        listed = f"{self.listed} {'item' if self.listed == 1 else 'items'} of the Events API"
+        return " and ".join(
+            text for text, count in ((signed, self.deliveries), (listed, self.listed)) if count
+        )
 
 
 @dataclass(frozen=True)
@@ -202,8 +210,8 @@ def _find_value_problems(
         )
     if unreadable:
         problems.append(
-            f"Signed deliveries of the last three days that are not events: {unreadable.count}. Read them in "
-            "the Django admin (Unreadable deliveries)."
+            f"Not events, of the last three days: {unreadable.describe()}. Read them in the Django admin "
+            "(Unreadable deliveries)."
         )
     return problems
 
@@ -229,7 +237,10 @@ def _read_reconcile_problems() -> list[ReconcileProblem]:
 def _build_unreadable_report(now: datetime) -> UnreadableReport | None:
     recent = UnreadableDelivery.objects.filter(received_at__gt=now - timedelta(days=3))
     newest = recent.order_by("-received_at", "-id").first()
-    return UnreadableReport(recent.count(), newest.received_at, newest.detail) if newest else None
+    if newest is None:
+        return None
+    listed = recent.filter(secret_name="").count()
+    return UnreadableReport(recent.count() - listed, listed, newest.received_at, newest.detail)
 
 
 def _read_event_ids(numbers: Iterable[int]) -> dict[int, str]:

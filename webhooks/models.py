@@ -134,7 +134,10 @@ class WebhookEvent(models.Model):
     )
     due_at = models.DateTimeField(null=True, help_text="When a worker applies it. Empty when none will.")
     awaited_organization_id = models.CharField(
-        max_length=64, blank=True, help_text="The organization that it waits for, which we do not know yet."
+        "awaited organization or directory",
+        max_length=64,
+        blank=True,
+        help_text="The organization or directory that it waits for, which we do not know yet.",
     )
     applied_at = models.DateTimeField(null=True)
 
@@ -182,6 +185,8 @@ class WebhookEvent(models.Model):
             models.Index(fields=["received_at"], name="webhook_event_received"),
             # Serves the staff's filter by customer.
             models.Index(EVENT_ORGANIZATION_ID, F("id"), name="webhook_event_organization"),
+            # Serves the admin's filter by source: the few events that only catch-up has brought.
+            models.Index(fields=["id"], condition=Q(secret_name=""), name="webhook_event_catch_up"),
         ]
 
     def __str__(self) -> str:
@@ -248,14 +253,20 @@ class PruningMark(models.Model):
 
 
 class UnreadableDelivery(models.Model):
-    """A signed delivery that is not an event: the newest ones, each up to a size. See `receive.record`.
+    """What is not an event: signed deliveries, and items of the Events API. The newest, up to a size each.
 
-    WorkOS does not send it again, because it was answered 200.
+    WorkOS does not send a delivery again, because it was answered 200. See `receive.record`.
     """
+
+    Source = EventSource
 
     received_at = models.DateTimeField()
     issued_at = models.DateTimeField(help_text="When it was signed.")
-    secret_name = models.CharField(max_length=32, blank=True, help_text="The secret that verified it.")
+    secret_name = models.CharField(
+        max_length=32,
+        blank=True,
+        help_text="The secret that verified it. Blank if it was read from the API.",
+    )
     detail = models.CharField(max_length=100, help_text="Why it is not an event, in our words.")
     body_length = models.PositiveBigIntegerField(help_text="Bytes that were sent.")
     body = models.TextField(blank=True, help_text="The beginning of its body.")
@@ -269,6 +280,10 @@ class UnreadableDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.detail} ({self.received_at:%Y-%m-%d %H:%M})"
+
+    @property
+    def source(self) -> EventSource:
+        return EventSource.WEBHOOK if self.secret_name else EventSource.EVENTS_API
 
 
 class Secret(models.Model):

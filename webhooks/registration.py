@@ -77,6 +77,13 @@ def plan_changes(url: str, endpoints: Sequence[gateway.WebhookEndpoint]) -> list
     ]
 
 
+def plan_second(endpoints: Sequence[gateway.WebhookEndpoint]) -> EndpointChange:
+    """A second endpoint beside the only one. WorkOS refuses a URL twice, so its final slash differs."""
+    (one,) = endpoints
+    url = one.url.rstrip("/") if one.url.endswith("/") else f"{one.url}/"
+    return EndpointChange("", url, SUBSCRIBED_EVENTS, (), is_disabled=False)
+
+
 def apply_change(change: EndpointChange) -> gateway.WebhookEndpoint:
     """Create or update the endpoint. Raises gateway.Refused or gateway.Unavailable."""
     if change.endpoint_id:

@@ -4,7 +4,7 @@ Neither makes people wait: the preview works on copies, and the replay commits b
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -28,6 +28,8 @@ _BATCH_SIZE = 200
 Status = WebhookEvent.Status
 # Object, such as `connection conn_1` → field → value.
 Description = dict[str, dict[str, str]]
+# Called after each batch with how many events are done, and of how many.
+ReportProgress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
@@ -93,22 +95,36 @@ def select_events(
     return events
 
 
-def preview_replay(events: "models.QuerySet[WebhookEvent]", *, now: datetime) -> Report:
+def _report_nothing(done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+def preview_replay(
+    events: "models.QuerySet[WebhookEvent]",
+    *,
+    now: datetime,
+    report_progress: ReportProgress = _report_nothing,
+) -> Report:
     """What `replay_events` would do. It does it to copies of the tables, so that nobody waits for it."""
     ordered = _order(events)
     rows = {WebhookEvent: Only(ordered), AuditEntry: Only(()), Failure: Only(())} | _find_people(ordered)
     with shadow_tables(_written_tables(), rows=rows):
-        return _replay(ordered, now)
+        return _replay(ordered, now, report_progress)
 
 
-def replay_events(events: "models.QuerySet[WebhookEvent]", *, now: datetime) -> Report:
+def replay_events(
+    events: "models.QuerySet[WebhookEvent]",
+    *,
+    now: datetime,
+    report_progress: ReportProgress = _report_nothing,
+) -> Report:
     """Apply these events again, in the order in which they happened.
 
     Each batch is one commit, so that nobody waits long for an enterprise. When it is interrupted, the batches
     before are applied, and replaying again does the rest. A change of state has its usual consequences, such
     as a mail. An event that changes nothing has none.
     """
-    return _replay(_order(events), now)
+    return _replay(_order(events), now, report_progress)
 
 
 def _written_tables() -> list[type[models.Model]]:
@@ -147,7 +163,7 @@ def _order(events: "models.QuerySet[WebhookEvent]") -> list[int]:
     )
 
 
-def _replay(ordered: Sequence[int], now: datetime) -> Report:
+def _replay(ordered: Sequence[int], now: datetime, report_progress: ReportProgress) -> Report:
     report = Report()
     # An object is described when an event first names it, and again at the end.
     before: Description = {}
@@ -160,6 +176,7 @@ def _replay(ordered: Sequence[int], now: datetime) -> Report:
             seen |= ids
             for name, group in groupby(batch, key=lambda event: event.event):
                 report.events += _replay_batch(name, list(group), now)
+        report_progress(len(report.events), len(ordered))
     report.changes = _compare(before, _describe(seen))
     return report
 

@@ -57,6 +57,8 @@ class Finding:
     set_by_field: Mapping[str, str] = field(default_factory=dict)
     # About it, the newest first.
     events: Sequence[EventReport] = ()
+    # There are more events of its organization than were searched.
+    events_are_cut: bool = False
     # Lists of rows, by title.
     related: Mapping[str, Sequence[Facts]] = field(default_factory=dict)
 

@@ -89,6 +89,12 @@ def _explain_directory_row(
     kind: str, row: DirectoryUser | DirectoryGroup, object_id: str, related: Any, **facts: Any
 ) -> Finding:
     directory = row.directory
+    found = find_events_about(
+        kind,
+        object_id,
+        organization_id=directory.organization_id,
+        directory_id=directory.directory_id,
+    )
     return Finding(
         kind=kind,
         id=object_id,
@@ -99,7 +105,8 @@ def _explain_directory_row(
         facts=_describe_fields(row) | {"directory": directory.directory_id} | facts,
         set_by=row.as_of_event or _FROM_API,
         set_by_field=_describe_older_fields(row),
-        events=find_events_about(kind, object_id, directory.directory_id),
+        events=found.events,
+        events_are_cut=found.is_cut,
         related=related,
     )
 
@@ -111,6 +118,7 @@ def _describe_older_fields(row: DirectoryRow) -> dict[str, str]:
 
 def _explain_mirrored(kind: str, row: MirroredRow) -> Finding:
     entry = MIRRORED[kind]
+    found = find_events_about(kind, str(getattr(row, entry.id_field)), organization_id=row.organization_id)
     return Finding(
         kind=kind,
         id=entry.get_key(row),
@@ -120,11 +128,13 @@ def _explain_mirrored(kind: str, row: MirroredRow) -> Finding:
         since=row.state_since,
         facts=_describe_fields(row) | {"organization": row.organization_id},
         set_by=row.as_of_event or _FROM_API,
-        events=find_events_about(kind, str(getattr(row, entry.id_field))),
+        events=found.events,
+        events_are_cut=found.is_cut,
     )
 
 
 def _explain_organization(row: Organization) -> Finding:
+    found = find_events_about("organization", row.organization_id, organization_id=row.organization_id)
     return Finding(
         kind="organization",
         id=row.organization_id,
@@ -133,7 +143,8 @@ def _explain_organization(row: Organization) -> Finding:
         state="deleted" if row.deleted_at else "active",
         since=row.deleted_at or row.as_of,
         facts=_describe_fields(row),
-        events=find_events_about("organization", row.organization_id),
+        events=found.events,
+        events_are_cut=found.is_cut,
         related={
             f"{name}s": [
                 {"id": kind.get_key(one), "state": one.state, "since": one.state_since}

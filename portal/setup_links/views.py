@@ -140,6 +140,7 @@ def _build_context(
         "has_active_link": active_setup_links(enterprise, now).exists(),
         "is_ready": enterprise.provisioning == Enterprise.Provisioning.READY,
         "contacts": list_known_contacts(enterprise),
+        "syncs_it_contacts": conf.syncs_it_contacts(),
         "now": now,
     }
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from audit.models import AuditEntry
-from enterprises.models import Enterprise
+from enterprises.models import Enterprise, ITContact
 from hostapp.models import User
 from portal.models import SetupLink
 from sandbox.client import Sandbox
@@ -33,7 +33,9 @@ def send(page: Page, email: str = "Ines@provider.example") -> None:
     page.get_by_role("button", name="Send setup link").click()
 
 
-def test_setup_link_is_mailed_by_workos_and_opens_the_portal(ready: Page, sandbox: Sandbox, app: App) -> None:
+def test_setup_link_is_mailed_by_workos_and_opens_the_portal(
+    ready: Page, sandbox: Sandbox, app: App, acme: Enterprise
+) -> None:
     check_page(ready, "setup-links-none")
     send(ready)
 
@@ -41,6 +43,22 @@ def test_setup_link_is_mailed_by_workos_and_opens_the_portal(ready: Page, sandbo
     expect(ready.get_by_role("region", name="Sent")).to_contain_text(re.compile(r"Valid until \d+ \w+ \d{4}"))
     expect(ready.get_by_role("region", name="Send a setup link")).to_contain_text(
         "allows one setup link at a time"
+    )
+    for email, purpose in (
+        ("ada@acme.example", "alerts"),
+        ("ines@provider.example", "alerts"),
+        ("monitoring-and-on-call@infrastructure.acme.example", "other"),
+    ):
+        ITContact.objects.create(enterprise=acme, email=email, purpose=purpose, contact_id=f"contact_{email}")
+    ready.reload()
+    contacts = ready.get_by_role("region", name="IT contacts")
+    # One line for an address, whatever it is there for.
+    expect(contacts.get_by_role("listitem")).to_have_text(
+        [
+            re.compile(r"ada@acme.example\s+IT admin$"),
+            re.compile(r"ines@provider.example\s+IT admin and setup link$"),
+            re.compile(r"monitoring-and-on-call@\S+\s+Added at WorkOS, and not managed here$"),
+        ]
     )
     check_page(ready, "setup-links-sent")
 

@@ -2,15 +2,19 @@
 
 import json
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+import gateway
 from audit.actor import COMMAND_LINE
+from audit.models import AuditEntry
 from enterprises import provisioning
 from enterprises.models import Enterprise
 from enterprises.people_reconcile import enqueue_people_reconcile
@@ -20,6 +24,7 @@ from mirror.people_models import DirectoryGroup, DirectoryMembership, DirectoryU
 from mirror.people_reading import PeopleReader
 from mirror.people_reading_models import ListedObject, PeopleReading
 from mirror.reading_place import HeldElsewhere, Stopped
+from outbox.models import Task
 from outbox.runner import run_due_tasks
 from sandbox.client import Sandbox
 from tests.factories import create_directory, create_enterprise
@@ -189,6 +194,57 @@ def test_directory_that_counts_suspiciously_few_people_is_not_read(
     assert report["directories"][0]["requests"] == 1
 
 
+@pytest.fixture
+def shrunk(workos_sandbox: Sandbox, directory_id: str) -> str:
+    """A directory that lost 11 of its 15 people, and we got no event."""
+    workos_sandbox.fill_directory(directory_id, 15, groups=1, groups_per_person=1)
+    reconcile("--apply")
+    for user_id in sorted(states())[:11]:
+        workos_sandbox.change_person(directory_id, user_id, "remove")
+    return directory_id
+
+
+def test_short_list_that_is_accepted_ends_who_is_not_listed(acme: Enterprise, shrunk: str) -> None:
+    arguments = (acme.slug, "--accept-short-list", acme.slug)
+    preview = reconcile(*arguments)
+    assert sum("not listed, inactive" in one for one in preview["differences"]) == 11
+    assert set(states().values()) == {"active"}
+
+    report = reconcile(*arguments, "--apply", "--yes")
+
+    assert (report["exit"], report["problems"]) == (0, [])
+    assert sorted(states().values()) == ["active"] * 4 + ["inactive"] * 11
+    assert len(current_members()) == 4
+    entry = AuditEntry.objects.get(action="short_list_accepted")
+    assert (entry.subject, entry.actor) == (acme.external_id, "Support (command line)")
+
+
+def test_accepted_short_list_that_disagrees_with_the_count_ends_nobody(
+    workos_sandbox: Sandbox, acme: Enterprise, shrunk: str
+) -> None:
+    workos_sandbox.fault("short_list", keep=2, path="/directory_users", times=1)
+
+    report = reconcile(acme.slug, "--accept-short-list", acme.slug, "--apply", "--yes")
+
+    assert "lists 2 active people and counts 4, so nobody" in report["problems"][0]
+    assert set(states().values()) == {"active"}
+
+
+def test_short_list_is_accepted_only_by_the_slug_of_an_enterprise_that_is_compared(
+    acme: Enterprise, shrunk: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("builtins.input", lambda: "y")
+    with pytest.raises(CommandError, match="Nothing was done"):
+        call_command("reconcile", "--apply", "--accept-short-list", acme.slug, stderr=StringIO())
+    create_enterprise("Birch Ltd", "birch-ltd", "org_birch")
+    with pytest.raises(CommandError, match="birch-ltd, which is not compared") as raised:
+        call_command("reconcile", acme.slug, "--apply", "--accept-short-list", "birch-ltd")
+
+    assert raised.value.returncode == 2
+    assert set(states().values()) == {"active"}
+    assert not AuditEntry.objects.filter(action="short_list_accepted").exists()
+
+
 @pytest.mark.parametrize(("removed", "left"), [(9, 0), (10, 10)])
 def test_list_is_suspicious_from_ten_people_and_a_fifth(
     workos_sandbox: Sandbox, directory_id: str, removed: int, left: int
@@ -329,8 +385,8 @@ def test_429_in_the_middle_is_waited_for(
     workos_sandbox: Sandbox, directory_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    bucket = pacing.TokenBucket(10_000, clock=lambda: sum(slept), sleep=slept.append)
-    monkeypatch.setattr("gateway.people.get_directory_bucket", lambda _: bucket)
+    limit = pacing.RateLimit(10_000, clock=lambda: sum(slept), sleep=slept.append)
+    monkeypatch.setattr("gateway.people.get_directory_limit", lambda _: limit)
     workos_sandbox.fill_directory(directory_id, 120)
     workos_sandbox.fault("status", status=429, path="/directory_users", times=2)
 
@@ -354,6 +410,43 @@ def test_worker_reads_what_is_due(workos_sandbox: Sandbox, directory_id: str, se
 
     assert states()[person["id"]] == "active"
     assert enqueue_people_reconcile(timezone.now()) == 0
+
+
+def test_worker_reads_a_large_directory_in_pieces(
+    workos_sandbox: Sandbox, directory_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reconcile("--apply")
+    PeopleReading.objects.update(completed_at=None)
+    workos_sandbox.fill_directory(directory_id, 250)
+    ends: list[Callable[[], None]] = []
+
+    class Timer:
+        """Its time is over when the next page of people is read."""
+
+        def __init__(self, seconds: float, end: Callable[[], None]) -> None:
+            ends.append(end)
+
+        def start(self) -> None: ...
+
+        cancel = start
+
+    def list_people(*arguments: Any, **options: Any) -> gateway.Page:
+        ends[-1]()
+        return read(*arguments, **options)
+
+    read = gateway.list_people
+    monkeypatch.setattr("outbox.time_slices.threading", SimpleNamespace(Event=threading.Event, Timer=Timer))
+    monkeypatch.setattr("gateway.list_people", list_people)
+    enqueue_people_reconcile(timezone.now())
+
+    run_due_tasks(now=timezone.now())
+
+    # A piece for each page, and the rest.
+    assert len(ends) >= 3
+    assert DirectoryUser.objects.count() == 250
+    reading = PeopleReading.objects.get()
+    assert (reading.step, reading.requests) == ("done", 2 + 3 + 1)
+    assert not Task.objects.filter(kind="reconcile_people").exists()
 
 
 def test_other_enterprise_is_untouched(workos_sandbox: Sandbox, acme: Enterprise, directory_id: str) -> None:

@@ -77,7 +77,7 @@ def test_event_shows_its_outcome_and_the_objects_that_it_names(acme: Enterprise)
 
     assert explain("event_1").keys() == {"event", "connection", "certificate"}
     waiting = explain("event_2")["event"]
-    assert (waiting["state"], waiting["facts"]["awaited_organization_id"]) == ("waiting", "org_unknown")
+    assert (waiting["state"], waiting["facts"]["waits_for"]) == ("waiting", "org_unknown")
     assert waiting["facts"]["source"] == "webhook"
 
 
@@ -202,3 +202,25 @@ def test_report_never_holds_a_secret(acme: Enterprise, ada: User, settings: Any)
     text = explain_text(ada.email) + explain_text("event_1")
     assert ada.password not in text
     assert not [secret for secret in settings.WORKOS_WEBHOOK_SECRETS if secret in text]
+
+
+def test_search_for_events_is_bounded_and_says_so(acme: Enterprise, monkeypatch: pytest.MonkeyPatch) -> None:
+    deliver("connection.activated", event_id="event_old", id="conn_1")
+    deliver("connection.activated", event_id="event_new", id="conn_2")
+    apply_waiting(now=timezone.now())
+    assert "were searched" not in explain_text("conn_1")
+    for name in ("hostapp.explain.events", "hostapp.management.commands.explain"):
+        monkeypatch.setattr(f"{name}.MAX_SEARCHED", 1)
+
+    assert "Only the newest 1 events of its organization were searched." in explain_text("conn_1")
+    assert [one["events"] for one in (explain("conn_1")["connection"],)] == [[]]
+    assert explain("conn_2")["connection"]["events"][0]["event_id"] == "event_new"
+
+
+def test_failed_verification_of_a_domain_is_found(acme: Enterprise) -> None:
+    deliver("organization_domain.verification_failed", event_id="event_failed")
+    apply_waiting(now=timezone.now())
+
+    found = explain("acme.example")["organization_domain"]
+
+    assert [one["event_id"] for one in found["events"]] == ["event_failed"]

@@ -171,9 +171,22 @@ class Writer:
 
     def delete_group(self) -> None:
         if self.groups:
-            group = self.groups.pop(self.random.choice(list(self.groups)))
-            self.emit("group.deleted", group)
-            self.members = {pair for pair in self.members if pair[1] != group["id"]}
+            self._delete_group(self.random.choice(list(self.groups)))
+
+    def _delete_group(self, group_id: str) -> None:
+        self.emit("group.deleted", self.groups.pop(group_id))
+        self.members = {pair for pair in self.members if pair[1] != group_id}
+
+    def replace_group_twice(self) -> None:
+        """As a script does, in one second: only their ids tell the second deletion from the first."""
+        if self.groups and (person := self.choose_person("active")):
+            group_id = self.random.choice(list(self.groups))
+            # Whose membership the second deletion ends, if nobody adds it again.
+            for likelihood in (0.8, 0.2):
+                self._delete_group(group_id)
+                self._add_group(group_id)
+                if self.random.random() < likelihood:
+                    self._add_member(person, group_id)
 
     def add_member(self) -> None:
         if self.groups and (person := self.choose_person("active", "inactive")):
@@ -221,6 +234,7 @@ ACTIONS = {
     Writer.rename_group: 1,
     Writer.delete_group: 1,
     Writer.return_group: 1,
+    Writer.replace_group_twice: 2,
 }
 # Few people and groups, to whom much happens.
 ACTIONS_OF_FEW = ACTIONS | {
@@ -231,6 +245,7 @@ ACTIONS_OF_FEW = ACTIONS | {
     Writer.return_with_same_id: 8,
     Writer.delete_group: 3,
     Writer.return_group: 5,
+    Writer.replace_group_twice: 4,
 }
 # After these nobody is left to send anything.
 LAST_ACTIONS = {None: 9, Writer.delete_directory: 1}

@@ -12,12 +12,14 @@ from enterprises.models import Enterprise
 from hostapp.models import User
 from mirror.models import Connection
 from tests.conftest import signed_in
-from tests.deliveries import deliver
+from tests.deliveries import deliver, payload
+from webhooks.listed_events import parse_items, record_listed
 from webhooks.models import QUARANTINED_PREFIX, WebhookEvent
 
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/webhooks/webhookevent/"
+UNREADABLE = "/admin/webhooks/unreadabledelivery/"
 
 
 @pytest.fixture
@@ -46,6 +48,24 @@ def test_list_shows_the_customer_the_whole_reason_and_iso_times(acme: Enterprise
     assert acme.name in page
     assert reason in page
     assert f"{event.received_at:%Y-%m-%d %H:%M:%S} UTC" in page
+
+
+def test_list_shows_and_filters_how_events_arrived(acme: Enterprise, client: Client) -> None:
+    deliver("connection.activated", id="conn_1")
+    by_webhook = WebhookEvent.objects.get()
+    item = payload("connection.deactivated", event_id="event_listed", id="conn_1")
+    now = timezone.now()
+    record_listed(parse_items([item, {"id": "event_odd"}], now=now), pruned_before=None, now=now)
+
+    def listed(query: str) -> list[str]:
+        page = client.get(f"{LIST}?{query}").text
+        return [one for one in (by_webhook.event_id, "event_listed") if one in page]
+
+    assert listed("") == [by_webhook.event_id, "event_listed"]
+    assert listed("source=webhook") == [by_webhook.event_id]
+    assert listed("source=events_api") == ["event_listed"]
+    assert '<td class="field-arrived_by">Catch-up</td>' in client.get(LIST).text
+    assert '<td class="field-arrived_by">Catch-up</td>' in client.get(UNREADABLE).text
 
 
 def test_list_counts_and_skips_a_bounded_number_of_rows(client: Client) -> None:

@@ -357,8 +357,8 @@ def test_429_is_waited_for(
     slept: list[float] = []
     from gateway import pacing
 
-    bucket = pacing.TokenBucket(1000, clock=lambda: sum(slept), sleep=slept.append)
-    monkeypatch.setattr(pacing, "get_key_bucket", lambda: bucket)
+    limit = pacing.RateLimit(1000, clock=lambda: sum(slept), sleep=slept.append)
+    monkeypatch.setattr(pacing, "get_key_limit", lambda: limit)
     workos_api.get(
         "https://api.workos.com/events", status=429, headers={"Retry-After": "7"}, body="Ratelimited"
     )

@@ -9,6 +9,7 @@ from django.db import connection, models, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from hostapp.explain.events import select_events_about
 from mirror.models import Connection, MirroredRow, Organization
 from mirror.registry import MIRRORED
 from webhooks import inbox, replay
@@ -98,6 +99,14 @@ QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
         WebhookEvent.objects.filter(event="connection.deleted").order_by("-id")[:50],
         "webhook_event_event",
     ),
+    "the admin's events that only catch-up has brought": (
+        WebhookEvent.objects.filter(secret_name="").order_by("-id")[:50],
+        "webhook_event_catch_up",
+    ),
+    "the admin's events that webhooks have brought": (
+        WebhookEvent.objects.exclude(secret_name="").order_by("-id")[:50],
+        "webhooks_webhookevent_pkey",
+    ),
     "the admin's search": (
         WebhookEvent.objects.filter(event_id__exact="event_5").order_by("-id")[:50],
         "webhook_event_is_recorded_once",
@@ -119,6 +128,12 @@ QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
     "the staff's failed events of a kind": (
         select_filtered_events(EventFilter(state="failed", kind="connection.activated")).order_by("-pk")[:51],
         "webhook_event_status",
+    ),
+    "the events that explain a person": (
+        select_events_about(
+            "directory_user", "directory_user_1", organization_id="org_e7", directory_id="directory_1"
+        ),
+        "webhook_event_organization",
     ),
     "the events of the last hour": (
         WebhookEvent.objects.filter(received_at__gt=NOW - timedelta(hours=1)),

@@ -16,6 +16,7 @@ from pytest_django import Settings
 from hostapp.models import User
 from tests.conftest import signed_in
 from tests.deliveries import deliver, payload, post, signed
+from webhooks.listed_events import parse_items, record_listed
 from webhooks.models import RefusalCount, RefusalSample, Secret, WebhookEvent
 from webhooks.receive.reasons import Reason
 
@@ -161,3 +162,14 @@ def test_staff_see_refusals_in_the_admin(sam: User) -> None:
 
 def test_members_cannot_see_refusals_in_the_admin(ada: User) -> None:
     assert signed_in(ada).get("/admin/webhooks/refusalsample/").status_code == 302
+
+
+def test_items_of_the_events_api_are_not_called_signed_deliveries() -> None:
+    now = timezone.now()
+    record_listed(parse_items([{"id": "event_1"}, "no object"], now=now), pruned_before=None, now=now)
+
+    assert "Not events, of the last three days: 2 items of the Events API." in inspect_text()
+    post(b"[]", signed(b"[]"))
+    report, code = inspect_json()
+    assert (report["unreadable"]["deliveries"], report["unreadable"]["listed"], code) == (1, 2, 1)
+    assert "1 signed delivery and 2 items of the Events API" in inspect_text()

@@ -171,3 +171,52 @@ def test_unreachable_workos_is_reported_without_a_traceback(workos_sandbox: Sand
     workos_sandbox.fault("status", status=500, path="/webhook_endpoints")
 
     assert "can be repeated" in str(error_of("--yes", "--dry-run"))
+
+
+def test_new_secret_comes_with_a_second_endpoint_and_the_steps(tmp_path: Path) -> None:
+    old = create(URL, *SUBSCRIBED_EVENTS)
+    file = tmp_path / "secret"
+
+    out, _ = register("--new-secret", "--yes", "--secret-file", str(file))
+
+    first, second = sorted(endpoints(), key=lambda one: one.endpoint_id != old.endpoint_id)
+    assert first == old
+    assert (second.url, set(second.events)) == (URL.rstrip("/"), set(SUBSCRIBED_EVENTS))
+    assert file.read_text() == f"{second.secret}\n" != f"{old.secret}\n"
+    assert f"delete the endpoint\n     {old.endpoint_id} ({URL}) in the WorkOS Dashboard" in out
+    assert "WORKOS_WEBHOOK_SECRET=new:<the new one>,old:<the present one>" in out
+    # Both are kept up to date meanwhile.
+    assert register("--yes") == ("", "")
+
+
+def test_new_secret_changes_nothing_in_a_dry_run() -> None:
+    create(URL.rstrip("/"), *SUBSCRIBED_EVENTS)
+
+    out, _ = register("--new-secret", "--dry-run", "--json")
+
+    [change] = json.loads(out)["changes"]
+    assert (change["action"], change["url"]) == ("create", URL)
+    assert len(endpoints()) == 1
+
+
+def test_new_secret_is_not_written_into_a_pipe() -> None:
+    create(URL, *SUBSCRIBED_EVENTS)
+
+    assert error_of("--new-secret", "--yes").returncode == 2
+    assert len(endpoints()) == 1
+
+
+def test_new_secret_needs_exactly_one_endpoint(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    arguments = ("--new-secret", "--yes", "--secret-file", str(file))
+    assert "without --new-secret" in str(error_of(*arguments))
+    create(URL, *SUBSCRIBED_EVENTS)
+    second = create(URL.rstrip("/"), *SUBSCRIBED_EVENTS)
+
+    error = error_of(*arguments)
+
+    assert (error.returncode, len(endpoints())) == (2, 2)
+    assert second.endpoint_id in str(error)
+    # A process was killed between the creation and the file.
+    register("--url", second.url, "--secret-file", str(file))
+    assert file.read_text() == f"{second.secret}\n"

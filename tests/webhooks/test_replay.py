@@ -241,3 +241,20 @@ def test_replay_applies_the_ignored_events_of_a_new_handler(monkeypatch: pytest.
     event = WebhookEvent.objects.get()
     # Twice: what it would change is shown first.
     assert (seen, event.status) == ([event.event_id] * 2, "applied")
+
+
+def test_long_replay_shows_its_progress(acme: Enterprise, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        deliver("connection.activated", event_id=f"event_{number}", id=f"conn_{number}")
+    monkeypatch.setattr("webhooks.replay._BATCH_SIZE", 2)
+    monkeypatch.setattr("outbox.management.progress._SECONDS", 0)
+    err = StringIO()
+
+    call_command("replay_events", "--event", "connection.activated", "--yes", stdout=StringIO(), stderr=err)
+
+    assert err.getvalue().splitlines() == [
+        "2 of 3 events previewed",
+        "3 of 3 events previewed",
+        "2 of 3 events replayed",
+        "3 of 3 events replayed",
+    ]

@@ -1,5 +1,4 @@
 import threading
-import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +7,9 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 import gateway
+from audit.actions import Action
+from audit.actor import COMMAND_LINE
+from audit.log import append_audit_entry
 from enterprises.management.reports import get_enterprise
 from enterprises.models import Enterprise
 from enterprises.people_reconcile import PeopleReport, find_directories, reconcile_people
@@ -15,8 +17,7 @@ from enterprises.reconcile import find_reconcilable, reconcile_enterprise
 from mirror.models import Directory
 from mirror.people_reading_models import PeopleReading
 from outbox.management.base import Command as BaseCommand
-
-_PROGRESS_SECONDS = 2.0
+from outbox.management.progress import Progress
 
 
 class Command(BaseCommand):
@@ -24,14 +25,19 @@ class Command(BaseCommand):
 groups and memberships. Shows the differences; --apply writes what is newer at WorkOS.
 
 Connections, directories and domains end only when WorkOS answers 404 for them, and people only when a
-complete list lacks them. Reads at most 4 pages of 100 people a second per directory. Safe to repeat and to
-interrupt: the next run goes on where this one ended.
+complete list lacks them. A list with more than 20 % and at least ten people fewer than we have is taken for a
+fault, and changes nothing. If the customer has removed so many, give --accept-short-list, first without
+--apply to see who would end. The list must still agree with the directory's own count.
+
+Reads at most 4 pages of 100 people a second per directory. Safe to repeat and to interrupt: the next run goes
+on where this one ended.
 
 Exits with 1 when something differs (with --apply: when something was not written or could not be read).
 
   manage.py reconcile
   manage.py reconcile acme-inc --json
   manage.py reconcile --apply
+  manage.py reconcile acme-inc --apply --accept-short-list acme-inc
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,14 +45,34 @@ Exits with 1 when something differs (with --apply: when something was not writte
         mode = parser.add_mutually_exclusive_group()
         mode.add_argument("--check", action="store_true", help="only show the differences (default)")
         mode.add_argument("--apply", action="store_true", help="write what is newer at WorkOS")
+        parser.add_argument(
+            "--accept-short-list",
+            action="append",
+            default=[],
+            metavar="SLUG",
+            help="end whoever WorkOS does not list in this enterprise, however many (asks; repeatable)",
+        )
+        self.add_yes_argument(parser)
         self.add_json_argument(parser)
 
-    def handle(self, *, slugs: list[str], apply: bool, json: bool, **options: Any) -> None:
-        self._shown_at = time.monotonic()
+    def handle(
+        self,
+        *,
+        slugs: list[str],
+        apply: bool,
+        accept_short_list: list[str],
+        yes: bool,
+        json: bool,
+        **options: Any,
+    ) -> None:
+        self._progress = Progress(self.stderr.write)
         enterprises = [get_enterprise(slug) for slug in dict.fromkeys(slugs)] or list(find_reconcilable())
+        accepted = _find_accepted(accept_short_list, enterprises)
+        if apply:
+            self._confirm_short_lists(accepted, yes=yes)
         try:
             reports = [self._reconcile(one, writes=apply) for one in enterprises]
-            self._reconcile_people(reports, writes=apply)
+            self._reconcile_people(reports, accepted, writes=apply)
         except KeyboardInterrupt:
             raise CommandError(
                 "Stopped. What was read is kept: run the same command again to go on."
@@ -61,8 +87,19 @@ Exits with 1 when something differs (with --apply: when something was not writte
         if count and not apply:
             raise CommandError("Run the command with --apply to write the differences.")
 
+    def _confirm_short_lists(self, accepted: Sequence[Enterprise], *, yes: bool) -> None:
+        for enterprise in accepted:
+            self.confirm(
+                f"{enterprise.name}: people, groups and memberships that WorkOS does not list will end, "
+                f"however many they are. Type {enterprise.slug} to go on:",
+                yes=yes,
+                answer=enterprise.slug,
+            )
+        for enterprise in accepted:
+            append_audit_entry(enterprise, Action.SHORT_LIST_ACCEPTED, COMMAND_LINE, timezone.now())
+
     def _reconcile(self, enterprise: Enterprise, *, writes: bool) -> dict[str, Any]:
-        self._show_progress(enterprise.name)
+        self._progress.show(enterprise.name)
         report: dict[str, Any] = {
             "slug": enterprise.slug,
             "name": enterprise.name,
@@ -83,11 +120,17 @@ Exits with 1 when something differs (with --apply: when something was not writte
         report["difference_count"] = len(report["differences"])
         return report
 
-    def _reconcile_people(self, reports: Sequence[dict[str, Any]], *, writes: bool) -> None:
+    def _reconcile_people(
+        self, reports: Sequence[dict[str, Any]], accepted: Sequence[Enterprise], *, writes: bool
+    ) -> None:
         by_organization = {one["organization_id"]: one for one in reports if not one["error"]}
         directories = list(find_directories([one for one in by_organization if one]))
         people = reconcile_people(
-            directories, writes=writes, stop=threading.Event(), report_progress=self._show_reading
+            directories,
+            writes=writes,
+            stop=threading.Event(),
+            accepted_organization_ids=[str(one.organization_id) for one in accepted],
+            report_progress=self._show_reading,
         )
         for found in people:
             _add_people(by_organization[found.directory.organization_id], found)
@@ -95,13 +138,15 @@ Exits with 1 when something differs (with --apply: when something was not writte
     def _show_reading(self, directory: Directory, reading: PeopleReading) -> None:
         people = reading.listed_active + reading.listed_inactive
         place = f", members of the group {reading.group_id}" if reading.group_id else ""
-        self._show_progress(f"{directory.directory_id}: {people:,} people read{place}")
+        self._progress.show(f"{directory.directory_id}: {people:,} people read{place}")
 
-    def _show_progress(self, text: str) -> None:
-        """A line now and then."""
-        if time.monotonic() - self._shown_at >= _PROGRESS_SECONDS:
-            self._shown_at = time.monotonic()
-            self.stderr.write(text)
+
+def _find_accepted(slugs: Sequence[str], enterprises: Sequence[Enterprise]) -> list[Enterprise]:
+    if unknown := set(slugs) - {one.slug for one in enterprises}:
+        raise CommandError(
+            f"--accept-short-list names {', '.join(sorted(unknown))}, which is not compared.", returncode=2
+        )
+    return [one for one in enterprises if one.slug in slugs]
 
 
 def _add_people(report: dict[str, Any], found: PeopleReport) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from audit.one_line import fold_to_one_line
-from hostapp.explain.events import find_event
+from hostapp.explain.events import MAX_SEARCHED, find_event
 from hostapp.explain.findings import EventReport, Finding
 from hostapp.explain.objects import find_enterprises, find_objects
 from hostapp.explain.people import find_person, find_user
@@ -76,6 +76,8 @@ def _format_finding(finding: Finding) -> Iterator[str]:
             )
     if finding.events:
         yield "  Events, the newest first:"
+    if finding.events_are_cut:
+        yield f"  Only the newest {MAX_SEARCHED:,} events of its organization were searched."
     for event in finding.events:
         yield f"    {_format_event(event)}"
 

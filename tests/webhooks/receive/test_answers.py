@@ -182,7 +182,7 @@ def test_unreadable_delivery_is_shown_to_staff_with_its_beginning(to: Deliveries
     out = StringIO()
     with pytest.raises(SystemExit):
         call_command("inspect_webhooks", stdout=out)
-    assert "Signed deliveries of the last three days that are not events: 1." in out.getvalue()
+    assert "Not events, of the last three days: 1 signed delivery." in out.getvalue()
 
 
 def test_unreadable_deliveries_are_bounded_in_number(to: Deliveries, monkeypatch: pytest.MonkeyPatch) -> None:

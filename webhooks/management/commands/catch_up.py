@@ -11,11 +11,11 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
 from outbox.management.base import Command as BaseCommand
+from outbox.management.progress import Progress
 from webhooks.catch_up import Report, catch_up, describe_report
 from webhooks.event_streams import StreamReport
 
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1)}
-_PROGRESS_SECONDS = 2.0
 
 
 class Command(BaseCommand):
@@ -25,7 +25,8 @@ Goes on where the last run ended; the first one reads 30 days. --since reads tha
 nothing is missing. The worker catches up at intervals (CATCH_UP_INTERVAL). Safe to repeat, to run twice at
 once and to interrupt: what was read is kept.
 
-Exits with 1 when something could not be read or recorded.
+Exits with 1 when something could not be read or recorded, or when it is interrupted before the end. --follow
+ends with Ctrl-C, and with 0 when the last read was complete.
 
   manage.py catch_up
   manage.py catch_up --since 30d
@@ -43,26 +44,29 @@ Exits with 1 when something could not be read or recorded.
         self.add_json_argument(parser)
 
     def handle(self, *, since: timedelta | None, follow: bool, interval: float, **options: Any) -> None:
-        self._shown_at = time.monotonic()
-        stop = threading.Event()
+        self._progress = Progress(self.stderr.write)
+        report: Report | None = None
         try:
-            report = self._run(since, stop, options["json"], is_first=True)
+            report = self._run(since, options["json"], is_first=True)
             while follow:
                 time.sleep(interval)
-                report = self._run(None, stop, options["json"])
+                report = self._run(None, options["json"])
         except KeyboardInterrupt:
-            raise CommandError(
-                "Stopped. What was read is kept: run the same command again to go on."
-            ) from None
+            # How a person ends --follow. What was read is kept in any case.
+            if report is None:
+                raise CommandError(
+                    "Stopped. What was read is kept: run the same command again to go on."
+                ) from None
         if not report.is_complete:
             raise CommandError("Not everything that WorkOS lists could be read and recorded.")
 
-    def _run(
-        self, since: timedelta | None, stop: threading.Event, as_json: bool, *, is_first: bool = False
-    ) -> Report:
+    def _run(self, since: timedelta | None, as_json: bool, *, is_first: bool = False) -> Report:
         now = timezone.now()
         report = catch_up(
-            since=now - since if since else None, now=now, stop=stop, report_progress=self._show_progress
+            since=now - since if since else None,
+            now=now,
+            stop=threading.Event(),
+            report_progress=self._show_progress,
         )
         # While it follows, only what is new is worth a line.
         if is_first or report.total.listed or not report.is_complete:
@@ -75,12 +79,9 @@ Exits with 1 when something could not be read or recorded.
         return report
 
     def _show_progress(self, report: StreamReport) -> None:
-        """A line now and then, from whichever organization is being read."""
-        if time.monotonic() - self._shown_at < _PROGRESS_SECONDS:
-            return
-        self._shown_at = time.monotonic()
+        """Whichever organization is being read."""
         until = f", until {report.read_until:%Y-%m-%d %H:%M} UTC" if report.read_until else ""
-        self.stderr.write(f"{report.stream.name}: {report.tally.listed:,} events read{until}")
+        self._progress.show(f"{report.stream.name}: {report.tally.listed:,} events read{until}")
 
 
 def _parse_span(text: str) -> timedelta:

@@ -7,7 +7,6 @@ from typing import Any
 from django.utils import timezone
 
 from outbox.management.base import Command as BaseCommand
-from outbox.management.base import count_of
 from webhooks import conf
 from webhooks.inspection import Inspection, describe_sample, inspect_webhooks
 
@@ -54,8 +53,7 @@ def _format_inspection(inspection: Inspection) -> Iterator[str]:
     for one in inspection.reconcile_problems:
         yield f"  API, {one.organization_id}: {_join_lines(one.problem)}"
     if unreadable := inspection.unreadable:
-        deliveries = count_of(unreadable.count, "signed delivery", "signed deliveries")
-        yield f"  {deliveries} that cannot be read as an event"
+        yield f"  {unreadable.describe()} that cannot be read as an event"
         yield f"      newest: {unreadable.newest_at:%Y-%m-%d %H:%M:%S} UTC, {unreadable.newest_detail}"
     yield "\nSecrets"
     for secret in inspection.secrets:

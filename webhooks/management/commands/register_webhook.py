@@ -19,12 +19,22 @@ from webhooks.registration import (
     find_endpoints,
     is_postable,
     plan_changes,
+    plan_second,
 )
 
 _DIRECTORY_NOTICE = """\
 dsync.* events: from now on WorkOS sends one for each person, group and membership that changes, and the first
 sync of a directory sends all of them: 100,000 and more. It sends nothing of the past. Once the endpoint is
 saved, seed what is there already with `manage.py reconcile --apply`."""
+
+
+_ROTATION = """\
+To replace the secret without losing an event:
+  1. Put the new secret in front: WORKOS_WEBHOOK_SECRET=new:<the new one>,old:<the present one>. Restart.
+  2. When `manage.py inspect_webhooks` shows that the new one is in use, delete the endpoint
+     {old_id} ({old_url}) in the WorkOS Dashboard.
+  3. When `manage.py inspect_webhooks` says that the old one is safe to remove, remove it. Restart.
+Meanwhile each event arrives twice, and is recorded once."""
 
 
 class Command(BaseCommand):
@@ -34,7 +44,11 @@ Shows what changes and asks. WorkOS makes the secret of a new endpoint. It goes 
 read (--secret-file), or once onto your terminal: put it into WORKOS_WEBHOOK_SECRET and restart. The secret of
 an endpoint that exists is written by --secret-file. Safe to repeat; prints nothing when nothing is to do.
 
+WorkOS cannot change a secret. --new-secret creates a second endpoint, which has a secret of its own, and says
+how to go on.
+
   manage.py register_webhook --secret-file webhook_secret
+  manage.py register_webhook --new-secret --secret-file new_secret
   manage.py register_webhook --dry-run --json
 """
 
@@ -45,6 +59,9 @@ an endpoint that exists is written by --secret-file. Safe to repeat; prints noth
         parser.add_argument(
             "--secret-file", type=Path, metavar="FILE", help="a new file for the secret, with the mode 0600"
         )
+        parser.add_argument(
+            "--new-secret", action="store_true", help="create a second endpoint, to replace the secret"
+        )
         self.add_yes_argument(parser)
         self.add_dry_run_argument(parser)
         self.add_json_argument(parser)
@@ -54,6 +71,7 @@ an endpoint that exists is written by --secret-file. Safe to repeat; prints noth
         *,
         url: str | None,
         secret_file: Path | None,
+        new_secret: bool,
         yes: bool,
         dry_run: bool,
         json: bool,
@@ -66,12 +84,17 @@ an endpoint that exists is written by --secret-file. Safe to repeat; prints noth
             )
         try:
             endpoints = find_endpoints(url)
-            changes = [change for change in plan_changes(url, endpoints) if change.action != "none"]
+            if new_secret:
+                _require_one(endpoints, url)
+                changes = [plan_second(endpoints)]
+            else:
+                changes = [change for change in plan_changes(url, endpoints) if change.action != "none"]
             report = {"url": url, "changes": [change.as_json() for change in changes], "dry_run": dry_run}
             if dry_run:
                 self.write_report(report, _describe_changes(changes, url), as_json=json)
                 return
-            self._require_place_for_secret(endpoints, secret_file, json=json)
+            is_new = bool(changes) and not changes[0].endpoint_id
+            self._require_place_for_secret(secret_file, is_new=is_new, json=json)
             if changes:
                 self._confirm_changes(changes, url, yes=yes)
             with _open_secret_file(secret_file) as file:
@@ -86,13 +109,15 @@ an endpoint that exists is written by --secret-file. Safe to repeat; prints noth
             raise CommandError(
                 f"{_describe_error(error)} Nothing of ours was changed; the command can be repeated."
             ) from error
-        self._write_result(report, changes, saved, secret_file, json=json)
+        lines = _describe_result(changes, saved, secret_file, is_second=new_secret)
+        if new_secret:
+            lines.append(_ROTATION.format(old_id=endpoints[0].endpoint_id, old_url=endpoints[0].url))
+        report["endpoints"] = [{"endpoint_id": one.endpoint_id, "url": one.url} for one in saved]
+        self.write_report(report, "\n".join(lines), as_json=json)
 
-    def _require_place_for_secret(
-        self, endpoints: Sequence[gateway.WebhookEndpoint], secret_file: Path | None, *, json: bool
-    ) -> None:
+    def _require_place_for_secret(self, secret_file: Path | None, *, is_new: bool, json: bool) -> None:
         """Refuse to make a secret that would end in a pipe or a log."""
-        if endpoints or secret_file:
+        if secret_file or not is_new:
             return
         if json or not sys.stdout.isatty():
             raise CommandError(
@@ -104,24 +129,37 @@ an endpoint that exists is written by --secret-file. Safe to repeat; prints noth
         self.stderr.write(_describe_changes(changes, url), lambda text: text)
         self.confirm("Change this at WorkOS? [y/N]", yes=yes)
 
-    def _write_result(
-        self,
-        report: dict[str, Any],
-        changes: Sequence[EndpointChange],
-        saved: Sequence[gateway.WebhookEndpoint],
-        secret_file: Path | None,
-        *,
-        json: bool,
-    ) -> None:
-        is_new = bool(changes) and not changes[0].endpoint_id
-        lines = [f"{one.endpoint_id} is registered: {one.url}" for one in saved] if changes else []
-        if secret_file:
-            lines.append(f"Its secret is in {secret_file}. Put it into WORKOS_WEBHOOK_SECRET and restart.")
-        elif is_new:
-            lines.append("Put this into the settings and restart. It is shown once:")
-            lines.append(f"WORKOS_WEBHOOK_SECRET={saved[0].secret}")
-        endpoints = [{"endpoint_id": one.endpoint_id, "url": one.url} for one in saved]
-        self.write_report(report | {"endpoints": endpoints}, "\n".join(lines), as_json=json)
+
+def _require_one(endpoints: Sequence[gateway.WebhookEndpoint], url: str) -> None:
+    if not endpoints:
+        raise CommandError(
+            f"There is no endpoint for {url} yet: run the command without --new-secret.", returncode=2
+        )
+    if len(endpoints) > 1:
+        names = " and ".join(f"{one.endpoint_id} ({one.url})" for one in endpoints)
+        raise CommandError(
+            f"There are two already: {names}. Once the new secret is in use, delete the endpoint of the old "
+            "one in the WorkOS Dashboard. --url with --secret-file writes the secret of one of them.",
+            returncode=2,
+        )
+
+
+def _describe_result(
+    changes: Sequence[EndpointChange],
+    saved: Sequence[gateway.WebhookEndpoint],
+    secret_file: Path | None,
+    *,
+    is_second: bool,
+) -> list[str]:
+    is_new = bool(changes) and not changes[0].endpoint_id
+    use = "" if is_second else " Put it into WORKOS_WEBHOOK_SECRET and restart."
+    lines = [f"{one.endpoint_id} is registered: {one.url}" for one in saved] if changes else []
+    if secret_file:
+        lines.append(f"Its secret is in {secret_file}.{use}")
+    elif is_new:
+        lines.append(f"Its secret is shown once.{use}")
+        lines.append(f"WORKOS_WEBHOOK_SECRET={saved[0].secret}")
+    return lines
 
 
 def _describe_changes(changes: Sequence[EndpointChange], url: str) -> str:

@@ -9,7 +9,8 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from outbox.management.base import Command as BaseCommand
 from outbox.management.base import count_of
-from webhooks.replay import Report, preview_replay, replay_events, select_events
+from outbox.management.progress import Progress
+from webhooks.replay import Report, ReportProgress, preview_replay, replay_events, select_events
 
 
 class Command(BaseCommand):
@@ -48,7 +49,7 @@ Shows what would change, and asks before it changes anything. Prints nothing whe
         found = events.filter(event_id__in=ids).values_list("event_id", flat=True)
         if missing := sorted(set(ids) - set(found)):
             raise CommandError(f"There is no event {', '.join(missing)}.")
-        report = preview_replay(events, now=now)
+        report = preview_replay(events, now=now, report_progress=self._show_progress("previewed"))
         if not report.events:
             self.write_report({"applied": False, **asdict(report)}, "", as_json=options["json"])
             return
@@ -57,13 +58,17 @@ Shows what would change, and asks before it changes anything. Prints nothing whe
         is_applied = not options["dry_run"]
         if is_applied:
             self.confirm("Change this? [y/N]", yes=options["yes"])
-            report = replay_events(events, now=now)
+            report = replay_events(events, now=now, report_progress=self._show_progress("replayed"))
         if options["json"]:
             self.write_report({"applied": is_applied, **asdict(report)}, "", as_json=True)
         elif is_applied:
             self._write_report_text(report, "replayed")
         if report.failures:
             raise CommandError("Events failed; each keeps its error.")
+
+    def _show_progress(self, verb: str) -> ReportProgress:
+        progress = Progress(self.stderr.write)
+        return lambda done, total: progress.show(f"{done:,} of {total:,} events {verb}")
 
     def _write_report_text(self, report: Report, verb: str) -> None:
         for transition, count in report.count_transitions():
