@@ -7,13 +7,13 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
-from django.template.loader import render_to_string
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from enterprises import conf
 from enterprises.models import Enterprise, RateLimitCount
+from enterprises.templatetags.times import render_time
 
 WINDOW = timedelta(minutes=10)
 # Longer than any window.
@@ -37,8 +37,8 @@ class RateLimited(Exception):
 
     def render(self) -> SafeString:
         """The sentence as HTML, with the time in the reader's time zone."""
-        time = render_to_string("time.html", {"at": self.retry_at, "style": "time"})
-        return mark_safe(escape(self.sentence).replace(TIME, time.strip()))  # noqa: S308
+        time = render_time(self.retry_at, "time") if self.retry_at else ""
+        return mark_safe(escape(self.sentence).replace(TIME, time))  # noqa: S308
 
 
 def check_rate_limit(
