@@ -34,8 +34,9 @@ from gateway.conf import link_origins
 from portal import launches, returns
 from portal.failures import build_sales_link, build_support_link, explain_failure
 from portal.page.last_action import LastAction, LaunchFailure, load_last_action, save_last_action
+from portal.page.overview import MIN_CHECK_INTERVAL, build_overview
 from portal.page.providers import GUIDES_URL
-from portal.page.sections import MIN_CHECK_INTERVAL, build_overview, describe_sign_in
+from portal.page.sign_in import describe_sign_in
 from portal.page.wording import INTENT_WORDINGS, OPENING, STILL_WAITING
 
 logger = logging.getLogger(__name__)

@@ -3,13 +3,16 @@
 A tag and not a template that is included, because some pages show a hundred times.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 
 from django import template
 from django.utils import timezone
 from django.utils.dates import MONTHS
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 
 register = template.Library()
 
@@ -24,24 +27,28 @@ def show_time(context: template.Context, at: datetime, style: str) -> SafeString
 
 def render_time(at: datetime, style: str, *, is_zone_chosen: bool = False) -> SafeString:
     """The element <time>. Unless the reader has chosen a time zone, the browser puts its own."""
+    months = _escaped_months(get_language())
     in_utc = at.astimezone(UTC)
-    text, local = _format(timezone.localtime(at), style), ""
+    text, local = _format(timezone.localtime(at), style, months), ""
     if not is_zone_chosen:
         text = text if style == "date" else f"{text} UTC"
-        local = format_html(' data-local="{}"', style)
-    return format_html(
-        '<time datetime="{}" title="{} UTC"{}>{}</time>',
-        in_utc.isoformat(),
-        _format(in_utc, "moment"),
-        local,
-        text,
-    )
+        local = f' data-local="{style}"'
+    title = f"{_format(in_utc, 'moment', months)} UTC"
+    # Of digits and of what is escaped already: a page may show hundreds.
+    html = f'<time datetime="{in_utc.isoformat()}" title="{title}"{local}>{text}</time>'
+    return mark_safe(html)  # noqa: S308
 
 
-def _format(at: datetime, style: str) -> str:
+def _format(at: datetime, style: str, months: Sequence[str]) -> str:
     """`2 March 2026, 14:07:31`"""
     clock = _CLOCKS[style]
     if style == "time":
-        return f"{at:{clock}}"
-    day = f"{at.day} {MONTHS[at.month]} {at.year}"
-    return f"{day}, {at:{clock}}" if clock else day
+        return at.strftime(clock)
+    day = f"{at.day} {months[at.month - 1]} {at.year}"
+    return f"{day}, {at.strftime(clock)}" if clock else day
+
+
+@cache
+def _escaped_months(language: str | None) -> list[str]:
+    """Their names in `language`, the current one."""
+    return [escape(name) for name in MONTHS.values()]

@@ -15,7 +15,8 @@ from enterprises.models.customers import EnterpriseQuerySet
 from hostapp.staff.attention import Reason, annotate_reasons, filter_needing_attention, list_reasons
 from mirror.models import DELETED, Connection, Directory, MirroredRow, OrganizationDomain
 from portal.page.providers import get_provider
-from portal.page.sections import DELETED_SHOWN_FOR, choose_state
+from portal.page.sections.rows import DELETED_SHOWN_FOR
+from portal.page.sections.section import choose_state
 from portal.page.wording import StateWording, describe_state
 
 PAGE_SIZE = 50

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from enterprises.models import Enterprise
 from enterprises.reconcile import RECHECK_DELAY
@@ -40,7 +41,7 @@ class Progress:
     enterprise: Enterprise
     now: datetime
 
-    @property
+    @cached_property
     def unfinished(self) -> list[PortalSession]:
         """Sessions that can be continued: nobody finished since, and WorkOS reported only a start."""
         is_set_up = any(row.state in _SET_UP_STATES for row in self.rows)
@@ -52,7 +53,7 @@ class Progress:
             and not (is_set_up and session.returned_at)
         ]
 
-    @property
+    @cached_property
     def pending(self) -> list[PortalSession]:
         """Sessions about which WorkOS may still report: no final state yet, and not rechecked yet."""
         return [
@@ -62,14 +63,14 @@ class Progress:
             and (self._changed_since(session) or not self._is_rechecked(session))
         ]
 
-    @property
+    @cached_property
     def waiting(self) -> list[PortalSession]:
         """Finished sessions about which WorkOS must still report; none if all is settled."""
         if self.is_settled:
             return []
         return [one for one in self.pending if one.finished_at and not self._changed_since(one)]
 
-    @property
+    @cached_property
     def is_settled(self) -> bool:
         """Whether there is something set up, and all of it is in a final state."""
         states = {row.state for row in self.rows} - {DELETED}

@@ -18,8 +18,8 @@ from hostapp.staff.details import list_details
 from hostapp.staff.references import find_reference
 from hostapp.staff.rights import Right, has_right, staff_only
 from outbox.models import Task
+from portal.page.overview import build_overview
 from portal.page.providers import GUIDES_URL
-from portal.page.sections import build_overview
 from webhooks.event_list import EventFilter, EventRow, list_events
 
 _MAX_TASKS = 50
