@@ -3,10 +3,14 @@
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from enterprises.access import memberships_of
+from enterprises.models import Membership
 from hostapp.time_zones import find_time_zone
 
 
@@ -32,7 +36,13 @@ def account(request: HttpRequest) -> dict[str, Any]:
     `account_memberships` asks the database only where a page shows the menu.
     """
     return {
-        "account_memberships": memberships_of(request.user) if hasattr(request, "user") else [],
+        "account_memberships": _list_memberships(request.user) if hasattr(request, "user") else [],
         "account_time_zone": find_time_zone(request) if hasattr(request, "user") else None,
         "page_time_zone": timezone.get_current_timezone_name(),
     }
+
+
+def _list_memberships(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Membership]:
+    """With the columns that the menu shows."""
+    memberships = memberships_of(user).select_related(None).select_related("enterprise")
+    return memberships.only("enterprise__name", "enterprise__slug")

@@ -51,4 +51,4 @@ def _format(at: datetime, style: str, months: Sequence[str]) -> str:
 @cache
 def _escaped_months(language: str | None) -> list[str]:
     """Their names in `language`, the current one."""
-    return [escape(name) for name in MONTHS.values()]
+    return [escape(str(name)) for name in MONTHS.values()]
