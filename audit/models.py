@@ -61,6 +61,8 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
         """
         newer = (
             self.order_by()
+            # Also said of the inner entries, so that the planner may use the index of sessions.
+            .exclude(session="")
             .filter(subject=OuterRef("subject"), session=OuterRef("session"))
             .filter(Q(at__gt=OuterRef("at")) | Q(at=OuterRef("at"), id__gt=OuterRef("id")))
         )

@@ -16,8 +16,6 @@ from django.utils.translation import get_language
 
 register = template.Library()
 
-_CLOCKS = {"date": "", "time": "%H:%M", "minute": "%H:%M", "moment": "%H:%M:%S"}
-
 
 @register.simple_tag(name="time", takes_context=True)
 def show_time(context: template.Context, at: datetime, style: str) -> SafeString:
@@ -33,19 +31,21 @@ def render_time(at: datetime, style: str, *, is_zone_chosen: bool = False) -> Sa
     if not is_zone_chosen:
         text = text if style == "date" else f"{text} UTC"
         local = f' data-local="{style}"'
-    title = f"{_format(in_utc, 'moment', months)} UTC"
+    title = _format(in_utc, "moment", months)
     # Of digits and of what is escaped already: a page may show hundreds.
-    html = f'<time datetime="{in_utc.isoformat()}" title="{title}"{local}>{text}</time>'
+    html = f'<time datetime="{in_utc.isoformat()}" title="{title} UTC"{local}>{text}</time>'
     return mark_safe(html)  # noqa: S308
 
 
 def _format(at: datetime, style: str, months: Sequence[str]) -> str:
     """`2 March 2026, 14:07:31`"""
-    clock = _CLOCKS[style]
+    clock = f"{at.hour:02}:{at.minute:02}"
     if style == "time":
-        return at.strftime(clock)
+        return clock
     day = f"{at.day} {months[at.month - 1]} {at.year}"
-    return f"{day}, {at.strftime(clock)}" if clock else day
+    if style == "date":
+        return day
+    return f"{day}, {clock}:{at.second:02}" if style == "moment" else f"{day}, {clock}"
 
 
 @cache
