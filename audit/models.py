@@ -74,9 +74,16 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
         page = list(entries[:page_size])
         while page:
             yield from page
-            last = page[-1]
-            older = Q(at__lt=last.at) | Q(at=last.at, id__lt=last.pk)
-            page = list(entries.filter(older, at__lte=last.at)[:page_size])
+            page = list(entries.older_than(page[-1])[:page_size])
+
+    def older_than(self, entry: "AuditEntry") -> "AuditEntryQuerySet":
+        older = Q(at__lt=entry.at) | Q(at=entry.at, id__lt=entry.pk)
+        # Said twice, so that an index can serve it.
+        return self.filter(older, at__lte=entry.at)
+
+    def newer_than(self, entry: "AuditEntry") -> "AuditEntryQuerySet":
+        newer = Q(at__gt=entry.at) | Q(at=entry.at, id__gt=entry.pk)
+        return self.filter(newer, at__gte=entry.at)
 
 
 class AuditEntry(models.Model):

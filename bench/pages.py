@@ -52,11 +52,13 @@ class Measurement:
 
 
 def list_pages() -> list[Page]:
+    from audit.log import audit_entries_for
     from bench.pages_data import SLUG
+    from enterprises.models import Enterprise
     from mirror.people_models import DirectoryUser
 
-    person = DirectoryUser.objects.order_by("pk").first()
-    assert person  # noqa: S101
+    person = DirectoryUser.objects.order_by("pk")[0]
+    old_entry = audit_entries_for(Enterprise.objects.get(slug=SLUG)).order_by("at")[50]
     base = f"/enterprises/{SLUG}"
     events = "/admin/webhooks/webhookevent/"
     return [
@@ -65,7 +67,7 @@ def list_pages() -> list[Page]:
         Page("members", f"{base}/members/"),
         Page("members, last", f"{base}/members/?page=1000"),
         Page("activity", f"{base}/history/"),
-        Page("activity, last", f"{base}/history/?page=1000"),
+        Page("activity, last", f"{base}/history/?before={old_entry.pk}"),
         Page("people", f"{base}/directory/"),
         Page("person", f"{base}/directory/people/{person.pk}/"),
         Page("setup links", f"{base}/setup-links/"),

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.timesince import timesince
@@ -36,6 +35,15 @@ class ActivityRow:
     details: str
 
 
+@dataclass(frozen=True)
+class ActivityPage:
+    """`newer` and `older` are ids of entries to continue from, None at the ends of the list."""
+
+    entries: Sequence[AuditEntry]
+    newer: int | None
+    older: int | None
+
+
 @login_required
 @require_safe
 @never_cache
@@ -54,22 +62,52 @@ def export_activity(request: HttpRequest, slug: str) -> StreamingHttpResponse:
 
 
 def build_activity_context(enterprise: Enterprise, query: QueryDict) -> dict[str, Any]:
-    """What enterprises/activity_list.html shows. `query` is the page's: the filter, and the page's number."""
+    """What enterprises/activity_list.html shows. `query` is the page's: the filter, and where it begins."""
     form = ActivityForm(query)
     entries = _filter_entries(enterprise, form)
     # Someone who looks for one action finds each entry of it.
     is_folded = form.is_valid() and not form.cleaned_data["action"]
     shown = entries.fold_sessions() if is_folded else entries
-    page = Paginator(shown, _PAGE_SIZE).get_page(query.get("page"))
+    page = _cut_page(shown, _find_entry(enterprise, query, "before"), _find_entry(enterprise, query, "after"))
     filters = query.copy()
-    filters.pop("page", None)
+    for name in ("before", "after"):
+        filters.pop(name, None)
     return {
         "enterprise": enterprise,
         "page": page,
-        "rows": _build_rows(enterprise, list(page), is_folded=is_folded),
+        "rows": _build_rows(enterprise, page.entries, is_folded=is_folded),
         "form": form,
         "filters": filters.urlencode(),
     }
+
+
+def _find_entry(enterprise: Enterprise, query: QueryDict, name: str) -> AuditEntry | None:
+    """The entry that the parameter names, if it is one of this enterprise."""
+    number = query.get(name, "")
+    # Larger ones are no keys of ours, and PostgreSQL would refuse them.
+    if not (number.isascii() and number.isdecimal() and len(number) < 19):
+        return None
+    return audit_entries_for(enterprise).filter(pk=number).first()
+
+
+def _cut_page(
+    entries: AuditEntryQuerySet, before: AuditEntry | None, after: AuditEntry | None
+) -> ActivityPage:
+    """The newest entries, or those older than `before`, or those newer than `after`.
+
+    It continues from an entry and counts nothing, because a COUNT or an OFFSET reads every row it skips.
+    """
+    if after:
+        found = list(entries.newer_than(after).order_by("at", "id")[: _PAGE_SIZE + 1])
+        has_newer, has_older = len(found) > _PAGE_SIZE, True
+        found = found[:_PAGE_SIZE][::-1]
+    else:
+        found = list((entries.older_than(before) if before else entries)[: _PAGE_SIZE + 1])
+        has_newer, has_older = before is not None, len(found) > _PAGE_SIZE
+        found = found[:_PAGE_SIZE]
+    if not found:
+        return ActivityPage([], None, None)
+    return ActivityPage(found, found[0].pk if has_newer else None, found[-1].pk if has_older else None)
 
 
 def build_export(enterprise: Enterprise, query: QueryDict) -> StreamingHttpResponse:

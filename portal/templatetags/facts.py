@@ -21,9 +21,9 @@ def show_facts(context: template.Context, facts: Sequence[Fact]) -> SafeString:
     for fact in facts:
         term, text = escape(fact.term), escape(fact.text)
         if fact.id:
-            copied_text = escape(fact.id)
+            object_id = escape(fact.id)
             value = (
-                f'<code>{copied_text}</code><button type="button" class="copy" hidden data-copy="{copied_text}"'
+                f'<code>{object_id}</code><button type="button" class="copy" hidden data-copy="{object_id}"'
                 f' data-copied="{copied}">{copy}<span class="visually-hidden"> {term}</span></button>'
             )
         else:

@@ -7,7 +7,7 @@ from django.test import Client
 
 from audit.actions import Action
 from audit.actor import APPLICATION, COMMAND_LINE, Actor
-from audit.log import append_audit_entry
+from audit.log import append_audit_entry, audit_entries_for
 from enterprises.models import Enterprise
 from hostapp.models import User
 from tests.conftest import signed_in
@@ -52,3 +52,19 @@ def test_actor_that_is_no_person_is_found_by_what_the_page_calls_it(
 
     assert f'<td role="cell">{label}</td>' in found
     assert "No activity matches this filter." in client.get(ACTIVITY, {"person": "nobody.here"}).text
+
+
+@pytest.mark.parametrize(
+    "start", ["before=nothing", "after=99999999999999999999", "before=0", "before={foreign}"]
+)
+def test_activity_begins_with_the_newest_entry_where_the_url_names_none_of_the_enterprise(
+    client: Client, acme: Enterprise, birch: Enterprise, start: str
+) -> None:
+    append_audit_entry(birch, Action.RENAMED, COMMAND_LINE, BEFORE_MIDNIGHT)
+    foreign = audit_entries_for(birch).get()
+    append_audit_entry(acme, Action.RENAMED, COMMAND_LINE, AFTER_MIDNIGHT)
+
+    page = client.get(f"{ACTIVITY}?{start.format(foreign=foreign.pk)}").text
+
+    assert "<strong>Renamed</strong>" in page
+    assert "Newest" not in page
