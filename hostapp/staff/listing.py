@@ -33,11 +33,16 @@ class Cell:
 @dataclass(frozen=True)
 class CustomerRow:
     customer: Enterprise
-    sso: Cell
-    directory: Cell
-    domain: Cell
+    # Of single sign-on, the directory and the domains.
+    cells: Sequence[Cell]
     reasons: Sequence[Reason]
     last_activity: datetime | None
+
+    @property
+    def has_unsaid_provisioning(self) -> bool:
+        """Whether the customer is not ready, and no reason says so already."""
+        is_ready = self.customer.provisioning == Enterprise.Provisioning.READY
+        return not is_ready and all(reason.place != "provisioning" for reason in self.reasons)
 
 
 @dataclass(frozen=True)
@@ -58,13 +63,12 @@ def list_customers(
     now: datetime,
 ) -> CustomerPage:
     """A page of the customers by name, from after or before the customer with that id."""
-    customers = Enterprise.objects.select_related("organization")
+    customers: EnterpriseQuerySet = Enterprise.objects.all()
     if search:
         customers = customers.filter(_matches(search))
     if is_attention_only:
         customers = filter_needing_attention(customers, now)
-    found, has_previous, has_next = _cut_page(customers, after=after, before=before)
-    ids = [one.pk for one in found]
+    ids, has_previous, has_next = _cut_page(customers, after=after, before=before)
     newest = AuditEntry.objects.filter(subject=OuterRef("external_id")).order_by("-at", "-id")
     shown = annotate_reasons(
         Enterprise.objects.filter(pk__in=ids).select_related("organization"), now
@@ -91,8 +95,8 @@ def _matches(search: str) -> Q:
 
 def _cut_page(
     customers: EnterpriseQuerySet, *, after: int | None, before: int | None
-) -> tuple[list[Enterprise], bool, bool]:
-    """The customers of a page, and whether there are more before and after them.
+) -> tuple[list[int], bool, bool]:
+    """The ids of the customers of a page, and whether there are more before and after them.
 
     By the name at the page's end and not by a number, so that every page is as quick as the first, and
     changes in between move nobody to another page.
@@ -106,7 +110,7 @@ def _cut_page(
         comparison = "lt" if is_backward else "gt"
         beyond = Q(**{f"name__{comparison}": end.name}) | Q(name=end.name, **{f"pk__{comparison}": end.pk})
         rows = rows.filter(beyond, **{f"name__{comparison}e": end.name})
-    found = list(rows[: PAGE_SIZE + 1])
+    found = list(rows.values_list("pk", flat=True)[: PAGE_SIZE + 1])
     has_more, found = len(found) > PAGE_SIZE, found[:PAGE_SIZE]
     if is_backward:
         return found[::-1], has_more, end is not None and bool(found)
@@ -118,22 +122,24 @@ _Row = TypeVar("_Row", bound=MirroredRow)
 
 def _build_rows(customers: Sequence[Any], now: datetime) -> list[CustomerRow]:
     ids = [one.organization_id for one in customers if one.organization_id]
-    connections = _load(Connection, ids, now)
-    directories = _load(Directory, ids, now)
-    domains = _load(OrganizationDomain, ids, now)
+    connections = _load(Connection, ids, now, name="connection_type")
+    directories = _load(Directory, ids, now, name="directory_type")
+    domains = _load(OrganizationDomain, ids, now, name="domain")
     rows = []
     for customer in customers:
         organization_id = customer.organization_id or ""
         rows.append(
             CustomerRow(
                 customer,
-                sso=_build_cell(
-                    connections[organization_id], lambda row: get_provider(row.connection_type).brand
-                ),
-                directory=_build_cell(
-                    directories[organization_id], lambda row: get_provider(row.directory_type).brand
-                ),
-                domain=_build_cell(domains[organization_id], lambda row: row.domain),
+                [
+                    _build_cell(
+                        connections[organization_id], lambda row: get_provider(row.connection_type).brand
+                    ),
+                    _build_cell(
+                        directories[organization_id], lambda row: get_provider(row.directory_type).brand
+                    ),
+                    _build_cell(domains[organization_id], lambda row: row.domain),
+                ],
                 reasons=list_reasons(customer),
                 last_activity=customer.last_activity,
             )
@@ -141,12 +147,17 @@ def _build_rows(customers: Sequence[Any], now: datetime) -> list[CustomerRow]:
     return rows
 
 
-def _load(model: type[_Row], organization_ids: Sequence[str], now: datetime) -> Mapping[str, list[_Row]]:
-    """The rows of each organization, as the customer's page shows them: deleted ones for a while."""
+def _load(
+    model: type[_Row], organization_ids: Sequence[str], now: datetime, *, name: str
+) -> Mapping[str, list[_Row]]:
+    """The rows of each organization, as the customer's page shows them: deleted ones for a while.
+
+    With the columns that the list shows: the state, and the one that is called `name` here.
+    """
     is_gone = Q(state=DELETED, observed_at__lte=now - DELETED_SHOWN_FOR)
     rows = model._default_manager.filter(organization__in=organization_ids).exclude(is_gone)
     by_organization: dict[str, list[_Row]] = defaultdict(list)
-    for row in rows.order_by("-as_of"):
+    for row in rows.only("organization_id", "state", name).order_by("-as_of"):
         by_organization[row.organization_id].append(row)
     return by_organization
 
