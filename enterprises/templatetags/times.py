@@ -3,16 +3,14 @@
 A tag and not a template that is included, because some pages show a hundred times.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
 
 from django import template
 from django.utils import timezone
 from django.utils.dates import MONTHS
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language
 
 register = template.Library()
 
@@ -25,9 +23,9 @@ def show_time(context: template.Context, at: datetime, style: str) -> SafeString
 
 def render_time(at: datetime, style: str, *, is_zone_chosen: bool = False) -> SafeString:
     """The element <time>. Unless the reader has chosen a time zone, the browser puts its own."""
-    months = _escaped_months(get_language())
-    in_utc = at.astimezone(UTC)
-    text, local = _format(timezone.localtime(at), style, months), ""
+    in_utc, in_zone = at.astimezone(UTC), timezone.localtime(at)
+    months = {month: escape(str(MONTHS[month])) for month in {in_utc.month, in_zone.month}}
+    text, local = _format(in_zone, style, months), ""
     if not is_zone_chosen:
         text = text if style == "date" else f"{text} UTC"
         local = f' data-local="{style}"'
@@ -37,18 +35,12 @@ def render_time(at: datetime, style: str, *, is_zone_chosen: bool = False) -> Sa
     return mark_safe(html)  # noqa: S308
 
 
-def _format(at: datetime, style: str, months: Sequence[str]) -> str:
+def _format(at: datetime, style: str, months: Mapping[int, str]) -> str:
     """`2 March 2026, 14:07:31`"""
     clock = f"{at.hour:02}:{at.minute:02}"
     if style == "time":
         return clock
-    day = f"{at.day} {months[at.month - 1]} {at.year}"
+    day = f"{at.day} {months[at.month]} {at.year}"
     if style == "date":
         return day
     return f"{day}, {clock}:{at.second:02}" if style == "moment" else f"{day}, {clock}"
-
-
-@cache
-def _escaped_months(language: str | None) -> list[str]:
-    """Their names in `language`, the current one."""
-    return [escape(str(name)) for name in MONTHS.values()]
