@@ -58,7 +58,8 @@ class Database:
             # Without it, secrets of production are demanded. `bench.settings` sets DEBUG to False again.
             "DEBUG": "on",
             "LOG_LEVEL": "CRITICAL",
-            "WEB_CONCURRENCY": "2",
+            # A smoke run needs no more than one, and starts faster.
+            "WEB_CONCURRENCY": os.environ.get("BENCH_PROCESSES", "2"),
             "WORKOS_WEBHOOK_SECRET": SECRET,
             # For the receiver alone. The settings of the others name the same database.
             "DATABASE_URL": self.url,

@@ -214,7 +214,9 @@ class Receiver:
 
     def start(self) -> None:
         self._running = self._stack.enter_context(
-            run_server(ALONE.arguments, self._database.build_environment(), port=self._port)
+            run_server(
+                ALONE.arguments, self._database.build_environment(WEB_CONCURRENCY="2"), port=self._port
+            )
         )
 
     def stop(self) -> None:

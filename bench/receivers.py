@@ -31,8 +31,9 @@ DJANGO_VIEW = Receiver(
     "Django view",
     [
         "-c",
-        "from hostapp.server.run import run_server; run_server('bench.view_application:application',"
-        " host='127.0.0.1', port={port}, unix_socket=None, processes=2, graceful_seconds=10)",
+        "import os; from hostapp.server.run import run_server;"
+        " run_server('bench.view_application:application', host='127.0.0.1', port={port}, unix_socket=None,"
+        " processes=int(os.environ['WEB_CONCURRENCY']), graceful_seconds=10)",
     ],
 )
 OURS = (ALONE, WITH_SITE, DJANGO_VIEW)

@@ -89,6 +89,7 @@ def _run_one(name: str, file: Path, *, is_smoke: bool) -> bool:
     result = subprocess.run(
         [sys.executable, "-m", "bench", name, "--json", str(file), *(["--smoke"] if is_smoke else [])],
         cwd=ROOT,
+        env={**os.environ, **({"BENCH_PROCESSES": "1"} if is_smoke else {})},
         capture_output=is_smoke,
         text=True,
         check=False,
