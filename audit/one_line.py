@@ -15,6 +15,10 @@ def fold_to_one_line(text: str) -> str:
     A mail's header cannot hold a line break, and a name that holds one adds lines to a mail's body, to a CSV
     file and to a log.
     """
+    # Printable characters are neither controls nor separators, and the only blank among them is the space.
+    # Most texts have nothing else: this is many times faster.
+    if text.isprintable():
+        return (_BLANKS.sub(" ", text) if "  " in text else text).strip(" ")
     folded = "".join(" " if is_control_character(letter) else letter for letter in text)
     return _BLANKS.sub(" ", folded).strip()
 

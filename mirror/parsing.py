@@ -105,14 +105,13 @@ class Fields:
         value = self.data.get(field)
         if value is None or value == "":
             return ""
-        place = f"{self.name}: {field}"
         if not isinstance(value, str):
-            raise InvalidObject(place, "is not a text")
+            raise InvalidObject(f"{self.name}: {field}", "is not a text")
         if len(value) > limit:
-            raise InvalidObject(place, f"is longer than {limit} characters")
+            raise InvalidObject(f"{self.name}: {field}", f"is longer than {limit} characters")
         # Replaced or folded it would be the id of another object. A dot or two would be another API path.
         if fold_line(value) != value or REPLACEMENT in value or value in (".", ".."):
-            raise InvalidObject(place, "contains a character that no id has")
+            raise InvalidObject(f"{self.name}: {field}", "contains a character that no id has")
         return value
 
     def read_line(self, field: str, limit: int) -> str:

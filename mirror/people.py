@@ -29,18 +29,33 @@ Key = tuple[int, str]
 
 @dataclass(frozen=True)
 class PeopleKind:
-    """How people or groups are stored. `fields`: what can be said of one, each at a time of its own."""
+    """How people or groups are stored.
+
+    `fields`: what can be said of one, each at a time of its own, and the columns that hold it.
+    """
 
     model: type[Row]
     id_field: str
-    fields: tuple[str, ...]
+    fields: Mapping[str, tuple[str, ...]]
 
 
 PEOPLE_KINDS = {
     "directory_user": PeopleKind(
-        DirectoryUser, "user_id", ("state", "idp_id", "email", "name", "created_at")
+        DirectoryUser,
+        "user_id",
+        {
+            "state": ("state",),
+            "idp_id": ("idp_id",),
+            "email": ("email", "email_key"),
+            "name": ("name", "name_key", "last_name_key"),
+            "created_at": ("created_at",),
+        },
     ),
-    "directory_group": PeopleKind(DirectoryGroup, "group_id", ("state", "name", "created_at")),
+    "directory_group": PeopleKind(
+        DirectoryGroup,
+        "group_id",
+        {"state": ("state",), "name": ("name", "name_key"), "created_at": ("created_at",)},
+    ),
 }
 
 
@@ -139,7 +154,7 @@ def _build_directory(organization_id: str, directory_id: str) -> Observed:
     return Observed(organization_id, row)
 
 
-def merge(row: Row, observed: ObservedRow, fields: Sequence[str]) -> bool:
+def merge(row: Row, observed: ObservedRow, fields: Mapping[str, Sequence[str]]) -> bool:
     """Take what is new of `observed` into `row`. Returns whether anything was."""
     older = {name: parse_version(value) for name, value in (row.older_fields or {}).items()}
     stored = Version(row.as_of, row.as_of_event)
@@ -147,9 +162,10 @@ def merge(row: Row, observed: ObservedRow, fields: Sequence[str]) -> bool:
     # The API says what is so now: a time of ours that is not the object's own does not stand against it. But
     # what we learned after the request was started does.
     is_present = observed.is_from_api and row.as_of_is_estimated and observed.observed_at > row.observed_at
-    new = [name for name in observed.values if is_present or observed.version > versions[name]]
+    said = [name for name in fields if name in observed.values]
+    new = [name for name in said if is_present or observed.version > versions[name]]
     for name in new:
-        _set_field(row, name, observed)
+        _set_field(row, name, fields[name], observed)
         versions[name] = max(versions[name], observed.version)
     is_news = bool(new)
     if observed.is_announced and not row.is_announced:
@@ -168,19 +184,18 @@ def merge(row: Row, observed: ObservedRow, fields: Sequence[str]) -> bool:
     return _merge_deletion(row, observed) or is_news
 
 
-def _set_field(row: Row, name: str, observed: ObservedRow) -> None:
-    values = observed.values[name]
-    if name == "state" and row.state != values["state"]:
+def _set_field(row: Row, name: str, columns: Sequence[str], observed: ObservedRow) -> None:
+    if name == "state" and row.state != observed.values["state"]:
         row.state_since = observed.version.as_of
-    for column, value in values.items():
-        setattr(row, column, value)
+    for column in columns:
+        setattr(row, column, observed.values[column])
 
 
 def _merge_deletion(row: Row, observed: ObservedRow) -> bool:
     """Remember the newest deletion of a group: older memberships ended with it."""
     if not isinstance(row, DirectoryGroup):
         return False
-    if observed.values.get("state", {}).get("state") != DirectoryGroupState.DELETED:
+    if observed.values.get("state") != DirectoryGroupState.DELETED:
         return False
     if row.deleted_at and Version(row.deleted_at, row.deleted_event) >= observed.version:
         return False

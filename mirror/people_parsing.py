@@ -21,9 +21,9 @@ _MAX_KEY_LENGTH = 200
 _MAX_EMAIL_LENGTH = 320
 
 _USER_STATES = {
-    "active": DirectoryUserState.ACTIVE,
-    "inactive": DirectoryUserState.INACTIVE,
-    "suspended": DirectoryUserState.INACTIVE,
+    "active": DirectoryUserState.ACTIVE.value,
+    "inactive": DirectoryUserState.INACTIVE.value,
+    "suspended": DirectoryUserState.INACTIVE.value,
 }
 
 
@@ -36,12 +36,11 @@ class Version(NamedTuple):
 
 NEVER = Version(UNDATED, "")
 
-# What was said of an object, by field: the columns that hold it, and their values.
-Values = Mapping[str, Mapping[str, Any]]
+# What was said of an object, by column. A field with several columns has all of them or none.
+Values = Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class ObservedRow:
+class ObservedRow(NamedTuple):
     """One person or group as WorkOS described it. Without `values` it is only named."""
 
     organization_id: str
@@ -63,8 +62,7 @@ class ObservedRow:
         return self.directory_id, self.object_id
 
 
-@dataclass(frozen=True)
-class ObservedMembership:
+class ObservedMembership(NamedTuple):
     """Whether a person was in a group at a time, and what was said of both."""
 
     user: ObservedRow
@@ -108,11 +106,11 @@ def parse_group(data: object, said: Said) -> ObservedRow:
 
 def parse_removed_user(data: object, said: Said) -> ObservedRow:
     """A person who was removed at `said.happened_at`: the object carries its last state and time."""
-    return _parse_removed(Fields("directory_user", data), said, DirectoryUserState.INACTIVE)
+    return _parse_removed(Fields("directory_user", data), said, DirectoryUserState.INACTIVE.value)
 
 
 def parse_removed_group(data: object, said: Said) -> ObservedRow:
-    return _parse_removed(Fields("directory_group", data), said, DirectoryGroupState.DELETED)
+    return _parse_removed(Fields("directory_group", data), said, DirectoryGroupState.DELETED.value)
 
 
 def parse_membership(data: object, said: Said, *, is_member: bool) -> ObservedMembership:
@@ -159,8 +157,10 @@ def build_membership(
 
 def fold_key(text: str) -> str:
     """The text as it is sorted and searched: without case, accents and surplus spaces."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(one for one in decomposed if not unicodedata.combining(one))
+    plain = text.casefold()
+    if not plain.isascii():
+        decomposed = unicodedata.normalize("NFKD", plain)
+        plain = "".join(one for one in decomposed if not unicodedata.combining(one))
     return " ".join(plain.split())[:_MAX_KEY_LENGTH]
 
 
@@ -194,7 +194,7 @@ def _parse_row(fields: Fields, said: Said, read_values: Any) -> ObservedRow:
     )
     values = read_values(fields)
     if created_at := fields.read_time("created_at"):
-        values["created_at"] = {"created_at": created_at}
+        values["created_at"] = created_at
     problems = (f"{fields.name}: {time.problem}",) if time.problem else ()
     return ObservedRow(
         fields.read_id_in("organization_id") or said.organization_id,
@@ -217,7 +217,7 @@ def _parse_removed(fields: Fields, said: Said, state: str) -> ObservedRow:
         _read_directory_id(fields, said),
         object_id,
         Version(said.happened_at, said.event_id),
-        {"state": {"state": state}},
+        {"state": state},
         said.observed_at,
         is_announced=False,
         is_estimated=True,
@@ -229,36 +229,43 @@ def _read_directory_id(fields: Fields, said: Said) -> str:
     return fields.read_id_in("directory_id") or said.directory_id or fields.require_id_in("directory_id")
 
 
-def _read_user_values(fields: Fields) -> dict[str, Mapping[str, Any]]:
-    values: dict[str, Mapping[str, Any]] = {}
+def _read_user_values(fields: Fields) -> dict[str, Any]:
+    values: dict[str, Any] = {}
     if (state := fields.data.get("state")) not in (None, ""):
         if not isinstance(state, str) or state not in _USER_STATES:
             raise UnknownState(fields.name, state)
-        values["state"] = {"state": str(_USER_STATES[state])}
+        values["state"] = _USER_STATES[state]
     if (idp_id := _read_said(fields, "idp_id", _MAX_ID_LENGTH)) is not None:
-        values["idp_id"] = {"idp_id": idp_id}
+        values["idp_id"] = idp_id
     if (email := _read_said(fields, "email", _MAX_EMAIL_LENGTH)) is not None:
-        values["email"] = {"email": email, "email_key": fold_email(email)}
-    names = [_read_said(fields, one, _MAX_NAME_LENGTH) for one in ("name", "first_name", "last_name")]
-    if any(one is not None for one in names):
-        name, first, last = (one or "" for one in names)
-        name = name or f"{first} {last}".strip()[:_MAX_NAME_LENGTH]
-        values["name"] = {"name": name, "name_key": fold_key(name), "last_name_key": fold_key(last)}
+        values["email"] = email
+        values["email_key"] = fold_email(email)
+    name = _read_said(fields, "name", _MAX_NAME_LENGTH)
+    first = _read_said(fields, "first_name", _MAX_NAME_LENGTH)
+    last = _read_said(fields, "last_name", _MAX_NAME_LENGTH)
+    if name is not None or first is not None or last is not None:
+        name = name or f"{first or ''} {last or ''}".strip()[:_MAX_NAME_LENGTH]
+        values["name"] = name
+        values["name_key"] = fold_key(name)
+        values["last_name_key"] = fold_key(last) if last else ""
     return values
 
 
-def _read_group_values(fields: Fields) -> dict[str, Mapping[str, Any]]:
-    values: dict[str, Mapping[str, Any]] = {"state": {"state": str(DirectoryGroupState.ACTIVE)}}
+def _read_group_values(fields: Fields) -> dict[str, Any]:
+    values: dict[str, Any] = {"state": DirectoryGroupState.ACTIVE.value}
     if (name := _read_said(fields, "name", _MAX_NAME_LENGTH)) is not None:
-        values["name"] = {"name": name, "name_key": fold_key(name)}
+        values["name"] = name
+        values["name_key"] = fold_key(name)
     return values
 
 
 def _read_said(fields: Fields, field: str, limit: int) -> str | None:
     """The text in this field, blank for a null; None if it is absent or not a text."""
     value = fields.data.get(field)
+    if value is None:
+        return "" if field in fields.data else None
     text = fields.read_line(field, limit)
-    return text if field in fields.data and (value is None or isinstance(value, str)) else None
+    return text if isinstance(value, str) else None
 
 
 def parse_version(value: object) -> Version:

@@ -14,7 +14,8 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 def replace_unstorable(text: str) -> str:
     """The text with each character that PostgreSQL cannot hold replaced by U+FFFD."""
-    return _UNSTORABLE.sub(REPLACEMENT, text)
+    # Neither character is printable.
+    return text if text.isprintable() else _UNSTORABLE.sub(REPLACEMENT, text)
 
 
 def replace_unstorable_in(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """Times as WorkOS writes them. Plain Python: the webhook receiver imports it, too."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 # How far a time may be ahead of the clock that it is compared with: as much as the signature's by default.
 MAX_AHEAD = timedelta(seconds=180)
@@ -26,8 +26,7 @@ def parse_time(value: object) -> datetime | None:
     return in_utc if _EARLIEST <= in_utc <= _LATEST else None
 
 
-@dataclass(frozen=True)
-class ResolvedTime:
+class ResolvedTime(NamedTuple):
     """When something was so, and what was wrong with the time that was sent (blank if nothing)."""
 
     at: datetime
