@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Model, Q
 
 from mirror.models import Organization
-from mirror.people import PEOPLE_KINDS
+from mirror.people_merge import PEOPLE_KINDS
 from mirror.people_models import DirectoryRow
 from mirror.registry import MIRRORED
 

@@ -1,8 +1,9 @@
 """How many people and groups a directory has: kept with each write, never counted when a page is read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Max, Sum
@@ -27,12 +28,13 @@ _ARRIVES_AGAIN_WITHIN = timedelta(minutes=15)
 _ARRIVES_WITHIN = timedelta(seconds=60)
 
 
-@dataclass(frozen=True)
-class CountChange:
-    """What a row counted before, None if it is new, and the row now."""
+class CountChange(NamedTuple):
+    """What an announced row counted before, and counts now."""
 
-    before: Counted | None
-    row: DirectoryUser | DirectoryGroup
+    directory_pk: int
+    before: Counted
+    after: Counted
+    observed_at: datetime
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,15 @@ class Counts:
     changed_at: datetime | None = None
 
 
-def count_row(row: DirectoryUser | DirectoryGroup) -> Counted:
-    """What the row adds to its directory's counts."""
-    if not row.is_announced:
-        return _NOTHING
-    if isinstance(row, DirectoryGroup):
-        return (0, 0, int(row.state == DirectoryGroupState.ACTIVE))
-    return (int(row.state == DirectoryUserState.ACTIVE), int(row.state == DirectoryUserState.INACTIVE), 0)
+_COUNTED: Mapping[type, Mapping[str, Counted]] = {
+    DirectoryUser: {DirectoryUserState.ACTIVE.value: (1, 0, 0), DirectoryUserState.INACTIVE.value: (0, 1, 0)},
+    DirectoryGroup: {DirectoryGroupState.ACTIVE.value: (0, 0, 1)},
+}
+
+
+def count_row(model: type[DirectoryUser | DirectoryGroup], state: str, is_announced: bool) -> Counted:
+    """What a row adds to its directory's counts."""
+    return _COUNTED[model].get(state, _NOTHING) if is_announced else _NOTHING
 
 
 def add_counts(changes: Sequence[CountChange]) -> None:
@@ -61,15 +65,13 @@ def add_counts(changes: Sequence[CountChange]) -> None:
     """
     sums: dict[int, list[int]] = {}
     changed_at: dict[int, datetime] = {}
-    for change in changes:
-        row = change.row
-        after = count_row(row)
-        if not row.is_announced:
-            continue
-        total = sums.setdefault(row.directory_id, [0, 0, 0])
-        for place, (old, new) in enumerate(zip(change.before or _NOTHING, after, strict=True)):
-            total[place] += new - old
-        changed_at[row.directory_id] = max(row.observed_at, changed_at.get(row.directory_id, row.observed_at))
+    for directory, before, after, observed_at in changes:
+        total = sums.setdefault(directory, [0, 0, 0])
+        if before != after:
+            for place in range(3):
+                total[place] += after[place] - before[place]
+        if directory not in changed_at or observed_at > changed_at[directory]:
+            changed_at[directory] = observed_at
     DirectoryCount.objects.bulk_create(
         DirectoryCount(
             directory_id=directory,

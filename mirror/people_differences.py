@@ -13,7 +13,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from mirror.models import Directory
 from mirror.parsing import InvalidObject
-from mirror.people import PEOPLE_KINDS, Row, build_row, merge, upsert_memberships, upsert_people
+from mirror.people import upsert_memberships, upsert_people
+from mirror.people_merge import PEOPLE_KINDS, Row, build_row, merge
 from mirror.people_models import (
     DirectoryGroup,
     DirectoryGroupState,
