@@ -110,7 +110,8 @@ class Fields:
         if len(value) > limit:
             raise InvalidObject(f"{self.name}: {field}", f"is longer than {limit} characters")
         # Replaced or folded it would be the id of another object. A dot or two would be another API path.
-        if fold_line(value) != value or REPLACEMENT in value or value in (".", ".."):
+        is_plain = value.isascii() and value.isprintable() and " " not in value
+        if value in (".", "..") or not (is_plain or (fold_line(value) == value and REPLACEMENT not in value)):
             raise InvalidObject(f"{self.name}: {field}", "contains a character that no id has")
         return value
 

@@ -20,7 +20,7 @@ from mirror.people_models import (
 # Active people, deactivated people, groups.
 Counted = tuple[int, int, int]
 
-_NOTHING: Counted = (0, 0, 0)
+NOTHING: Counted = (0, 0, 0)
 _MERGED_AT_ONCE = 10_000
 # A first sync of a million people takes hours. It pauses, too.
 _FIRST_SYNC_WITHIN = timedelta(days=1)
@@ -55,7 +55,7 @@ _COUNTED: Mapping[type, Mapping[str, Counted]] = {
 
 def count_row(model: type[DirectoryUser | DirectoryGroup], state: str, is_announced: bool) -> Counted:
     """What a row adds to its directory's counts."""
-    return _COUNTED[model].get(state, _NOTHING) if is_announced else _NOTHING
+    return _COUNTED[model].get(state, NOTHING) if is_announced else NOTHING
 
 
 def add_counts(changes: Sequence[CountChange]) -> None:

@@ -7,7 +7,6 @@ UnknownState.
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -75,8 +74,7 @@ class ObservedMembership(NamedTuple):
         return self.user.problems + self.group.problems
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(NamedTuple):
     """When something was said, and when we learned it: for the API both are when the request was started.
 
     `event_id`: the event that said it. `latest`: no time of an object counts as later. `directory_id` and

@@ -17,7 +17,7 @@ from django.db import connection, models
 
 from mirror.arrays import build_array, build_flags, build_numbers, build_times
 from mirror.models import DELETED
-from mirror.people_counts import CountChange, add_counts, count_row
+from mirror.people_counts import NOTHING, CountChange, add_counts, count_row
 from mirror.people_merge import Key, PeopleKind, Row, build_row, merge
 from mirror.people_parsing import ObservedRow
 
@@ -119,10 +119,7 @@ def _insert_rows(
     """Insert rows. Returns the keys of those that another worker has inserted meanwhile."""
     if not missing:
         return []
-    rows: dict[Key, tuple[Row, list[int]]] = {}
-    for key, places in missing.items():
-        row = build_row(kind, key)
-        rows[key] = row, [place for place in places if merge(row, observations[place], kind.fields)]
+    rows = {key: _build_new_row(kind, key, places, observations) for key, places in missing.items()}
     columns = kind.columns
     names = ", ".join(one.column for one in columns)
     with connection.cursor() as cursor:
@@ -132,15 +129,43 @@ def _insert_rows(
             f' ORDER BY directory_id, {kind.id_field} COLLATE "C"'
             f" ON CONFLICT (directory_id, {kind.id_field}) DO NOTHING"
             f" RETURNING directory_id, {kind.id_field}, id",
-            [_build_column(one, [getattr(row, one.attname) for row, _ in rows.values()]) for one in columns],
+            [_build_column(one, [row[one.attname] for row, _ in rows.values()]) for one in columns],
         )
         inserted = cursor.fetchall()
     for directory, object_id, primary_key in inserted:
         row, news = rows.pop((directory, object_id))
         written.primary_keys[directory, object_id] = primary_key
         written.news.update(news)
-        _count(kind, None, row, written)
+        if row["is_announced"]:
+            after = count_row(kind.model, row["state"], True)
+            written.counts.append(CountChange(directory, NOTHING, after, row["observed_at"]))
     return list(rows)
+
+
+def _build_new_row(
+    kind: PeopleKind, key: Key, places: Sequence[int], observations: Sequence[ObservedRow]
+) -> tuple[Mapping[str, Any], Sequence[int]]:
+    """The columns of a row that does not exist yet, and the places of what was news for it."""
+    one = observations[places[0]]
+    if len(places) > 1 or len(one.values) < len(kind.said_columns):
+        row = build_row(kind, key)
+        news = [place for place in places if merge(row, observations[place], kind.fields)]
+        return {column.attname: getattr(row, column.attname) for column in kind.columns}, news
+    # It says all that can be said.
+    return {
+        "directory_id": key[0],
+        kind.id_field: key[1],
+        **one.values,
+        "is_announced": one.is_announced,
+        "as_of": one.version.as_of,
+        "as_of_event": one.version.event_id,
+        "as_of_is_estimated": one.is_estimated,
+        "older_fields": None,
+        "observed_at": one.observed_at,
+        "state_since": one.version.as_of,
+        "deleted_at": None,
+        "deleted_event": "",
+    }, places
 
 
 def _lock_rows(kind: PeopleKind, keys: Collection[Key]) -> None:
@@ -242,11 +267,13 @@ def _merge_rows(
     for row in rows:
         key = row.directory_id, str(getattr(row, kind.id_field))
         written.primary_keys[key] = row.pk
-        before = row.state, row.is_announced
+        before = count_row(kind.model, row.state, row.is_announced)
         if new := [place for place in places[key] if merge(row, observations[place], kind.fields)]:
             written.news.update(new)
             updated.append(row)
-            _count(kind, before, row, written)
+            if row.is_announced:
+                after = count_row(kind.model, row.state, True)
+                written.counts.append(CountChange(key[0], before, after, row.observed_at))
     _update_rows(kind, updated)
 
 
@@ -266,13 +293,6 @@ def _update_rows(kind: PeopleKind, rows: Sequence[Row]) -> None:
                 *(_build_column(one, [getattr(row, one.attname) for row in rows]) for one in columns),
             ],
         )
-
-
-def _count(kind: PeopleKind, before: tuple[str, bool] | None, row: Row, written: Written) -> None:
-    if row.is_announced:
-        after = count_row(kind.model, row.state, row.is_announced)
-        previous = count_row(kind.model, *(before or ("", False)))
-        written.counts.append(CountChange(row.directory_id, previous, after, row.observed_at))
 
 
 def _join_keys(kind: PeopleKind) -> str:

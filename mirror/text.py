@@ -14,8 +14,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 def replace_unstorable(text: str) -> str:
     """The text with each character that PostgreSQL cannot hold replaced by U+FFFD."""
-    # Neither character is printable.
-    return text if text.isprintable() else _UNSTORABLE.sub(REPLACEMENT, text)
+    return _UNSTORABLE.sub(REPLACEMENT, text)
 
 
 def replace_unstorable_in(value: Any) -> Any:
@@ -31,4 +30,7 @@ def replace_unstorable_in(value: Any) -> Any:
 
 def fold_line(text: str) -> str:
     """The text as one storable line."""
+    # Nearly all texts are printable and have nothing to replace or to fold.
+    if text.isprintable() and "  " not in text:
+        return text.strip(" ")
     return fold_to_one_line(replace_unstorable(text))
