@@ -19,7 +19,7 @@ from enterprises.intents import Intent, plan_intents
 from enterprises.locks import lock_enterprise
 from enterprises.models import Enterprise
 from enterprises.tasks import TaskKind
-from mirror.upsert import close_organizations
+from mirror.organizations import close_organizations
 from outbox import queue
 from outbox.models import Task
 

@@ -15,9 +15,10 @@ from enterprises.models import Enterprise
 from enterprises.models.customers import EnterpriseQuerySet
 from enterprises.tasks import TaskKind
 from mirror import reconcile
+from mirror.organizations import update_names
 from mirror.text import fold_line
 from mirror.times import parse_time
-from mirror.upsert import update_names, upsert
+from mirror.upsert import upsert
 from outbox import queue
 from outbox.models import Task
 from outbox.queue import NewTask

@@ -15,6 +15,7 @@ from audit.actor import WORKOS
 from enterprises.consequences import record_consequences
 from enterprises.provisioning import adopt_organization, find_known_organization_ids
 from mirror.models import CertificateState, ConnectionState, DirectoryState, OrganizationDomainState
+from mirror.organizations import close_organizations, update_names
 from mirror.parsing import InvalidObject, Observed, ObservedOrganization, parse_each, parse_organization
 from mirror.people import upsert_memberships, upsert_people
 from mirror.people_parsing import (
@@ -28,7 +29,7 @@ from mirror.people_parsing import (
     parse_user,
 )
 from mirror.registry import MIRRORED
-from mirror.upsert import Change, close_organizations, update_names, upsert
+from mirror.upsert import Change, upsert
 from mirror.upsert import Outcome as UpsertOutcome
 from webhooks.events import Event
 

@@ -11,8 +11,9 @@ from django.db import connection, transaction
 
 from enterprises.models import Enterprise
 from mirror.models import Connection, Organization, OrganizationDomain
+from mirror.organizations import close_organizations, update_names
 from mirror.registry import MIRRORED
-from mirror.upsert import Change, Outcome, Upserted, close_organizations, update_names, upsert
+from mirror.upsert import Change, Outcome, Upserted, upsert
 from tests.conftest import ACME_ORGANIZATION, BIRCH_ORGANIZATION
 from tests.processes import wait_until
 

@@ -13,8 +13,9 @@ from enterprises.consequences import record_consequences
 from enterprises.models import Enterprise
 from hostapp.models import User
 from mirror.models import Certificate, Organization
+from mirror.organizations import close_organizations
 from mirror.parsing import Observed, parse_connection, parse_domain
-from mirror.upsert import close_organizations, upsert
+from mirror.upsert import upsert
 from outbox.runner import run_due_tasks
 from tests.conftest import ACME_ORGANIZATION, signed_in
 from tests.deliveries import deliver

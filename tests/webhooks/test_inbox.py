@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from enterprises.models import Enterprise
 from mirror.models import Connection, Organization
+from mirror.organizations import close_organizations
 from mirror.registry import MIRRORED
-from mirror.upsert import close_organizations, upsert
+from mirror.upsert import upsert
 from tests.deliveries import deliver
 from webhooks.events import Event
 from webhooks.handlers import APPLIED, HANDLERS, Outcome
