@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from mirror.models import MirroredRow
 from mirror.registry import Claim, Kind
-from mirror.upsert_statement import is_newer
+from mirror.upsert_statement import get_version, is_newer
 
 
 def settle_claims(kind: Kind, claim: Claim, newest: dict[str, MirroredRow]) -> list[MirroredRow]:

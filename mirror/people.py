@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import connection, transaction
 
-from mirror.arrays import build_array, build_flags, build_numbers, build_times
+from audit.arrays import build_array, build_flags, build_numbers, build_times
 from mirror.models import Directory, DirectoryState
 from mirror.parsing import UNDATED, Observed
 from mirror.people_merge import PEOPLE_KINDS, Key

@@ -7,15 +7,22 @@ Rows are inserted before any is locked, and both in the order of their keys and 
 workers cannot deadlock.
 """
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from django.db import connection, models
+from django.db import connection
 
-from mirror.arrays import build_array, build_flags, build_numbers, build_times
+from audit.arrays import (
+    build_array,
+    build_column,
+    build_flags,
+    build_numbers,
+    build_times,
+    build_types,
+    build_unnest,
+)
 from mirror.models import DELETED
 from mirror.people_counts import NOTHING, CountChange, add_counts, count_row
 from mirror.people_merge import Key, PeopleKind, Row, build_row, merge
@@ -125,11 +132,11 @@ def _insert_rows(
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {kind.table} ({names})"  # noqa: S608 - names of our own
-            f" SELECT * FROM {_unnest(columns)} AS new ({names})"
+            f" SELECT * FROM {build_unnest(columns)} AS new ({names})"
             f' ORDER BY directory_id, {kind.id_field} COLLATE "C"'
             f" ON CONFLICT (directory_id, {kind.id_field}) DO NOTHING"
             f" RETURNING directory_id, {kind.id_field}, id",
-            [_build_column(one, [row[one.attname] for row, _ in rows.values()]) for one in columns],
+            [build_column(one, [row[one.attname] for row, _ in rows.values()]) for one in columns],
         )
         inserted = cursor.fetchall()
     for directory, object_id, primary_key in inserted:
@@ -194,7 +201,7 @@ def _update_newer(
                 build_flags(one.is_announced for one in seen),
                 build_flags(one.is_estimated for one in seen),
                 build_times(one.observed_at for one in seen),
-                *(_build_column(one, [row.values.get(one.attname) for row in seen]) for one in columns),
+                *(build_column(one, [row.values.get(one.attname) for row in seen]) for one in columns),
             ],
         )
         rows = cursor.fetchall()
@@ -218,7 +225,6 @@ def _build_update(kind: PeopleKind) -> str:
     """
     columns = kind.said_columns
     names = ", ".join(one.column for one in columns)
-    types = ", ".join(f"%s::{_array_type(one)}" for one in columns)
     said = ", ".join(f"{one.column} = COALESCE(new.{one.column}, stored.{one.column})" for one in columns)
     unsaid = ", ".join(f"('{name}', new.{name} IS NULL)" for name in kind.fields)
     count = ", ".join(f"new.{name}" for name in kind.fields)
@@ -232,7 +238,8 @@ def _build_update(kind: PeopleKind) -> str:
     return (
         # Names are our own.
         "WITH new AS MATERIALIZED (SELECT * FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[],"  # noqa: S608
-        f" %s::text[], %s::boolean[], %s::boolean[], %s::timestamptz[], {types}) WITH ORDINALITY"
+        f" %s::text[], %s::boolean[], %s::boolean[], %s::timestamptz[], {build_types(columns)})"
+        " WITH ORDINALITY"
         " AS new (directory_id, object_id, as_of, as_of_event, is_announced, is_estimated, observed_at,"
         f" {names}, place)), held AS MATERIALIZED ("
         "SELECT new.place, stored.id, stored.is_announced, stored.state"
@@ -286,11 +293,11 @@ def _update_rows(kind: PeopleKind, rows: Sequence[Row]) -> None:
         cursor.execute(
             f"UPDATE {kind.table} AS stored SET"  # noqa: S608 - names of our own
             f" ({', '.join(names)}) = ROW({', '.join(f'new.{name}' for name in names)})"
-            f" FROM unnest(%s::bigint[], {_types(columns)}) AS new (id, {', '.join(names)})"
+            f" FROM unnest(%s::bigint[], {build_types(columns)}) AS new (id, {', '.join(names)})"
             " WHERE stored.id = new.id",
             [
                 build_numbers(row.pk for row in rows),
-                *(_build_column(one, [getattr(row, one.attname) for row in rows]) for one in columns),
+                *(build_column(one, [getattr(row, one.attname) for row in rows]) for one in columns),
             ],
         )
 
@@ -308,31 +315,3 @@ def _bind_keys(keys: Collection[Key]) -> list[str]:
         build_numbers(directory for directory, _ in keys),
         build_array(object_id for _, object_id in keys),
     ]
-
-
-def _unnest(columns: Sequence[Any]) -> str:
-    """`unnest(%s::bigint[], …)`: one parameter for each column, however many rows there are."""
-    return f"unnest({_types(columns)})"
-
-
-def _types(columns: Sequence[Any]) -> str:
-    return ", ".join(f"%s::{_array_type(one)}" for one in columns)
-
-
-def _array_type(column: Any) -> str:
-    # JSON comes as text.
-    is_json = isinstance(column, models.JSONField)
-    return "text[]::jsonb[]" if is_json else f"{column.db_type(connection)}[]"
-
-
-def _build_column(column: Any, values: Sequence[Any]) -> str:
-    """The values of a column as an array."""
-    if isinstance(column, models.DateTimeField):
-        return build_times(values)
-    if isinstance(column, models.BooleanField):
-        return build_flags(values)
-    if isinstance(column, models.ForeignKey):
-        return build_numbers(values)
-    if isinstance(column, models.JSONField):
-        return build_array(value if value is None else json.dumps(value) for value in values)
-    return build_array(values)

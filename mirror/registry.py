@@ -36,7 +36,8 @@ class Claim:
     otherwise: str
 
 
-@dataclass(frozen=True)
+# Compared by identity: each is in MIRRORED once.
+@dataclass(frozen=True, eq=False)
 class Kind:
     """How the objects of one kind are keyed, parsed, versioned, listed and described."""
 

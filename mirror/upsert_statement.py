@@ -1,10 +1,11 @@
 """Which version of an object is newer, in Python and in SQL, and the statement that writes the newer ones."""
 
 from datetime import datetime
-from typing import Any
+from functools import cache
 
 from django.db import connection
 
+from audit.arrays import build_column, build_unnest, get_stored_fields
 from mirror.models import DELETED, MirroredRow
 from mirror.parsing import UNDATED
 from mirror.registry import Kind
@@ -44,29 +45,12 @@ def write_newer(kind: Kind, rows: dict[str, MirroredRow]) -> dict[str, str]:
     """
     # In one order everywhere, so that two workers cannot deadlock.
     ordered = [rows[key] for key in sorted(rows)]
-    fields = [one for one in kind.model._meta.concrete_fields if not one.primary_key]
+    fields = get_stored_fields(kind.model)
     columns = [one.column for one in fields]
-    assignments = [_assignment(kind, column) for column in columns if column != kind.key_field]
-    fills = "".join(f" OR (stored.{column} = '' AND EXCLUDED.{column} <> '')" for column in kind.fillable)
-    fills += "".join(
-        f" OR (EXCLUDED.{one} IS NOT NULL AND EXCLUDED.{one} IS DISTINCT FROM stored.{one})"
-        for one in kind.present
-    )
-    placeholders = f"({', '.join(['%s'] * len(columns))})"
-    # Names come from the models, values are parameters.
-    statement = (
-        f"INSERT INTO {kind.model._meta.db_table} AS stored ({', '.join(columns)}) "  # noqa: S608
-        f"VALUES {', '.join([placeholders] * len(ordered))} "
-        f"ON CONFLICT ({kind.key_field}) DO UPDATE SET {', '.join(assignments)} "
-        f"WHERE stored.state <> '{DELETED}' AND ({_IS_NEWER}{fills}) "
-        f"RETURNING {', '.join(columns)}"
-    )
-    parameters: list[Any] = [
-        one.get_db_prep_save(getattr(row, one.attname), connection) for row in ordered for one in fields
-    ]
+    parameters = [build_column(one, [getattr(row, one.attname) for row in ordered]) for one in fields]
     written: dict[str, str] = {}
     with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
+        cursor.execute(_build_statement(kind), parameters)
         for values in cursor.fetchall():
             stored = dict(zip(columns, values, strict=True))
             row = rows[stored[kind.key_field]]
@@ -74,6 +58,27 @@ def write_newer(kind: Kind, rows: dict[str, MirroredRow]) -> dict[str, str]:
                 setattr(row, column, value)
             written[kind.get_key(row)] = row.previous_state
     return written
+
+
+@cache
+def _build_statement(kind: Kind) -> str:
+    fields = get_stored_fields(kind.model)
+    columns = [one.column for one in fields]
+    names = ", ".join(columns)
+    assignments = [_assignment(kind, column) for column in columns if column != kind.key_field]
+    fills = "".join(f" OR (stored.{column} = '' AND EXCLUDED.{column} <> '')" for column in kind.fillable)
+    fills += "".join(
+        f" OR (EXCLUDED.{one} IS NOT NULL AND EXCLUDED.{one} IS DISTINCT FROM stored.{one})"
+        for one in kind.present
+    )
+    # Names come from the models, values are parameters.
+    return (
+        f"INSERT INTO {kind.model._meta.db_table} AS stored ({names}) "  # noqa: S608
+        f"SELECT * FROM {build_unnest(fields)} "
+        f"ON CONFLICT ({kind.key_field}) DO UPDATE SET {', '.join(assignments)} "
+        f"WHERE stored.state <> '{DELETED}' AND ({_IS_NEWER}{fills}) "
+        f"RETURNING {names}"
+    )
 
 
 def _assignment(kind: Kind, column: str) -> str:
