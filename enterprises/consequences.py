@@ -6,8 +6,7 @@ from datetime import datetime, timedelta
 
 from audit.actions import Action
 from audit.actor import APPLICATION, Actor
-from audit.log import append_audit_entries, build_audit_entry
-from audit.models import AuditEntry
+from audit.log import NewEntry, append_audit_entries, build_audit_entry
 from enterprises import state_notifications
 from enterprises.models import Enterprise
 from mirror.models import (
@@ -80,7 +79,7 @@ def record_consequences(
     queue.enqueue_all(tasks)
 
 
-def _build_certificate_warning(enterprise: Enterprise, certificate: Certificate, now: datetime) -> AuditEntry:
+def _build_certificate_warning(enterprise: Enterprise, certificate: Certificate, now: datetime) -> NewEntry:
     """`Certificate expires` · `in 14 days, on 9 December 2026`"""
     expires_at = certificate.expires_at
     outcome = "date unknown"

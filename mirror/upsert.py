@@ -123,7 +123,7 @@ def _upsert_together(kind_name: str, kind: Kind, observations: Sequence[Observed
             outcomes.append(Outcome.REFUSED)
             continue
         outcomes.append(None)
-        row.organization = organization
+        row.organization_id = organization.organization_id
         if key not in newest:
             newest[key] = row
         elif get_version(row) > get_version(newest[key]):

@@ -58,19 +58,20 @@ def enqueue_all(tasks: Iterable[NewTask]) -> None:
         cursor.execute(
             "INSERT INTO outbox_task AS task"
             " (kind, subject, key, arguments, due_at, requests, attempts, error, enqueued_at)"
-            " SELECT kind, subject, key, arguments::jsonb, due_at, 1, 0, '', %s"
-            " FROM unnest(%s::text[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[])"
-            " AS new (kind, subject, key, arguments, due_at)"
+            # One parameter, however many rows: binding lists takes longer than the statement.
+            " SELECT row->>0, (row->>1)::uuid, row->>2, row->3, (row->>4)::timestamptz, 1, 0, '', %s"
+            " FROM jsonb_array_elements(%s::jsonb) AS row"
             " ON CONFLICT (kind, subject, key) DO UPDATE"
             " SET arguments = EXCLUDED.arguments, due_at = LEAST(task.due_at, EXCLUDED.due_at),"
             " requests = task.requests + 1, attempts = 0, error = ''",
             [
                 now,
-                [task.kind for task in ordered],
-                [task.subject for task in ordered],
-                [task.key for task in ordered],
-                [json.dumps(task.arguments) for task in ordered],
-                [task.due_at or now for task in ordered],
+                json.dumps(
+                    [
+                        [task.kind, str(task.subject), task.key, task.arguments, str(task.due_at or now)]
+                        for task in ordered
+                    ]
+                ),
             ],
         )
 

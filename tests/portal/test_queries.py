@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from audit.actions import Action
 from audit.actor import Actor
-from audit.log import build_audit_entry
-from audit.models import AuditEntry
+from audit.log import append_audit_entries, build_audit_entry
 from enterprises.models import Enterprise, Membership
 from enterprises.rate_limits import WINDOW
 from hostapp.models import User
@@ -70,7 +69,7 @@ def create_rows(enterprise: Enterprise, ada: User, *, many: bool) -> None:
         )
         for user in users
     )
-    AuditEntry.objects.bulk_create(
+    append_audit_entries(
         build_audit_entry(enterprise, Action.PORTAL_OPENED, Actor.from_user(ada), now) for _ in range(entries)
     )
 
