@@ -66,21 +66,21 @@ def hold_writes_of_connections() -> Iterator[None]:
         yield
 
 
-def apply_with_two_workers() -> None:
-    """Apply two events, one per worker, and hold each worker at its write until both have got there."""
+def apply_with_two_workers(size: int = 1) -> None:
+    """Apply `size` events with each worker, and hold each at its write until both have got there."""
 
-    def apply_one_event() -> None:
+    def apply_events() -> None:
         try:
-            apply_waiting(now=timezone.now(), size=1)
+            apply_waiting(now=timezone.now(), size=size)
         finally:
             connection.close()
 
-    workers = [threading.Thread(target=apply_one_event) for _ in range(2)]
+    workers = [threading.Thread(target=apply_events) for _ in range(2)]
     with hold_writes_of_connections():
         for number, worker in enumerate(workers, start=1):
             worker.start()
             wait_until(lambda number=number: count_lock_waiters() == number)  # type: ignore[misc]
-        assert WebhookEvent.objects.filter(status="waiting", attempts=1).count() == 2
+        assert WebhookEvent.objects.filter(status="waiting", attempts=1).count() == 2 * size
     for worker in workers:
         worker.join(20)
     assert not WebhookEvent.objects.exclude(status__in=["applied", "stale"]).exists()
@@ -106,6 +106,18 @@ def test_two_activations_are_one_audit_entry_and_one_mail(acme: Enterprise, ada:
         assert [task.requests for task in Task.objects.filter(kind=TaskKind.NOTIFY_STATE)] == [1]
         run_all_tasks()
         assert [message.subject for message in mail.outbox] == ["Single sign-on is active · Acme Inc."]
+
+
+def test_batches_of_activations_are_one_audit_entry(acme: Enterprise, ada: User) -> None:
+    for number in range(ROUNDS):
+        for minute in range(6):
+            deliver_event("activated", f"conn_{number}", minute)
+
+        apply_with_two_workers(size=3)
+
+        assert audited_actions(acme, f"conn_{number}") == ["connection_activated"]
+        assert [task.requests for task in Task.objects.filter(kind=TaskKind.NOTIFY_STATE)] == [1]
+        run_all_tasks()
 
 
 def test_events_that_change_no_state_write_neither_audit_entry_nor_mail(acme: Enterprise, ada: User) -> None:
