@@ -5,7 +5,6 @@ import sys
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
 from django.utils import timezone
 
 from enterprises.models import Enterprise
@@ -13,8 +12,9 @@ from mirror.models import Connection
 from tests.deliveries import deliver
 from tests.processes import ROOT, build_environment, wait_until
 from webhooks import inbox
+from webhooks.claims import Rotation, claim_batches
 from webhooks.event_names import HANDLED_EVENTS
-from webhooks.models import WebhookEvent
+from webhooks.models import EventBatch, WebhookEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,8 +58,8 @@ def restart_worker_until_nothing_is_due(*, max_starts: int) -> int:
             process.communicate(timeout=15)
         if alive:
             return deaths
-        # Events that the worker had claimed are retried with a delay: make them due now.
-        WebhookEvent.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
+        # What the worker had claimed is left to it for a while: end that now.
+        EventBatch.objects.update(leased_until=timezone.now())
     raise AssertionError(f"the worker died {max_starts} times")
 
 
@@ -81,8 +81,7 @@ def test_event_that_kills_its_worker_is_quarantined_and_all_others_are_applied(a
 def test_new_events_are_applied_while_a_suspect_event_waits(acme: Enterprise) -> None:
     deliver_deadly_event("event_1")
     now = timezone.now()
-    with transaction.atomic():
-        WebhookEvent.objects.claim(now, 500)
+    claim_batches(now, 500, Rotation())
     deliver("connection.activated", event_id="event_2")
 
     assert inbox.apply_waiting(now=now + timedelta(seconds=1)) == {"applied": 1}
