@@ -33,6 +33,27 @@ class _Claimed:
     queue: str
 
 
+@dataclass(frozen=True)
+class Work:
+    """What there is to do for a worker."""
+
+    # Due events, by whether they are urgent.
+    has_urgent: bool
+    has_others: bool
+    # Some of them killed their worker.
+    has_suspects: bool
+    # Batches whose lease has ended.
+    has_expired: bool
+    # Events that wait for an organization.
+    has_held: bool
+
+
+def find_work(now: datetime) -> Work:
+    """Look once: most of the time there is nothing to do, or only something of one kind."""
+    (found,) = _fetch(_WORK, {"now": now})
+    return Work(*found)
+
+
 class Rotation:
     """Which queue the next claim begins after, so that each is served when there are more than 100.
 
@@ -44,16 +65,19 @@ class Rotation:
         self.after: dict[bool, str | None] = {True: None, False: None}
 
 
-def claim_batches(now: datetime, size: int, rotation: Rotation) -> list[EventBatch]:
+def claim_batches(
+    now: datetime, size: int, rotation: Rotation, *, of: Collection[bool] = (True, False)
+) -> list[EventBatch]:
     """Claim up to `size` due events that no other worker has: a share of each queue, urgent ones first.
 
-    Suspects, whose worker has died, are not among them.
+    `of` says whether to look for urgent ones, for others, or for both. Suspects, whose worker has died, are
+    not among them.
     """
     with transaction.atomic():
         taken = _lock_claims()
         for_urgent = size - int(size * _SHARE_OF_OTHERS)
-        urgent = _take_shares(True, for_urgent, taken, now, rotation)
-        others = _take_shares(False, size - len(urgent), taken, now, rotation)
+        urgent = _take_shares(True, for_urgent, taken, now, rotation) if True in of else []
+        others = _take_shares(False, size - len(urgent), taken, now, rotation) if False in of else []
         lease = now + _FIRST_LEASE
         batches = [batch for events in (urgent, others) for batch in _build_batches(events, now, lease)]
         EventBatch.objects.bulk_create(batches)
@@ -75,12 +99,9 @@ def claim_suspect(now: datetime) -> list[EventBatch]:
 
 def release_dead_batches(now: datetime) -> None:
     """Make suspects of the events whose worker has died: each of them may have killed it."""
-    expired = EventBatch.objects.filter(leased_until__lte=now)
-    if not expired.exists():
-        return
     with transaction.atomic():
         # A worker that is only slow has locked its batch.
-        for batch in expired.select_for_update(skip_locked=True):
+        for batch in EventBatch.objects.filter(leased_until__lte=now).select_for_update(skip_locked=True):
             due = WebhookEvent.objects.filter(pk__in=batch.event_keys, due_at__isnull=False)
             due.update(
                 attempts=F("attempts") + 1,
@@ -194,6 +215,14 @@ FROM unnest(%(queues)s::text[]) AS chosen (queue), LATERAL (
         AND unfinished_attempts = 0 AND id <> ALL(%(taken)s::bigint[])
     ORDER BY due_at, id LIMIT %(share)s
 ) AS event
+"""
+_WORK = """
+SELECT EXISTS (SELECT FROM webhooks_webhookevent WHERE is_urgent AND due_at <= %(now)s),
+    EXISTS (SELECT FROM webhooks_webhookevent WHERE NOT is_urgent AND due_at <= %(now)s),
+    EXISTS (SELECT FROM webhooks_webhookevent
+        WHERE due_at IS NOT NULL AND due_at <= %(now)s AND unfinished_attempts > 0),
+    EXISTS (SELECT FROM webhooks_eventbatch WHERE leased_until <= %(now)s),
+    EXISTS (SELECT FROM webhooks_webhookevent WHERE awaited_organization_id <> '')
 """
 _OLDEST_DUE = """
 WITH RECURSIVE queues AS (

@@ -15,6 +15,7 @@ from webhooks.claims import (
     Rotation,
     claim_batches,
     claim_suspect,
+    find_work,
     finish_events,
     lock_batch,
     lock_batch_alone,
@@ -50,14 +51,21 @@ def apply_waiting(*, now: datetime, size: int = BATCH_SIZE) -> Counter[str]:
 
     A kill at any moment leaves the events waiting: their work and their outcome are one commit.
     """
-    release_events_of_known_organizations(now)
-    release_dead_batches(now)
+    work = find_work(now)
+    if work.has_held:
+        release_events_of_known_organizations(now)
+    if work.has_expired:
+        release_dead_batches(now)
     outcomes: Counter[str] = Counter()
     # A suspect is applied alone, and one at a time must not hold up the others.
-    for batch in claim_suspect(now):
-        outcomes += _apply_batch(batch, now)
-    for batch in claim_batches(now, size, _rotation):
-        outcomes += _apply_batch(batch, now)
+    if work.has_suspects or work.has_expired:
+        for batch in claim_suspect(now):
+            outcomes += _apply_batch(batch, now)
+    # What was released just now may be of either kind.
+    has_work = {True: work.has_urgent or work.has_held, False: work.has_others or work.has_held}
+    if kinds := [is_urgent for is_urgent, found in has_work.items() if found]:
+        for batch in claim_batches(now, size, _rotation, of=kinds):
+            outcomes += _apply_batch(batch, now)
     return outcomes
 
 

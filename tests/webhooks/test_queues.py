@@ -80,8 +80,8 @@ def test_urgent_events_go_first_and_leave_a_fifth_to_the_others() -> None:
 
 
 def test_urgent_events_are_applied_before_the_others_of_their_batch(acme: Enterprise) -> None:
-    for name in ("dsync.group.created", "connection.activated"):
-        deliver(name)
+    for number, name in enumerate(["dsync.group.created", "connection.activated"]):
+        deliver(name, event_id=f"event_{number}")
 
     batches = claim_batches(timezone.now(), 10, Rotation())
 
