@@ -96,6 +96,11 @@ def build_row(delivery: Delivery, received_at: datetime) -> str:
     )
 
 
+def is_handled(delivery: Delivery) -> bool:
+    """Whether a worker applies it."""
+    return delivery.event in _HANDLED
+
+
 def normalize(delivery: Delivery) -> Delivery:
     """The delivery with numbers as Python understands them: PostgreSQL's have narrower exponents."""
     return replace(delivery, text=json.dumps(json.loads(delivery.text)))
