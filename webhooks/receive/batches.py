@@ -210,10 +210,11 @@ class BatchRecorder:
         """Notify the workers if that is due, or have an idle flusher do it when it is."""
         loop = asyncio.get_running_loop()
         if self._wake_ups.take(loop.time()):
-            # A notification may be lost: the workers look by themselves, too, and the next batch finds out
-            # what is wrong with the connection.
-            with suppress(psycopg.Error, OSError, TimeoutError):
-                await _run_in_time(_execute(link.connection, [Statement(NOTIFY, ())]))
+            try:
+                await _run_in_time(_notify(link.connection))
+            except (psycopg.Error, OSError, TimeoutError):
+                # Workers look by themselves, too. The next batch replaces the connection.
+                await link.close()
         seconds = self._wake_ups.seconds_until_due(loop.time())
         if seconds is not None and self._late_wake_up is None:
             self._late_wake_up = loop.call_later(seconds, self._send_late_wake_up)
@@ -311,6 +312,10 @@ async def _execute(connection: Connection, statements: Sequence[Statement]) -> N
     async with connection.transaction():
         for statement in statements:
             await connection.execute(statement.sql, statement.parameters)
+
+
+async def _notify(connection: Connection) -> None:
+    await connection.execute(NOTIFY)
 
 
 async def _run_in_time(work: Coroutine[Any, Any, None]) -> None:
