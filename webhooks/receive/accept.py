@@ -15,7 +15,7 @@ from typing import Any
 from audit.client_ip import Network, Proxy, find_client_ip, is_in_networks
 from mirror.text import REPLACEMENT, replace_unstorable_in
 from mirror.times import parse_time, resolve_time
-from webhooks.receive.queues import Queue, find_queue
+from webhooks.receive.queues import BLANK_QUEUE, Queue, find_queue
 from webhooks.receive.reasons import Reason, Refused
 from webhooks.receive.signature import verify
 
@@ -45,7 +45,7 @@ class Delivery:
     created_at: datetime | None
     # The name of the secret that verified it. Blank if it was read from the API.
     secret_name: str
-    queue: Queue
+    queue: Queue = BLANK_QUEUE
 
 
 def check_source(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+_MAX_LENGTH = 64
 # What a first sync sends, once for each person, group and membership.
 _BULK_EVENTS = frozenset(
     {
@@ -17,7 +18,6 @@ _BULK_EVENTS = frozenset(
         "dsync.user.updated",
     }
 )
-_MAX_LENGTH = 64
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,10 @@ class Queue:
 
     is_urgent: bool
     name: str
+
+
+# Of what was recorded before there were queues.
+BLANK_QUEUE = Queue(is_urgent=False, name="")
 
 
 def find_queue(event: str, data: Mapping[str, Any]) -> Queue:
