@@ -29,6 +29,8 @@ _STOP_SECONDS = 0.3
 _SILENCE_SECONDS = 30
 # By which the connection is found in pg_stat_activity.
 APPLICATION_NAME = "worker: listen"
+# Arguments that are for Django's own kind of connection.
+_DJANGO_ONLY = {"context", "cursor_factory", "prepare_threshold"}
 
 
 class NotListening(Exception):
@@ -51,7 +53,9 @@ class Listener:
         while not self._stop.is_set():
             wait = float(_RETRY_SECONDS)
             try:
-                with psycopg.connect(**_find_parameters(), autocommit=True) as listening:
+                parameters = conf.listen_parameters() or find_default_parameters()
+                parameters = {**parameters, "application_name": APPLICATION_NAME}
+                with psycopg.connect(**parameters, autocommit=True) as listening:
                     self._listen(listening)
             except NotListening:
                 wait = _TEST_AGAIN_SECONDS
@@ -112,9 +116,7 @@ class Listener:
             raise NotListening
 
 
-def _find_parameters() -> dict[str, Any]:
-    """psycopg's arguments for a direct connection: DATABASE_LISTEN_URL, or that of everyone else."""
-    parameters: dict[str, Any] = conf.listen_parameters() or connection.get_connection_params()
-    # Django's own cursors and adapters are not needed.
-    kept = {key: value for key, value in parameters.items() if key not in ("cursor_factory", "context")}
-    return kept | {"application_name": APPLICATION_NAME}
+def find_default_parameters() -> dict[str, Any]:
+    """psycopg's arguments for a connection to the default database without Django."""
+    parameters = connection.get_connection_params()
+    return {name: value for name, value in parameters.items() if name not in _DJANGO_ONLY}

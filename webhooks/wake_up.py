@@ -6,15 +6,20 @@ The ASGI receiver does it itself (`receive.batches`).
 import logging
 import threading
 import time
+from typing import Any
 
+import psycopg
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
+from outbox.listener import find_default_parameters
 from webhooks.receive.wake_ups import NOTIFY, WakeUps
 
 logger = logging.getLogger(__name__)
 
 # Seconds for which the thread of late notifications keeps its connection.
-_LINGER = 0.2
+_LINGER = 0.1
+# The name of that thread.
+LATE = "Late notifications"
 
 
 class Notifier:
@@ -36,15 +41,19 @@ class Notifier:
             _send()
         elif needs_thread:
             # No daemon: a command that ends now sends its last notification first.
-            threading.Thread(target=self._send_late, name="Late notifications").start()
+            parameters = find_default_parameters()
+            threading.Thread(target=self._send_late, args=(parameters,), name=LATE).start()
 
-    def _send_late(self) -> None:
+    def _send_late(self, parameters: dict[str, Any]) -> None:
         """Send what is requested when it is due, until nothing has been requested for a while."""
         try:
-            while self._wait_until_due():
-                _send()
-        finally:
-            connection.close()
+            with psycopg.connect(**parameters, autocommit=True) as late:
+                while self._wait_until_due():
+                    late.execute(NOTIFY)
+        except (psycopg.Error, OSError) as error:
+            _log(error)
+            with self._changed:
+                self._has_thread = False
 
     def _wait_until_due(self) -> bool:
         """True when a notification is to be sent. False when the thread is to end."""
@@ -73,5 +82,9 @@ def _send() -> None:
         with connection.cursor() as cursor:
             cursor.execute(NOTIFY)
     except (DatabaseError, InterfaceError) as error:
-        # What is recorded stays recorded: the workers' next look finds it.
-        logger.warning("The workers were not notified: %s", type(error).__name__)
+        _log(error)
+
+
+def _log(error: Exception) -> None:
+    # What is recorded stays recorded: the workers' next look finds it.
+    logger.warning("The workers were not notified: %s", type(error).__name__)
