@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import takewhile
 from typing import Any
 
@@ -36,7 +37,9 @@ def heard() -> Iterator[Iterator[str]]:
     wait_until(lambda: not is_sending_late())
     with psycopg.connect(**get_connection_parameters(), autocommit=True) as direct:
         direct.execute(f"LISTEN {CHANNEL}")
-        yield (notification.payload for notification in direct.notifies(timeout=15))
+        # A generator that is not closed keeps the connection's lock.
+        with closing(direct.notifies(timeout=15)) as notifications:
+            yield (notification.payload for notification in notifications)
 
 
 def is_sending_late() -> bool:
