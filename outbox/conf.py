@@ -8,7 +8,6 @@ The outbox defines no tasks itself. Three settings name objects of the project b
 Three more are for tests, which do not wait that long: `OUTBOX_RETRY_SECONDS`, after which a step that failed
 runs again, `OUTBOX_STOP_SECONDS`, the longest that a stopped worker works on, and `OUTBOX_HEARTBEAT_SECONDS`.
 
-
 `OUTBOX_LISTEN_PARAMETERS`: psycopg's arguments of a direct connection, if the default one is a pooler's.
 """
 

@@ -25,7 +25,7 @@ def migrate(name: str) -> Any:
 
 @pytest.fixture
 def before_queues() -> Iterator[Any]:
-    yield migrate("0003_catch_up")
+    yield migrate("0004_event_source")
     call_command("migrate", "webhooks", verbosity=0)
 
 

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ("webhooks", "0004_event_queues"),
+        ("webhooks", "0005_event_queues"),
     ]
 
     operations = [

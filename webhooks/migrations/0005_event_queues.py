@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     # share the blank queue until they are applied.
 
     dependencies = [
-        ("webhooks", "0003_catch_up"),
+        ("webhooks", "0004_event_source"),
     ]
 
     operations = [
