@@ -1,5 +1,6 @@
 """Settings that the receiver needs when it runs alone, without Django: a part of `settings.py`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -55,6 +56,11 @@ def read_connection_parameters(env: EnvironmentVariables) -> dict[str, Any]:
     database: dict[str, Any] = env.parsed(
         "DATABASE_URL", formats.parse_database_url, default={}, required=True
     )
+    return build_connection_parameters(database)
+
+
+def build_connection_parameters(database: Mapping[str, Any]) -> dict[str, Any]:
+    """psycopg's arguments, from Django's settings of a database."""
     parameters = {
         "dbname": database.get("NAME"),
         "user": database.get("USER"),

@@ -12,7 +12,12 @@ from django.utils.translation import gettext_lazy
 
 from hostapp import setting_formats as formats
 from hostapp.environment import InvalidSettings, read_environment
-from hostapp.receiver_settings import CONNECT_TIMEOUT, read_receiver_config, read_server_settings
+from hostapp.receiver_settings import (
+    CONNECT_TIMEOUT,
+    build_connection_parameters,
+    read_receiver_config,
+    read_server_settings,
+)
 from hostapp.setting_formats import Origin
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -69,6 +74,10 @@ else:
 # To open a connection takes longer than the rest of a webhook delivery.
 DATABASES["default"]["CONN_MAX_AGE"] = env.integer("DATABASE_CONN_MAX_AGE", default=60, least=0, most=86_400)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# A direct connection on which the worker hears of new events, if DATABASE_URL leads to a pooler in
+# transaction mode: such a pooler passes no notifications on.
+_listen: dict[str, Any] = env.parsed("DATABASE_LISTEN_URL", formats.parse_database_url, default={})
+OUTBOX_LISTEN_PARAMETERS = build_connection_parameters(_listen) if _listen else {}
 # A cursor that outlives its transaction fails behind a pooler such as PgBouncer in transaction mode. What is
 # long is read in pages instead.
 DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True

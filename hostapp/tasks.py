@@ -25,12 +25,13 @@ from enterprises import conf as enterprises_conf
 from enterprises.tasks import TaskKind, enterprise_task, enterprise_tasks
 from hostapp import password_reset, sessions, sign_in
 from mirror import people_counts
-from outbox.handlers import PeriodicJob, Step, TaskHandler
+from outbox.handlers import NotifiedStep, PeriodicJob, Step, TaskHandler
 from portal import launches, link_revocation
 from portal import tasks as portal_tasks
 from portal.setup_links import revoking
 from webhooks import catch_up, inbox, pruning
 from webhooks import conf as webhooks_conf
+from webhooks.receive.wake_ups import CHANNEL
 
 # The project's hook runs alone on its connection, which is then reset: nothing it leaves behind matters.
 TASKS: dict[str, TaskHandler] = {
@@ -104,7 +105,7 @@ TASKS: dict[str, TaskHandler] = {
     ),
 }
 
-STEPS: Mapping[str, Step] = {"Events": inbox.apply_waiting}
+STEPS: Mapping[str, Step] = {"Events": NotifiedStep(inbox.apply_waiting, CHANNEL)}
 
 # Intervals in seconds. A job only enqueues what takes long: the others must not wait for it.
 _JOBS: Sequence[PeriodicJob] = (

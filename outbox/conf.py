@@ -7,6 +7,8 @@ The outbox defines no tasks itself. Three settings name objects of the project b
 
 Three more are for tests, which do not wait that long: `OUTBOX_RETRY_SECONDS`, after which a step that failed
 runs again, `OUTBOX_STOP_SECONDS`, the longest that a stopped worker works on, and `OUTBOX_HEARTBEAT_SECONDS`.
+
+`OUTBOX_LISTEN_PARAMETERS`: psycopg's arguments of a direct connection, if the default one is a pooler's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,6 +47,12 @@ def stop_seconds() -> float:
 
 def heartbeat_seconds() -> float:
     return float(getattr(settings, "OUTBOX_HEARTBEAT_SECONDS", 5))
+
+
+def listen_parameters() -> dict[str, Any]:
+    """psycopg's arguments of a direct connection, to listen on. Empty: use the default database's."""
+    parameters: dict[str, Any] = getattr(settings, "OUTBOX_LISTEN_PARAMETERS", {})
+    return parameters
 
 
 def _load(name: str, default: Any) -> Any:

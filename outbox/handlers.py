@@ -48,6 +48,17 @@ class Step(Protocol):
 
 
 @dataclass(frozen=True)
+class NotifiedStep:
+    """A step that begins at once when the database notifies `channel`, and looks by itself less often."""
+
+    run: Step
+    channel: str
+
+    def __call__(self, *, now: datetime) -> Counter[str]:
+        return self.run(now=now)
+
+
+@dataclass(frozen=True)
 class PeriodicJob:
     """`run(now)` returns how many rows it handled; `interval` is in seconds."""
 

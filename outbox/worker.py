@@ -7,15 +7,16 @@ read-only or not migrated: the step waits and continues with a new connection.
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
 from outbox import conf
 from outbox.failures import name_error
-from outbox.handlers import Step
+from outbox.handlers import NotifiedStep, Step
 from outbox.heartbeat import INTERVAL, Heartbeat
+from outbox.listener import Listener
 from outbox.periodic import PeriodicJobs
 from outbox.task_threads import TaskThreads
 
@@ -25,13 +26,15 @@ _RETRY_SECONDS = conf.retry_seconds()
 # How long work that is under way may take to finish once the worker is stopped. What is not finished then
 # runs again. Shorter than the 10 seconds that container runtimes wait by default.
 STOP_SECONDS = conf.stop_seconds()
+# A step that is notified looks this many times less often by itself: what notifies nobody is found, too.
+_SLOW_POLL = 10
 
 
 def run_worker(stop: threading.Event, *, poll_interval: float, stop_seconds: float = STOP_SECONDS) -> bool:
     """Work until `stop` is set, then finish what is running, for at most about `stop_seconds`.
 
-    `poll_interval` is the number of seconds between two looks while nothing is due. Returns False when a
-    thread died by itself.
+    `poll_interval` is the number of seconds between two looks while nothing is due, ten times as many for a
+    step that is notified. Returns False when a thread died by itself.
     """
     tasks = TaskThreads()
     # A thread each, so that events do not wait while WorkOS does not answer.
@@ -40,18 +43,32 @@ def run_worker(stop: threading.Event, *, poll_interval: float, stop_seconds: flo
         "Tasks": tasks.run_due_tasks,
         "Periodic jobs": PeriodicJobs(conf.periodic_jobs()).run_due_jobs,
     }
+    woken = {name: threading.Event() for name in steps}
+    notified = {step.channel: woken[name] for name, step in steps.items() if isinstance(step, NotifiedStep)}
+    listener = Listener(notified, stop)
+
+    def find_wait(step: Step) -> float:
+        is_notified = isinstance(step, NotifiedStep) and listener.is_listening
+        return poll_interval * _SLOW_POLL if is_notified else poll_interval
+
     # Daemons: one that hangs does not keep the process alive.
     threads = [
-        threading.Thread(target=_repeat_step, args=(name, step, stop, poll_interval), name=name, daemon=True)
+        threading.Thread(
+            target=_repeat_step, args=(name, step, stop, woken[name], find_wait), name=name, daemon=True
+        )
         for name, step in steps.items()
     ]
     threads.append(threading.Thread(target=_beat, args=(stop,), name="Heartbeat", daemon=True))
+    if notified:
+        threads.append(threading.Thread(target=listener.run, name="Listener", daemon=True))
     for thread in threads:
         thread.start()
     while all(thread.is_alive() for thread in threads) and not stop.wait(1):
         pass
     was_stopped_by_caller = stop.is_set()
     stop.set()
+    for event in woken.values():
+        event.set()
     _finish(threads, tasks, time.monotonic() + stop_seconds)
     return was_stopped_by_caller
 
@@ -97,8 +114,16 @@ def _beat(stop: threading.Event) -> None:
         _close_connection()
 
 
-def _repeat_step(name: str, step: Step, stop: threading.Event, poll_interval: float) -> None:
+def _repeat_step(
+    name: str,
+    step: Step,
+    stop: threading.Event,
+    woken: threading.Event,
+    find_wait: Callable[[Step], float],
+) -> None:
     while not stop.is_set():
+        # Before the look: a notification that comes during it leads to another one.
+        woken.clear()
         try:
             outcomes = step(now=timezone.now())
             summary = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
@@ -120,7 +145,7 @@ def _repeat_step(name: str, step: Step, stop: threading.Event, poll_interval: fl
             if summary:
                 logger.info("%s: %s", name, summary)
             else:
-                stop.wait(poll_interval)
+                woken.wait(find_wait(step))
     _close_connection()
 
 

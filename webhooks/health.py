@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Min, QuerySet
+from django.db.models import QuerySet
 
 from outbox.models import WorkerHeartbeat
+from webhooks.claims import find_oldest_due_at
 from webhooks.inspection import LATE_AFTER, RefusalReport, build_refusal_reports
 from webhooks.models import WebhookEvent
 
@@ -52,7 +53,7 @@ class Health:
 def read_health(now: datetime) -> Health:
     events = WebhookEvent.objects.all()
     waiting = events.filter(status=Status.WAITING)
-    oldest_due_at = waiting.filter(due_at__lte=now).aggregate(oldest=Min("due_at"))["oldest"]
+    oldest_due_at = find_oldest_due_at(now)
     newest = events.order_by("-pk").values_list("received_at", flat=True).first()
     refusals = [report for report in build_refusal_reports(now) if report.last_days]
     failed = WebhookEvent.objects.in_state(State.FAILED)

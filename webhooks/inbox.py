@@ -5,17 +5,26 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import groupby
 
 from django.db import InterfaceError, InternalError, OperationalError, connection, transaction
 
 from mirror.text import replace_unstorable
 from mirror.times import resolve_time
 from outbox.backoff import retry_delay
+from webhooks.claims import (
+    Rotation,
+    claim_batches,
+    claim_suspect,
+    find_work,
+    finish_events,
+    lock_batch,
+    lock_batch_alone,
+    release_dead_batches,
+)
 from webhooks.event_names import NO_HANDLER
 from webhooks.events import Event
 from webhooks.handlers import HANDLERS, Handler, Outcome
-from webhooks.models import QUARANTINED_PREFIX, WebhookEvent
+from webhooks.models import QUARANTINED_PREFIX, EventBatch, WebhookEvent
 from webhooks.receive.record import build_secret_uses
 
 logger = logging.getLogger(__name__)
@@ -31,6 +40,8 @@ LONGEST_WAIT = timedelta(days=30)
 _RELEASED_AT_ONCE = 5000
 _MAX_REASON_LENGTH = 2000
 
+_rotation = Rotation()
+
 Status = WebhookEvent.Status
 AppliedEvent = tuple[WebhookEvent, Outcome]
 
@@ -40,13 +51,21 @@ def apply_waiting(*, now: datetime, size: int = BATCH_SIZE) -> Counter[str]:
 
     A kill at any moment leaves the events waiting: their work and their outcome are one commit.
     """
-    release_events_of_known_organizations(now)
+    work = find_work(now)
+    if work.has_held:
+        release_events_of_known_organizations(now)
+    if work.has_expired:
+        release_dead_batches(now)
     outcomes: Counter[str] = Counter()
     # A suspect is applied alone, and one at a time must not hold up the others.
-    for suspect in (True, False):
-        with transaction.atomic():
-            claimed = WebhookEvent.objects.claim(now, size, suspect=suspect)
-        outcomes += _apply_claimed(claimed, now)
+    if work.has_suspects or work.has_expired:
+        for batch in claim_suspect(now):
+            outcomes += _apply_batch(batch, now)
+    # What was released just now may be of either kind.
+    has_work = {True: work.has_urgent or work.has_held, False: work.has_others or work.has_held}
+    if kinds := [is_urgent for is_urgent, found in has_work.items() if found]:
+        for batch in claim_batches(now, size, _rotation, of=kinds):
+            outcomes += _apply_batch(batch, now)
     return outcomes
 
 
@@ -82,45 +101,39 @@ def release_events_of_known_organizations(now: datetime) -> None:
         )
 
 
-def _apply_claimed(claimed: dict[int, int], now: datetime) -> Counter[str]:
-    """Apply claimed events, in one transaction for each event name, so that a transaction holds few locks."""
-    outcomes: Counter[str] = Counter()
-    if not claimed:
-        return outcomes
-    names = WebhookEvent.objects.filter(pk__in=claimed).values_list("event", "pk").order_by("event")
-    for name, rows in groupby(list(names), key=lambda row: row[0]):
-        outcomes += _apply_together(name, {pk: claimed[pk] for _, pk in rows}, now)
-    return outcomes
-
-
-def _apply_together(name: str, claimed: dict[int, int], now: datetime) -> Counter[str]:
-    """Apply claimed events of one name in one transaction; if that fails, each in its own.
+def _apply_batch(batch: EventBatch, now: datetime, *, key: int | None = None) -> Counter[str]:
+    """Apply the events of a batch, or one of them, in one transaction; if that fails, each in its own.
 
     A handler's failure is its event's (see `apply_events`). What fails here is all the rest: a row that
     cannot be read, an outcome that cannot be written, a constraint that is checked at the commit.
     """
+    keys = batch.event_keys if key is None else [key]
     try:
         with transaction.atomic():
-            # Another worker may have claimed some of them since, if we were slow.
-            events = WebhookEvent.objects.lock_claimed(claimed)
-            deadly = [event for event in events if event.unfinished_attempts > MAX_UNFINISHED_ATTEMPTS]
+            events = lock_batch(batch, keys)
+            deadly = [event for event in events if event.unfinished_attempts >= MAX_UNFINISHED_ATTEMPTS]
             applied = [(event, _quarantine_event(event)) for event in deadly]
-            applied += apply_events(HANDLERS.get(name), [one for one in events if one not in deadly], now)
+            others = [event for event in events if event not in deadly]
+            applied += apply_events(HANDLERS.get(batch.event), others, now)
             for event, outcome in applied:
+                event.attempts += 1
                 set_outcome(event, outcome, now)
                 if event in deadly:
                     event.due_at = None
             write_outcomes(events)
+            remaining = finish_events(batch, keys)
+        batch.event_keys = remaining
         return Counter(event.status for event in events)
     except BaseException as error:
         if not _is_about_an_event(error):
             raise
-        if len(claimed) > 1:
-            alone = [_apply_together(name, {pk: attempts}, now) for pk, attempts in claimed.items()]
+        if len(keys) > 1:
+            alone = [_apply_batch(batch, now, key=one) for one in keys]
             return sum(alone, Counter())
-        ((pk, attempts),) = claimed.items()
-        logger.error("Event %s (%s) failed outside its handler: %s", pk, name, type(error).__name__)
-        return _fail_unread(pk, attempts, error, now)
+        logger.error(
+            "Event %s (%s) failed outside its handler: %s", keys[0], batch.event, type(error).__name__
+        )
+        return _fail_unread(batch, keys[0], error, now)
 
 
 def _is_about_an_event(error: BaseException) -> bool:
@@ -128,16 +141,24 @@ def _is_about_an_event(error: BaseException) -> bool:
     return not isinstance(error, KeyboardInterrupt | OperationalError | InterfaceError | InternalError)
 
 
-def _fail_unread(pk: int, attempts: int, error: BaseException, now: datetime) -> Counter[str]:
+def _fail_unread(batch: EventBatch, key: int, error: BaseException, now: datetime) -> Counter[str]:
     """Fail an event whose row cannot be read, or whose outcome cannot be written."""
-    failed = WebhookEvent.objects.filter(pk=pk, attempts=attempts, unfinished_attempts__gt=0).update(
-        status=Status.FAILED,
-        reason=_describe_error(error),
-        awaited_organization_id="",
-        unfinished_attempts=0,
-        due_at=_retry_at(attempts, now),
-        applied_at=None,
-    )
+    with transaction.atomic():
+        if not lock_batch_alone(batch):
+            return Counter()
+        event = WebhookEvent.objects.filter(pk=key, due_at__isnull=False)
+        attempts = (event.values_list("attempts", flat=True).first() or 0) + 1
+        failed = event.update(
+            status=Status.FAILED,
+            reason=_describe_error(error),
+            awaited_organization_id="",
+            attempts=attempts,
+            unfinished_attempts=0,
+            due_at=_retry_at(attempts, now),
+            applied_at=None,
+        )
+        remaining = finish_events(batch, [key])
+    batch.event_keys = remaining
     return Counter({Status.FAILED.value: failed}) if failed else Counter()
 
 
@@ -225,33 +246,26 @@ def _retry_at(attempts: int, now: datetime) -> datetime | None:
     return now + retry_delay(attempts, first=FIRST_RETRY, longest=LONGEST_RETRY)
 
 
-_OUTCOME_COLUMNS = {
-    "status": "text",
-    "reason": "text",
-    "data_problems": "text",
-    "awaited_organization_id": "text",
-    "due_at": "timestamptz",
-    "unfinished_attempts": "int",
-    "applied_at": "timestamptz",
-}
-
-
 def write_outcomes(events: Sequence[WebhookEvent]) -> None:
-    """Save the outcomes in one statement, and when each secret was last used."""
-    if not events:
-        return
-    columns = ", ".join(_OUTCOME_COLUMNS)
-    # Names come from above, values are parameters.
-    statement = (
-        f"UPDATE webhooks_webhookevent AS stored SET ({columns}) ="  # noqa: S608
-        f" ({', '.join(f'new.{column}' for column in _OUTCOME_COLUMNS)})"
-        f" FROM unnest(%s::bigint[], {', '.join(f'%s::{kind}[]' for kind in _OUTCOME_COLUMNS.values())})"
-        f" AS new (id, {columns}) WHERE stored.id = new.id"
-    )
-    values = [[getattr(event, column) for event in events] for column in _OUTCOME_COLUMNS]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [[event.pk for event in events], *values])
+    """Save the outcomes, one statement for all that are the same, and when each secret was last used."""
+    same: dict[tuple[object, ...], list[int]] = {}
+    for event in events:
+        same.setdefault(tuple(getattr(event, name) for name in _OUTCOME_FIELDS), []).append(event.pk)
+    for values, keys in same.items():
+        WebhookEvent.objects.filter(pk__in=keys).update(**dict(zip(_OUTCOME_FIELDS, values, strict=True)))
     _write_secret_uses(events)
+
+
+_OUTCOME_FIELDS = (
+    "status",
+    "reason",
+    "data_problems",
+    "awaited_organization_id",
+    "attempts",
+    "unfinished_attempts",
+    "due_at",
+    "applied_at",
+)
 
 
 def _write_secret_uses(events: Sequence[WebhookEvent]) -> None:

@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Q, Sum
 from django.utils.translation import gettext
 
 from mirror.models import Organization
+from webhooks.claims import find_oldest_due_at
 from webhooks.models import RefusalCount, RefusalSample, Secret, UnreadableDelivery, WebhookEvent
 from webhooks.receive.reasons import Reason
 from webhooks.refusal_ages import describe_age
@@ -113,14 +114,14 @@ class Inspection:
 
 
 def inspect_webhooks(*, secret_names: Sequence[str], tolerance: timedelta, now: datetime) -> Inspection:
-    due = WebhookEvent.objects.due(now).order_by().aggregate(count=Count("pk"), oldest=Min("due_at"))
+    oldest_due_at = find_oldest_due_at(now)
     clock_seconds = _measure_clock()
     data_problems = _count_data_problems(now)
     reconcile_problems = _read_reconcile_problems()
     unreadable = _build_unreadable_report(now)
     return Inspection(
-        waiting=due["count"],
-        oldest_due_at=due["oldest"],
+        waiting=WebhookEvent.objects.due(now).count(),
+        oldest_due_at=oldest_due_at,
         outcomes=_count_outcomes(now),
         data_problems=data_problems,
         reconcile_problems=reconcile_problems,
@@ -129,7 +130,7 @@ def inspect_webhooks(*, secret_names: Sequence[str], tolerance: timedelta, now: 
         clock_seconds=clock_seconds,
         refusals=build_refusal_reports(now),
         attention=[
-            *_find_problems(due["oldest"], clock_seconds, tolerance, now),
+            *_find_problems(oldest_due_at, clock_seconds, tolerance, now),
             *_find_value_problems(data_problems, reconcile_problems, unreadable),
         ],
     )

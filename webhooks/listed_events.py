@@ -17,6 +17,7 @@ from webhooks.receive.record import (
     build_unreadable_inserts,
     normalize,
 )
+from webhooks.wake_up import wake_workers_after_commit
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +137,10 @@ def _record(deliveries: Sequence[Delivery], now: datetime) -> int:
     statement = build_insert((one, now) for one in deliveries)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement.sql, statement.parameters)
-        return len(cursor.fetchall())
+        recorded = len(cursor.fetchall())
+    if recorded:
+        wake_workers_after_commit()
+    return recorded
 
 
 def _record_unreadable_once(error: NotAnEvent, now: datetime) -> None:

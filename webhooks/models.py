@@ -1,6 +1,6 @@
 """Recorded events with their outcomes, and counts and samples of refused deliveries."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import ClassVar
 
 from django.contrib.postgres.fields import ArrayField
@@ -13,10 +13,6 @@ from django.utils.translation import gettext_lazy
 from mirror.models import is_one_of
 from webhooks.receive.reasons import Reason
 from webhooks.receive.refusals import RING_MINUTES
-
-# For this long, doubled each time, a claimed event belongs to its worker. After that the worker has died, or
-# is unusually slow between its two transactions.
-_FIRST_LEASE = timedelta(seconds=5)
 
 _REASON_CHOICES = [(reason.value, reason.label) for reason in Reason]
 
@@ -75,32 +71,6 @@ class WebhookEventQuerySet(models.QuerySet["WebhookEvent"]):
             return self.filter(status=state).exclude(_IS_QUARANTINED)
         return self.filter(status=state)
 
-    def claim(self, now: datetime, size: int, *, suspect: bool = False) -> dict[int, int]:
-        """Claim up to `size` due events that no other worker has. Returns their attempts by primary key.
-
-        Commit before the work, so that an event that kills its worker has its attempt counted, too. A suspect
-        was claimed before and got no outcome: suspects are claimed separately, one at a time.
-        """
-        due = self.due(now).select_for_update(skip_locked=True)
-        due = (
-            due.filter(unfinished_attempts__gt=0)[:1] if suspect else due.filter(unfinished_attempts=0)[:size]
-        )
-        claimed = list(due.values_list("pk", "attempts", "unfinished_attempts"))
-        if claimed:
-            lease = _FIRST_LEASE * 2 ** min(claimed[0][2], 10)
-            self.filter(pk__in=[pk for pk, _, _ in claimed]).update(
-                attempts=F("attempts") + 1,
-                unfinished_attempts=F("unfinished_attempts") + 1,
-                due_at=now + lease,
-            )
-        return {pk: attempts + 1 for pk, attempts, _ in claimed}
-
-    def lock_claimed(self, claimed: dict[int, int]) -> list["WebhookEvent"]:
-        """Lock those of `claimed` that no other worker has claimed since, until the transaction ends."""
-        # Waits for locked rows instead of skipping them: another worker's claim locks them only briefly.
-        rows = self.filter(pk__in=claimed, unfinished_attempts__gt=0).select_for_update()
-        return [event for event in rows.order_by("id") if event.attempts == claimed[event.pk]]
-
 
 class WebhookEvent(models.Model):
     """A signed event, recorded once however often it is delivered. `webhooks.inbox` applies it."""
@@ -130,9 +100,21 @@ class WebhookEvent(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     unfinished_attempts = models.PositiveIntegerField(
         default=0,
-        help_text="Attempts since the last outcome: a worker has claimed it, or died with it.",
+        help_text="Attempts since the last outcome in which the worker died.",
     )
     due_at = models.DateTimeField(null=True, help_text="When a worker applies it. Empty when none will.")
+    # The events of one queue are applied in the order in which they are due. See `receive.queues`. Events of
+    # before there were queues share the blank one.
+    is_urgent = models.BooleanField(
+        default=False, db_default=False, help_text="Whether it goes before what a first sync sends."
+    )
+    queue = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Its organization or directory: a worker takes a share of each.",
+    )
     awaited_organization_id = models.CharField(
         "awaited organization or directory",
         max_length=64,
@@ -153,11 +135,13 @@ class WebhookEvent(models.Model):
             ),
         ]
         indexes = [
-            # Serves due(), and only that: finished events are not in it.
+            # Serves the claim of a share of each queue, and due(). Finished events are not in it.
             models.Index(
-                fields=["due_at", "id"], condition=Q(due_at__isnull=False), name="webhook_event_due"
+                fields=["is_urgent", "queue", "due_at", "id"],
+                condition=Q(due_at__isnull=False),
+                name="webhook_event_queue",
             ),
-            # Serves claim(suspect=True): the few suspects among the due events.
+            # Serves the claim of the few suspects among the due events.
             models.Index(
                 fields=["due_at", "id"],
                 condition=Q(due_at__isnull=False, unfinished_attempts__gt=0),
@@ -202,6 +186,25 @@ class WebhookEvent(models.Model):
     def source(self) -> EventSource:
         """How it first arrived: a delivery has the name of the secret that verified it."""
         return EventSource.WEBHOOK if self.secret_name else EventSource.EVENTS_API
+
+
+class EventBatch(models.Model):
+    """Events of one name that a worker has claimed, committed before it applies them.
+
+    The worker locks the row while it works, and deletes it in the commit of the work. A row that is neither
+    locked nor leased any more is of a worker that died with its events. See `webhooks.claims`.
+    """
+
+    event = models.CharField(max_length=255)
+    event_keys = ArrayField(models.BigIntegerField(), help_text="Primary keys of the events.")
+    claimed_at = models.DateTimeField()
+    leased_until = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "event batches"
+
+    def __str__(self) -> str:
+        return f"{len(self.event_keys)} × {self.event}"
 
 
 class LateDelivery(models.Model):

@@ -22,6 +22,7 @@ from webhooks.handlers import HANDLERS
 from webhooks.inbox import apply_events, set_outcome, write_outcomes
 from webhooks.models import Secret, WebhookEvent
 from webhooks.shadow_tables import Only, shadow_tables
+from webhooks.wake_up import wake_workers_after_commit
 
 _BATCH_SIZE = 200
 
@@ -176,6 +177,8 @@ def _replay(ordered: Sequence[int], now: datetime, report_progress: ReportProgre
             seen |= ids
             for name, group in groupby(batch, key=lambda event: event.event):
                 report.events += _replay_batch(name, list(group), now)
+            # Others may have waited for an organization that is known now.
+            wake_workers_after_commit()
         report_progress(len(report.events), len(ordered))
     report.changes = _compare(before, _describe(seen))
     return report

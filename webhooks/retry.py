@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import models
 
 from webhooks.models import WebhookEvent
+from webhooks.wake_up import wake_workers_after_commit
 
 # How many one call makes due, so that it stays short.
 MAX_RETRIED = 1000
@@ -19,4 +20,5 @@ def retry_events(events: "models.QuerySet[WebhookEvent]", *, now: datetime) -> l
     failed = events.filter(status=WebhookEvent.Status.FAILED, unfinished_attempts=0).order_by("pk")
     keys = list(failed.select_for_update(skip_locked=True).values_list("pk", flat=True)[:MAX_RETRIED])
     WebhookEvent.objects.filter(pk__in=keys).update(due_at=now)
+    wake_workers_after_commit()
     return keys

@@ -25,6 +25,7 @@ from tests.webhooks.histories import Ending, Payload, read_in_order, write_histo
 from webhooks.inbox import apply_waiting
 from webhooks.models import WebhookEvent
 from webhooks.receive.accept import Delivery
+from webhooks.receive.queues import find_queue
 from webhooks.receive.record import build_insert
 
 HISTORIES = int(os.environ.get("HISTORIES", "120"))
@@ -52,6 +53,7 @@ def record(arrivals: Sequence[Payload]) -> None:
                 issued_at=now,
                 created_at=datetime.fromisoformat(one["created_at"]),
                 secret_name="current",
+                queue=find_queue(one["event"], one["data"]),
             ),
             now,
         )

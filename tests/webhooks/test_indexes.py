@@ -12,7 +12,7 @@ from django.utils import timezone
 from hostapp.explain.events import select_events_about
 from mirror.models import Connection, MirroredRow, Organization
 from mirror.registry import MIRRORED
-from webhooks import inbox, replay
+from webhooks import claims, inbox, replay
 from webhooks.event_list import EventFilter, select_filtered_events
 from webhooks.models import WebhookEvent
 from webhooks.pruning import old_events
@@ -21,14 +21,15 @@ ROWS = 1_000_000
 
 _EVENTS = """
 INSERT INTO webhooks_webhookevent (event_id, event, issued_at, received_at, payload, secret_name, status,
-    reason, attempts, unfinished_attempts, due_at, awaited_organization_id, applied_at)
+    reason, attempts, unfinished_attempts, due_at, is_urgent, queue, awaited_organization_id, applied_at)
 SELECT 'event_' || n, CASE WHEN n %% 1000 = 0 THEN 'connection.activated' ELSE 'dsync.user.updated' END,
     at, at, jsonb_build_object('data', jsonb_build_object('organization_id', 'org_e' || n %% 2000)),
     'current',
     CASE WHEN n %% 5000 = 0 THEN 'failed' WHEN n %% 5000 = 1 THEN 'waiting' WHEN n %% 50 = 2 THEN 'ignored'
         WHEN n %% 50 = 3 THEN 'stale' ELSE 'applied' END, '', 1,
     CASE WHEN n %% 50000 = 1 THEN 1 ELSE 0 END,
-    CASE WHEN n %% 5000 = 1 THEN at END, CASE WHEN n %% 10000 = 7 THEN 'org_' || n ELSE '' END, at
+    CASE WHEN n %% 5000 = 1 THEN at END, n %% 1000 = 0, 'org_e' || n %% 2000,
+    CASE WHEN n %% 10000 = 7 THEN 'org_' || n ELSE '' END, at
 FROM (SELECT n, now() - interval '100 days' * (1 - n / 1000000.0) AS at FROM generate_series(1, %s) n) numbers
 """
 
@@ -77,7 +78,6 @@ NOW = timezone.now()
 DUE = WebhookEvent.objects.due(NOW)
 
 QUERIES: dict[str, tuple[models.QuerySet[Any], str]] = {
-    "the worker's next batch": (DUE.filter(unfinished_attempts=0)[:500], "webhook_event_due"),
     "the worker's next suspect": (DUE.filter(unfinished_attempts__gt=0)[:1], "webhook_event_suspect"),
     "events that waited too long": (
         WebhookEvent.objects.filter(received_at__lt=NOW - timedelta(days=30)).exclude(
@@ -160,6 +160,35 @@ def test_query_uses_its_index(
 ) -> None:
     with django_db_blocker.unblock():
         uses(plan(queryset), index)
+
+
+def explain_all(queries: CaptureQueriesContext) -> list[str]:
+    """The plans of the captured statements on the table of events."""
+    plans = []
+    with connection.cursor() as cursor:
+        for sql in [one["sql"] for one in queries if "webhooks_webhookevent" in one["sql"]]:
+            cursor.execute(f"EXPLAIN {sql}")
+            plans.append("\n".join(row[0] for row in cursor.fetchall()))
+    return plans
+
+
+def test_claims_and_the_oldest_due_event_use_the_index_of_queues(
+    million: Organization, django_db_blocker: Any
+) -> None:
+    with django_db_blocker.unblock(), transaction.atomic(), CaptureQueriesContext(connection) as queries:
+        batches = claims.claim_batches(NOW, 100, claims.Rotation())
+        oldest = claims.find_oldest_due_at(NOW)
+        plans = explain_all(queries)
+        transaction.set_rollback(True)
+
+    assert sum(len(batch.event_keys) for batch in batches) == 100
+    assert oldest is not None
+    # The queues of urgent events, of which there are none, those of others, their shares, the oldest event.
+    assert len(plans) == 4
+    for plan in plans:
+        assert "Index Cond" in plan, plan
+        uses(plan, "webhook_event_queue")
+        assert plan.count("Index Scan") + plan.count("Index Only Scan") == plan.count("webhook_event_queue")
 
 
 def test_release_of_waiting_events_uses_its_index(million: Organization, django_db_blocker: Any) -> None:

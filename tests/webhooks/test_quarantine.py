@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
-from datetime import timedelta
+import threading
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection
 from django.utils import timezone
 
 from enterprises.models import Enterprise
@@ -13,8 +15,11 @@ from mirror.models import Connection
 from tests.deliveries import deliver
 from tests.processes import ROOT, build_environment, wait_until
 from webhooks import inbox
+from webhooks.claims import Rotation, claim_batches, release_dead_batches
 from webhooks.event_names import HANDLED_EVENTS
-from webhooks.models import WebhookEvent
+from webhooks.events import Event
+from webhooks.handlers import APPLIED, HANDLERS, Outcome
+from webhooks.models import EventBatch, WebhookEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -58,8 +63,8 @@ def restart_worker_until_nothing_is_due(*, max_starts: int) -> int:
             process.communicate(timeout=15)
         if alive:
             return deaths
-        # Events that the worker had claimed are retried with a delay: make them due now.
-        WebhookEvent.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
+        # What the worker had claimed is left to it for a while: end that now.
+        EventBatch.objects.update(leased_until=timezone.now())
     raise AssertionError(f"the worker died {max_starts} times")
 
 
@@ -81,9 +86,48 @@ def test_event_that_kills_its_worker_is_quarantined_and_all_others_are_applied(a
 def test_new_events_are_applied_while_a_suspect_event_waits(acme: Enterprise) -> None:
     deliver_deadly_event("event_1")
     now = timezone.now()
-    with transaction.atomic():
-        WebhookEvent.objects.claim(now, 500)
+    claim_batches(now, 500, Rotation())
     deliver("connection.activated", event_id="event_2")
 
     assert inbox.apply_waiting(now=now + timedelta(seconds=1)) == {"applied": 1}
     assert WebhookEvent.objects.get(event_id="event_1").status == "waiting"
+
+
+def test_slow_worker_keeps_its_events(acme: Enterprise, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_working, goes_on = threading.Event(), threading.Event()
+
+    def wait(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
+        is_working.set()
+        goes_on.wait(30)
+        return [APPLIED for _ in events]
+
+    def apply_slowly() -> None:
+        inbox.apply_waiting(now=now)
+        connection.close()
+
+    monkeypatch.setitem(HANDLERS, "connection.activated", wait)
+    deliver("connection.activated")
+    now = timezone.now()
+    slow = threading.Thread(target=apply_slowly)
+    slow.start()
+    try:
+        wait_until(is_working.is_set)
+        assert not inbox.apply_waiting(now=now + timedelta(hours=1))
+    finally:
+        goes_on.set()
+        slow.join()
+
+    event = WebhookEvent.objects.get()
+    assert (event.status, event.attempts, event.unfinished_attempts) == ("applied", 1, 0)
+    assert not EventBatch.objects.exists()
+
+
+def test_worker_that_was_taken_for_dead_leaves_its_events_to_others(acme: Enterprise) -> None:
+    deliver("connection.activated")
+    now = timezone.now()
+    (batch,) = claim_batches(now, 500, Rotation())
+    release_dead_batches(now + timedelta(minutes=1))
+
+    assert not inbox._apply_batch(batch, now)
+    assert WebhookEvent.objects.get().status == "waiting"
+    assert inbox.apply_waiting(now=now + timedelta(minutes=1)) == {"applied": 1}

@@ -15,6 +15,7 @@ from typing import Any
 from audit.client_ip import Network, Proxy, find_client_ip, is_in_networks
 from mirror.text import REPLACEMENT, replace_unstorable_in
 from mirror.times import parse_time, resolve_time
+from webhooks.receive.queues import BLANK_QUEUE, Queue, find_queue
 from webhooks.receive.reasons import Reason, Refused
 from webhooks.receive.signature import verify
 
@@ -44,6 +45,7 @@ class Delivery:
     created_at: datetime | None
     # The name of the secret that verified it. Blank if it was read from the API.
     secret_name: str
+    queue: Queue = BLANK_QUEUE
 
 
 def check_source(
@@ -130,6 +132,7 @@ def accept(
         if has_time
         else None,
         secret_name=secret_name,
+        queue=find_queue(payload["event"], payload["data"]),
     )
 
 
@@ -155,6 +158,7 @@ def accept_listed(item: object, *, now: datetime) -> Delivery:
         issued_at=created_at,
         created_at=created_at,
         secret_name="",
+        queue=find_queue(payload["event"], payload["data"]),
     )
 
 

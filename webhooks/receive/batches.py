@@ -24,8 +24,10 @@ from webhooks.receive.record import (
     build_insert,
     build_secret_uses,
     build_unreadable_inserts,
+    is_handled,
     normalize,
 )
+from webhooks.receive.wake_ups import NOTIFY, WakeUps
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +111,8 @@ class BatchRecorder:
         self._is_stopping = False
         self._flushers: list[asyncio.Task[None]] = []
         self._secret_uses = IgnoredSecretUses()
+        self._wake_ups = WakeUps()
+        self._late_wake_up: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Connect. Returns when that has succeeded or failed."""
@@ -184,17 +188,42 @@ class BatchRecorder:
                         self._fail_waiting(error)
                         await link.close()
                         link = await self._open()
-                elif self._is_stopping:
+                await self._wake_workers(link)
+                if batch:
+                    continue
+                if self._is_stopping:
+                    # What is not due yet is sent now: there is no later.
+                    now = asyncio.get_running_loop().time()
+                    await asyncio.sleep(self._wake_ups.seconds_until_due(now) or 0)
+                    await self._wake_workers(link)
                     return
-                else:
-                    idle = asyncio.get_running_loop().create_future()
-                    self._idle.append(idle)
-                    await idle
+                idle = asyncio.get_running_loop().create_future()
+                self._idle.append(idle)
+                await idle
         finally:
             if not attempt.done():
                 attempt.set_result(None)
             if link is not None:
                 await link.close()
+
+    async def _wake_workers(self, link: _Link) -> None:
+        """Notify the workers if that is due, or have an idle flusher do it when it is."""
+        loop = asyncio.get_running_loop()
+        if self._wake_ups.take(loop.time()):
+            try:
+                await _run_in_time(_notify(link.connection))
+            except (psycopg.Error, OSError, TimeoutError):
+                # Workers look by themselves, too. The next batch replaces the connection.
+                await link.close()
+        seconds = self._wake_ups.seconds_until_due(loop.time())
+        if seconds is not None and self._late_wake_up is None:
+            self._late_wake_up = loop.call_later(seconds, self._send_late_wake_up)
+
+    def _send_late_wake_up(self) -> None:
+        self._late_wake_up = None
+        # Without an idle one, a busy one does it after its commit.
+        if self._idle:
+            self._wake_one()
 
     async def _open(self, attempt: "asyncio.Future[None] | None" = None) -> _Link:
         """Connect, however long it takes."""
@@ -262,6 +291,8 @@ class BatchRecorder:
         else:
             for one, _ in events:
                 one.succeed()
+        if any(is_handled(delivery) for delivery, _ in deliveries):
+            self._wake_ups.request()
         if due := self._secret_uses.take_due(deliveries):
             await _run_in_time(_execute(link.connection, build_secret_uses(due)))
 
@@ -281,6 +312,10 @@ async def _execute(connection: Connection, statements: Sequence[Statement]) -> N
     async with connection.transaction():
         for statement in statements:
             await connection.execute(statement.sql, statement.parameters)
+
+
+async def _notify(connection: Connection) -> None:
+    await connection.execute(NOTIFY)
 
 
 async def _run_in_time(work: Coroutine[Any, Any, None]) -> None:

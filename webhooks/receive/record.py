@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -42,13 +42,13 @@ _INSERT = """
 WITH delivery AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset(%s::jsonb) AS delivery (event_id text, event text, issued_at timestamptz,
         created_at timestamptz, received_at timestamptz, payload jsonb, secret_name text,
-        status text, reason text, due_at timestamptz, applied_at timestamptz)
+        status text, reason text, due_at timestamptz, is_urgent boolean, queue text, applied_at timestamptz)
 ), recorded AS (
     INSERT INTO webhooks_webhookevent (event_id, event, issued_at, created_at, received_at, payload,
         secret_name, status, reason, data_problems, attempts, unfinished_attempts, due_at,
-        awaited_organization_id, applied_at)
+        is_urgent, queue, awaited_organization_id, applied_at)
     SELECT event_id, event, issued_at, created_at, received_at, payload, secret_name,
-        status, reason, '', 0, 0, due_at, '', applied_at
+        status, reason, '', 0, 0, due_at, is_urgent, queue, '', applied_at
     FROM delivery
     ON CONFLICT (event_id) DO NOTHING
     RETURNING event_id
@@ -90,20 +90,20 @@ def build_row(delivery: Delivery, received_at: datetime) -> str:
     return (
         f'{{"event_id":{json.dumps(delivery.event_id)},"event":{json.dumps(delivery.event)},'
         f'"issued_at":"{delivery.issued_at.isoformat()}","created_at":{created_at},"received_at":"{at}",'
-        f'"secret_name":{json.dumps(delivery.secret_name)},{outcome},"payload":{delivery.text}}}'
+        f'"secret_name":{json.dumps(delivery.secret_name)},{outcome},'
+        f'"is_urgent":{json.dumps(delivery.queue.is_urgent)},"queue":{json.dumps(delivery.queue.name)},'
+        f'"payload":{delivery.text}}}'
     )
+
+
+def is_handled(delivery: Delivery) -> bool:
+    """Whether a worker applies it."""
+    return delivery.event in _HANDLED
 
 
 def normalize(delivery: Delivery) -> Delivery:
     """The delivery with numbers as Python understands them: PostgreSQL's have narrower exponents."""
-    return Delivery(
-        event_id=delivery.event_id,
-        event=delivery.event,
-        text=json.dumps(json.loads(delivery.text)),
-        issued_at=delivery.issued_at,
-        created_at=delivery.created_at,
-        secret_name=delivery.secret_name,
-    )
+    return replace(delivery, text=json.dumps(json.loads(delivery.text)))
 
 
 def describe_unstorable(delivery: Delivery, error: str, *, body_length: int) -> NotAnEvent:

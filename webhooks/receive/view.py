@@ -40,9 +40,11 @@ from webhooks.receive.record import (
     build_secret_uses,
     build_unreadable_inserts,
     describe_unstorable,
+    is_handled,
     normalize,
 )
 from webhooks.receive.refusals import NotWritten, RefusalTally, build_sample, log_signed_refusal
+from webhooks.wake_up import wake_workers_after_commit
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +121,8 @@ def _record(delivery: Delivery, now: datetime) -> None:
         _run_twice(partial(_insert, build_insert([(normalize(delivery), now)])))
     if due := secret_uses.take_due([(delivery, now)]):
         _run_twice(partial(_execute, build_secret_uses(due)))
+    if is_handled(delivery):
+        wake_workers_after_commit()
 
 
 def _insert(statement: Statement) -> None:

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,6 +8,8 @@ from django.db import connections
 
 # Held by one `migrate` at a time on a database.
 _LOCK_ID = 20_261_126
+# Seconds between two attempts to get it.
+_LOCK_INTERVAL = 0.2
 
 
 class Command(migrate.Command):
@@ -27,12 +30,17 @@ and then find nothing to do."""
         try:
             connection.set_autocommit(False)
             with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK_ID])
-                if not cursor.fetchone()[0]:
+                if not self._try_lock(cursor):
                     self.stderr.write("Another migrate is running on this database. Waiting for it …")
-                    # Also where the settings bound how long other statements wait for a lock.
-                    cursor.execute("SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0")
-                    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK_ID])
+                # One statement that waits would hold a snapshot, and the other migrate waits for all
+                # snapshots before it ends an index that it builds concurrently.
+                while not self._try_lock(cursor):
+                    time.sleep(_LOCK_INTERVAL)
             yield
         finally:
             connection.close()
+
+    @staticmethod
+    def _try_lock(cursor: Any) -> bool:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK_ID])
+        return bool(cursor.fetchone()[0])

@@ -26,6 +26,7 @@ from webhooks.models import Secret, UnreadableDelivery, WebhookEvent
 from webhooks.receive import batches
 from webhooks.receive.accept import Delivery
 from webhooks.receive.batches import BatchRecorder, Connection, QueueFull, Unavailable, Unstorable
+from webhooks.receive.queues import Queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,7 +36,9 @@ NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 def build_delivery(number: int, event: str = "connection.activated") -> Delivery:
     event_id = f"event_{number:04}"
     text = json.dumps(payload(event, event_id=event_id))
-    return Delivery(event_id, event, text, issued_at=NOW, created_at=None, secret_name="current")
+    return Delivery(
+        event_id, event, text, issued_at=NOW, created_at=None, secret_name="current", queue=Queue(False, "")
+    )
 
 
 async def connect() -> Connection:
