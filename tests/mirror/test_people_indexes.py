@@ -147,7 +147,8 @@ def test_members_of_a_small_group_are_found_by_its_index(directory: Directory) -
     group = DirectoryGroup.objects.get(group_id="group_77")
     [plan] = explain_lists(lambda: people_lists.list_members(group))
 
-    assert "Index Only Scan using directory_membership_members" in plan, plan
+    # By an index-only scan or a bitmap of it: that depends on what has been vacuumed.
+    assert "directory_membership_members" in plan, plan
     assert "directory_user_name" not in plan, plan
     assert "Seq Scan" not in plan, plan
 
