@@ -15,7 +15,7 @@ DOCUMENTED_SETTINGS = ENV_FILE= SECRET_KEY=$$($(BIN)/python -c 'import secrets; 
 
 .DEFAULT_GOAL := help
 .PHONY: help setup browser demo run test test-fast values histories bench bench-smoke bench-peers contract \
-	screenshots lint check requirements
+	screenshots lint check requirements licenses
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,3 +92,7 @@ requirements:  ## Compile requirements/*.txt from the pyproject.toml files (UPGR
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/base.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements/base.txt pyproject.toml sandbox/pyproject.toml \
 		-o requirements/dev.txt
+	@$(MAKE) --no-print-directory .venv/.installed licenses
+
+licenses: .venv/.installed  ## Write docs/licenses.md from the pinned packages
+	@$(BIN)/python -m devtools.licenses
