@@ -15,7 +15,8 @@ DOCUMENTED_SETTINGS = ENV_FILE= SECRET_KEY=$$($(BIN)/python -c 'import secrets; 
 
 .DEFAULT_GOAL := help
 .PHONY: help setup browser demo run test test-fast values histories bench bench-smoke bench-peers contract \
-	screenshots lint check requirements licenses
+	screenshots lint check requirements licenses \
+	audit contract-newest
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,8 +24,7 @@ help:  ## Show this list
 setup: .venv/.installed browser  ## Install what the project needs (fast when nothing changed)
 
 .venv/.installed: requirements/dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 …")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@devtools/create_venv $(PYTHON)
 	@echo "Installing the Python packages …"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
@@ -72,6 +72,18 @@ contract: setup  ## Check the sandbox against WorkOS's OpenAPI document and Node
 	cd tests/contract && npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	cd tests/contract && SANDBOX_PYTHON=$(abspath $(BIN))/python node --test
 
+contract-newest: .venv/.installed  ## Run the gateway's tests with the newest WorkOS SDK that can be installed
+	@$(PYTHON) -m venv --clear build/newest-sdk
+	@build/newest-sdk/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@build/newest-sdk/bin/pip install --quiet --disable-pip-version-check --upgrade workos
+	@build/newest-sdk/bin/pip freeze | grep '^workos=='
+	@build/newest-sdk/bin/pytest -n 0 tests/gateway
+
+audit: .venv/.installed  ## Look up known vulnerabilities of the pinned packages (needs the internet)
+	@test -x build/audit/bin/pip || $(PYTHON) -m venv build/audit
+	@build/audit/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/audit.txt
+	@$(BIN)/python -m devtools.vulnerabilities build/audit/bin/pip-audit
+
 screenshots: setup  ## Take the README's pictures from the running demo
 	@$(BIN)/python -m tests.browser.screenshots
 
@@ -92,6 +104,7 @@ requirements:  ## Compile requirements/*.txt from the pyproject.toml files (UPGR
 	$(COMPILE) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/base.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements/base.txt pyproject.toml sandbox/pyproject.toml \
 		-o requirements/dev.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --group audit -o requirements/audit.txt
 	@$(MAKE) --no-print-directory .venv/.installed licenses
 
 licenses: .venv/.installed  ## Write docs/licenses.md from the pinned packages

@@ -95,10 +95,10 @@ def find_license(name: str) -> str | None:
         about = metadata.metadata(name)
     except metadata.PackageNotFoundError:
         return _OF_OTHER_PLATFORMS.get(name)
-    if expression := about.get("License-Expression"):
-        return str(expression)
-    named = about.get("License")
-    if named and (license_ := _NAMES.get(named, named)) in ALLOWED:
+    if "License-Expression" in about:
+        return about["License-Expression"]
+    named = about.get_all("License", [""])[0]
+    if (license_ := _NAMES.get(named, named)) in ALLOWED:
         return license_
     classifiers = [one for one in about.get_all("Classifier") or [] if one.startswith("License ::")]
     return _NAMES.get(classifiers[0].split(" :: ")[-1]) if len(classifiers) == 1 else None

@@ -19,6 +19,9 @@ _PATHS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 )
 
+_INSTALL = (
+    "To run them: sudo apt-get install --yes chromium libatomic1 (or install Chrome), then make browser"
+)
 
 # It runs as root in CI, and must not connect to other machines.
 ARGUMENTS = [
@@ -87,7 +90,7 @@ def main() -> int:
     if find_path() is None:
         install()
     if find_path() is None:
-        print("NO BROWSER: the browser tests will NOT run. Install Chromium to run them.", file=sys.stderr)
+        print(f"NO BROWSER: the browser tests will NOT run. {_INSTALL}", file=sys.stderr)
         return 1 if os.environ.get("CI") else 0
     # `make` runs this once in a checkout, or each time until a browser is found.
     (Path(sys.prefix) / ".browser").touch()

@@ -2,14 +2,38 @@
 
 import signal
 import sys
+from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.browser import chromium, picture_descriptions
 from tests.browser.test_onboarding import Demo, free_port, single_sign_on, start_demo
 from tests.processes import create_open_folder
 
 SIZE = {"width": 1120, "height": 760}
+
+# Shows the same moment on each run. True if there was none left that shows another.
+_FREEZE_TIMES = """() => {
+  let isFrozen = true;
+  for (const it of document.querySelectorAll("time")) {
+    const frozen = it.textContent
+      .replace(/\\d{1,2} [A-Z][a-z]+ \\d{4}/, "15 January 2026")
+      .replace(/\\d\\d:\\d\\d(:\\d\\d)?/, "10:00:00");
+    isFrozen &&= frozen === it.textContent;
+    it.textContent = frozen;
+  }
+  return isFrozen;
+}"""
+
+
+def save_picture(page: Page, path: Path) -> None:
+    """Save the same picture on each run, whatever the time is."""
+    is_frozen = False
+    # The page may update itself meanwhile.
+    while not is_frozen:
+        page.evaluate(_FREEZE_TIMES)
+        page.screenshot(path=path)
+        is_frozen = page.evaluate(_FREEZE_TIMES)
 
 
 def main() -> int:
@@ -41,7 +65,10 @@ def main() -> int:
                 shown = {}
 
                 def take(name: str) -> None:
-                    page.screenshot(path=picture_descriptions.FOLDER / f"{name}.png")
+                    if name == "3-active":
+                        # Whether the worker or the user is first differs.
+                        expect(page.get_by_role("main")).to_contain_text("Last checked", timeout=60_000)
+                    save_picture(page, picture_descriptions.FOLDER / f"{name}.png")
                     shown[name] = picture_descriptions.describe_page(page)
                     print(f"docs/pictures/{name}.png")
 
