@@ -10,6 +10,8 @@ from tests.browser import chromium, picture_descriptions
 from tests.browser.test_onboarding import Demo, free_port, single_sign_on, start_demo
 from tests.processes import create_open_folder
 
+# What is drawn must not depend on what was drawn there before.
+ARGUMENTS = [*chromium.ARGUMENTS, "--disable-partial-raster"]
 SIZE = {"width": 1120, "height": 760}
 
 # Shows the same moment on each run. True if there was none left that shows another.
@@ -56,7 +58,7 @@ def main() -> int:
                 return 1
             demo = Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", output, process)
             with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
+                browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
                 page = browser.new_page(
                     viewport=SIZE,  # type: ignore[arg-type]
                     color_scheme="light",
