@@ -1,5 +1,7 @@
 """What cannot be looked up or stored is an error in words or 400, and never an error of the server."""
 
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -53,47 +55,106 @@ def status_of(client: Client, method: str, address: str, data: Any = None) -> in
     return status
 
 
-def build_lookups(model_admin: Any) -> set[str]:
-    lookups = {"q", "p", "o", "e", "_to_field", model_admin.model._meta.pk.name}
+Kind = tuple[str, ...]
+
+
+def find_type(model: Any, path: str) -> str:
+    """The type of the field that a search or filter looks at."""
+    name, _, rest = path.lstrip("^=@").partition("__")
+    field = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    if rest and field.is_relation:
+        return find_type(field.related_model, rest)
+    return str(field.get_internal_type())
+
+
+def find_kinds(model_admin: Any) -> dict[str, Kind]:
+    """Each parameter of the list, with what reads it: Django's code for a type of field, or code of ours."""
+    model = model_admin.model
+    meta = model._meta
+    kinds: dict[str, Kind] = {name: (name,) for name in ("p", "o", "e", "_to_field")}
+    kinds["q"] = ("q", *sorted({find_type(model, path) for path in model_admin.search_fields}))
+    kinds[meta.pk.name] = ("exact", meta.pk.get_internal_type())
     for entry in model_admin.list_filter:
-        name = (
-            entry
-            if isinstance(entry, str)
-            else entry[0]
-            if isinstance(entry, tuple)
-            else entry.parameter_name
-        )
-        lookups |= {name, f"{name}__exact", f"{name}__isnull", f"{name}__isempty", f"{name}__in"}
-    for field in model_admin.model._meta.concrete_fields:
+        if isinstance(entry, type):
+            # A filter of ours.
+            name, kind = entry.parameter_name, entry.__qualname__
+        else:
+            name = entry if isinstance(entry, str) else entry[0]
+            kind = find_type(model, name)
+        kinds |= {
+            f"{name}{lookup}": (lookup, kind) for lookup in ("", "__exact", "__isnull", "__isempty", "__in")
+        }
+    for field in meta.concrete_fields:
         kind = field.get_internal_type()
         if kind == "DateTimeField":
-            lookups |= {f"{field.name}__year", f"{field.name}__gte"}
+            kinds |= {f"{field.name}{lookup}": (lookup, kind) for lookup in ("__year", "__gte")}
         elif kind in ("GenericIPAddressField", "UUIDField", "ForeignKey", "BooleanField"):
-            lookups.add(field.name)
-    return lookups
+            kinds[field.name] = ("exact", kind)
+    return kinds
 
 
-@pytest.mark.parametrize("page", [model._meta.label_lower for model in admin.site._registry])
-def test_no_address_of_the_administration_is_an_error_of_the_server(page: str, staff: Client) -> None:
-    model, model_admin = next(
-        (model, found) for model, found in admin.site._registry.items() if model._meta.label_lower == page
-    )
+def list_requests(page: str) -> Iterator[tuple[Kind, str, str, Any]]:
+    """What is asked of one list: what reads it, method, address and data, with {value} for the odd value."""
+    model_admin = ADMINS[page]
     base = reverse(f"admin:{page.replace('.', '_')}_changelist")
-    tried = {("get", base): status_of(staff, "get", base)}
-    for value in ODD_VALUES:
-        addresses = [f"{base}?{lookup}={value}" for lookup in sorted(build_lookups(model_admin))]
-        addresses += [f"{base}{value}/change/", f"{base}{value}/history/", f"{base}{value}/delete/"]
-        tried |= {("get", address): status_of(staff, "get", address) for address in addresses}
-        for action in map(str, model_admin.actions or []):
-            data = {"action": action, "_selected_action": [unquote(value)]}
-            tried[action, value] = status_of(staff, "post", base, data)
-            tried[action, f"?{value}"] = status_of(
-                staff, "post", f"{base}?{model._meta.pk.name}={value}", {**data, "_selected_action": ["1"]}
-            )
+    key = model_admin.model._meta.pk
+    for lookup, kind in sorted(find_kinds(model_admin).items()):
+        yield kind, "get", f"{base}?{lookup}={{value}}", None
+    for view in ("change", "history", "delete"):
+        method = getattr(type(model_admin), f"{view}_view").__qualname__
+        kind = (method, type(model_admin).get_object.__qualname__, key.get_internal_type())
+        yield kind, "get", f"{base}{{value}}/{view}/", None
+    for action in map(str, model_admin.actions or []):
+        data = {"action": action}
+        yield (action, page), "post", base, {**data, "_selected_action": ["{value}"]}
+        yield (action, page), "post", f"{base}?{key.name}={{value}}", {**data, "_selected_action": ["1"]}
 
-    assert len(tried) > 10
-    assert tried["get", base] == 200
-    assert {key: status for key, status in tried.items() if status >= 500} == {}
+
+ADMINS: dict[str, Any] = {model._meta.label_lower: found for model, found in admin.site._registry.items()}
+VALUES_OF_EACH = 3
+
+
+@cache
+def choose_values() -> dict[str, list[tuple[str, str, Any, list[str]]]]:
+    """The requests of each list with their values.
+
+    Every list gets every parameter and every value. Each kind of parameter gets every value: on one list, or
+    in turn on several.
+    """
+    by_kind: dict[Kind, list[tuple[str, str, str, Any]]] = {}
+    for page in ADMINS:
+        for kind, *asked in list_requests(page):
+            by_kind.setdefault(kind, []).append((page, *asked))
+    chosen: dict[str, list[tuple[str, str, Any, list[str]]]] = {page: [] for page in ADMINS}
+    for requests in by_kind.values():
+        count = max(VALUES_OF_EACH, -(-len(ODD_VALUES) // len(requests)))
+        for number, (page, method, address, data) in enumerate(requests):
+            values = [ODD_VALUES[(number * count + one) % len(ODD_VALUES)] for one in range(count)]
+            chosen[page].append((method, address, data, values))
+    for asked in chosen.values():
+        tried = {value for *_, values in asked for value in values}
+        asked[0][-1].extend(value for value in ODD_VALUES if value not in tried)
+    return chosen
+
+
+@pytest.mark.parametrize("page", ADMINS)
+def test_no_address_of_the_administration_is_an_error_of_the_server(page: str, staff: Client) -> None:
+    base = reverse(f"admin:{page.replace('.', '_')}_changelist")
+    assert status_of(staff, "get", base) == 200
+    statuses = {}
+    for method, address, data, values in choose_values()[page]:
+        for value in values:
+            filled = data and {
+                name: [unquote(value) if one == "{value}" else one for one in given]
+                if isinstance(given, list)
+                else given
+                for name, given in data.items()
+            }
+            path = address.replace("{value}", value)
+            statuses[path, str(filled)] = status_of(staff, method, path, filled)
+
+    assert len(statuses) > 10
+    assert {key: status for key, status in statuses.items() if status >= 500} == {}
 
 
 PAGES = [
