@@ -75,12 +75,12 @@ def find_kinds(model_admin: Any) -> dict[str, Kind]:
     kinds["q"] = ("q", *sorted({find_type(model, path) for path in model_admin.search_fields}))
     kinds[meta.pk.name] = ("exact", meta.pk.get_internal_type())
     for entry in model_admin.list_filter:
-        if isinstance(entry, type):
-            # A filter of ours.
+        # A class is a filter of ours.
+        if not isinstance(entry, str | tuple):
             name, kind = entry.parameter_name, entry.__qualname__
         else:
-            name = entry if isinstance(entry, str) else entry[0]
-            kind = find_type(model, name)
+            name, reader = (entry, "") if isinstance(entry, str) else (entry[0], entry[1].__qualname__)
+            kind = find_type(model, name) + reader
         kinds |= {
             f"{name}{lookup}": (lookup, kind) for lookup in ("", "__exact", "__isnull", "__isempty", "__in")
         }
