@@ -14,7 +14,7 @@ from portal.models import PortalSession
 from portal.page import wording
 from portal.page.providers import get_provider
 from portal.page.sessions import name_person
-from portal.page.wording import StateWording, describe_state
+from portal.page.wording import StateWording, Text, describe_state
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Fact:
     `url`: where the text leads.
     """
 
-    term: str
+    term: Text
     text: str = ""
     id: str = ""
     at: datetime | None = None

@@ -53,9 +53,6 @@ def find_notice(
 def _build_notice(
     row: MirroredRow, sessions: Sequence[PortalSession], viewer_id: int, now: datetime
 ) -> Notice | None:
-    words = describe_state(row)
-    if not words.announcement:
-        return None
     returns = [
         returned_at
         for session in sessions
@@ -65,6 +62,9 @@ def _build_notice(
     ]
     # A row is also written when only a name changed.
     if not returns and row.state_since <= now - WAIT_LIMIT:
+        return None
+    words = describe_state(row)
+    if not words.announcement:
         return None
     shown_at = max(row.observed_at, *returns) if returns else row.observed_at
     text, at, style = str(words.announcement), row.state_since, "time"

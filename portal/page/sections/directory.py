@@ -1,7 +1,7 @@
 """The section Directory sync."""
 
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from enterprises.intents import Intent
 from mirror.models import DELETED, Directory
@@ -15,6 +15,8 @@ from portal.page.sections.facts import build_history_facts
 from portal.page.sections.rows import WITH_FACTS
 from portal.page.sections.section import LaunchButton, Section, Urgency
 from portal.page.wording import INTENT_WORDINGS
+
+_PROVIDER, _DIRECTORY_ID = _("Provider"), _("Directory ID")
 
 
 def build_directory(context: Context) -> Section:
@@ -51,8 +53,8 @@ def _build_facts(context: Context, row: Directory) -> list[Fact]:
         # Its people may arrive before its own event.
         return [] if row.state == DELETED else people
     return [
-        Fact(_("Provider"), lines.name_object(row)),
+        Fact(_PROVIDER, lines.name_object(row)),
         *people,
         *build_history_facts(context, row),
-        Fact(_("Directory ID"), id=row.directory_id),
+        Fact(_DIRECTORY_ID, id=row.directory_id),
     ]

@@ -1,6 +1,6 @@
 """The section Single sign-on: its connections and their certificates."""
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from enterprises.intents import Intent
 from mirror.models import DELETED, Connection
@@ -13,6 +13,9 @@ from portal.page.sections.facts import build_history_facts, fact_if
 from portal.page.sections.rows import WITH_FACTS
 from portal.page.sections.section import LaunchButton, Section, Urgency
 from portal.page.wording import INTENT_WORDINGS
+
+_PROVIDER, _DOMAINS, _CONNECTION_ID = _("Provider"), _("Domains"), _("Connection ID")
+_CERTIFICATE_VALID_UNTIL = _("Certificate valid until")
 
 
 def build_sso(context: Context) -> Section:
@@ -70,9 +73,9 @@ def _build_facts(context: Context, row: Connection) -> list[Fact]:
         return []
     domains = context.rows.verified_domains
     return [
-        Fact(_("Provider"), lines.name_object(row)),
-        *fact_if(context.rows.valid_until(row), _("Certificate valid until"), style="date"),
-        *([Fact(_("Domains"), ", ".join(domains))] if domains else []),
+        Fact(_PROVIDER, lines.name_object(row)),
+        *fact_if(context.rows.valid_until(row), _CERTIFICATE_VALID_UNTIL, style="date"),
+        *([Fact(_DOMAINS, ", ".join(domains))] if domains else []),
         *build_history_facts(context, row),
-        Fact(_("Connection ID"), id=row.connection_id),
+        Fact(_CONNECTION_ID, id=row.connection_id),
     ]
