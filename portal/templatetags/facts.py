@@ -73,7 +73,8 @@ class Renderer:
             object_id = escape(fact.id)
             value = (
                 f'<code>{object_id}</code><button type="button" class="copy" hidden data-copy="{object_id}"'
-                f' data-copied="{self._copied}">{self._copy}<span class="visually-hidden"> {term}</span></button>'
+                f' data-copied="{self._copied}">{self._copy}<span class="visually-hidden"> {term}</span>'
+                "</button>"
             )
         else:
             text = escape(fact.text)

@@ -9,7 +9,8 @@ from typing import TypeVar
 from enterprises.intents import Intent
 from enterprises.models import Enterprise
 from mirror.models import DELETED, Certificate, Connection, Directory, MirroredRow, OrganizationDomain
-from mirror.people_counts import Arrival, Counts, find_arrival, read_counts
+from mirror.organization_rows import load_organization_rows
+from mirror.people_counts import Arrival, Counts, find_arrival
 
 # Deleted objects are shown this long.
 DELETED_SHOWN_FOR = timedelta(days=30)
@@ -69,22 +70,20 @@ def _expiry(certificate: Certificate) -> datetime:
 
 
 def load_rows(enterprise: Enterprise, now: datetime) -> Rows:
-    organization = {"organization": enterprise.organization_id}
-    connections = _shown(Connection.objects.filter(**organization).order_by("-as_of"), now)
-    directories = _shown(Directory.objects.filter(**organization).order_by("-as_of"), now)
-    counts = read_counts([row.pk for row in directories]) if directories else {}
+    loaded = load_organization_rows(enterprise.organization_id)
+    connections, directories = _shown(loaded.connections, now), _shown(loaded.directories, now)
     arrivals = {
         row.pk: arrival
         for row in directories
-        if (arrival := find_arrival(row, counts.get(row.pk, Counts()), now))
+        if (arrival := find_arrival(row, loaded.counts.get(row.pk, Counts()), now))
     }
     return Rows(
-        _shown(OrganizationDomain.objects.filter(**organization).order_by("domain"), now),
+        _shown(loaded.domains, now),
         connections,
         directories,
         # A certificate without its connection says nothing.
-        list(Certificate.objects.filter(**organization)) if connections else [],
-        counts,
+        loaded.certificates if connections else [],
+        loaded.counts,
         arrivals,
     )
 
