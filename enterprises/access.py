@@ -41,10 +41,13 @@ def memberships_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Membershi
 
 def get_membership(user: AbstractBaseUser | AnonymousUser, slug: str) -> Membership:
     """The membership of `user` in the enterprise. Former members get 403 and the reason, others 404."""
-    membership = memberships_of(user).filter(enterprise__slug=slug).first()
+    own = memberships_of(user).select_related(None).select_related("enterprise__organization")
+    membership = own.filter(enterprise__slug=slug).first()
     if membership is None:
         _raise_if_former_member(user, slug)
         raise Http404
+    # Known already: the query need not load it again.
+    membership.user = user
     return membership
 
 

@@ -53,7 +53,7 @@ class PortalSession(models.Model):
             ),
         ]
         indexes = [
-            # Serves page.sessions.newest_sessions, and the rate limits in launches.
+            # Serves page.sessions.shown_sessions, and the rate limits in launches.
             models.Index(fields=["enterprise", "-launched_at"], name="portal_session_newest"),
             # Serves launches.end_interrupted_launches.
             models.Index(

@@ -24,7 +24,14 @@ from portal.page.sections.not_mirrored import NOT_MIRRORED, build_not_mirrored
 from portal.page.sections.rows import Rows, load_rows
 from portal.page.sections.section import Section
 from portal.page.sections.sso import build_sso
-from portal.page.sessions import WAIT_LIMIT, find_causes, first_return_at, polling_delay, sessions_by_intent
+from portal.page.sessions import (
+    WAIT_LIMIT,
+    find_causes,
+    first_return_at,
+    polling_delay,
+    sessions_by_intent,
+    shown_sessions,
+)
 
 # After “Check now”, a reconcile that was this young is the answer.
 MIN_CHECK_INTERVAL = timedelta(seconds=10)
@@ -94,9 +101,10 @@ def build_overview(
 ) -> Overview:
     """`plan` are the intents that the enterprise may use."""
     included = set(plan)
-    sessions = sessions_by_intent(enterprise)
     rows = load_rows(enterprise, now)
-    context = Context(enterprise, rows, sessions, find_causes(enterprise, rows.with_facts), viewer_id, now)
+    sessions = list(shown_sessions(enterprise, rows.with_facts))
+    causes = find_causes(sessions, rows.with_facts)
+    context = Context(enterprise, rows, sessions_by_intent(sessions), causes, viewer_id, now)
     sections = [
         _remove_buttons(section, included)
         for section in (

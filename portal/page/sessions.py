@@ -1,9 +1,9 @@
 """The portal sessions that the page of an enterprise shows: launched, returned from, finished."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
@@ -18,26 +18,50 @@ _CONTINUABLE_FOR = timedelta(days=14)
 WAIT_LIMIT = timedelta(minutes=10)
 
 
-def sessions_by_intent(enterprise: Enterprise) -> dict[str, list[PortalSession]]:
+# The newest session of each person, and the newest one that they finished; and those that were open when an
+# object entered its state. A join, and not one condition for each object: Django would take longer to build
+# them than to run the query.
+_SHOWN = """
+(SELECT DISTINCT ON (intent, user_id, finished_at IS NULL) id FROM portal_portalsession
+WHERE enterprise_id = %s AND outcome = %s
+ORDER BY intent, user_id, finished_at IS NULL, launched_at DESC)
+UNION
+SELECT session.id FROM unnest(%s::text[], %s::timestamptz[]) AS entered (intent, at)
+JOIN portal_portalsession session ON session.enterprise_id = %s AND session.intent = entered.intent
+    AND session.launched_at <= entered.at AND session.launched_at > entered.at - %s
+"""
+
+
+def shown_sessions(
+    enterprise: Enterprise, rows: Mapping[Intent, Sequence[MirroredRow]]
+) -> QuerySet[PortalSession]:
+    """Those that sessions_by_intent and find_causes choose from, in one query. The newest come first."""
+    entries = {(intent.value, row.state_since) for intent, own in rows.items() for row in own}
+    opened = PortalSession.Outcome.OPENED
+    values = (
+        enterprise.pk, opened, [intent for intent, at in entries], [at for intent, at in entries],
+        enterprise.pk, _OPEN_FOR,
+    )  # fmt: skip
+    return (
+        PortalSession.objects.filter(pk__in=RawSQL(_SHOWN, values), outcome=opened)  # noqa: S611
+        .select_related("user")
+        .order_by("-launched_at")
+    )
+
+
+def sessions_by_intent(sessions: Iterable[PortalSession]) -> dict[str, list[PortalSession]]:
     """For each intent the newest session of each person, and the newest one that they finished.
 
-    The newest come first.
+    `sessions` are the newest first, and so are these.
     """
     by_intent: dict[str, list[PortalSession]] = {}
-    for session in sorted(newest_sessions(enterprise), key=lambda one: one.launched_at, reverse=True):
-        by_intent.setdefault(session.intent, []).append(session)
+    seen = set()
+    for session in sessions:
+        group = (session.intent, session.user_id, session.finished_at is None)
+        if group not in seen:
+            seen.add(group)
+            by_intent.setdefault(session.intent, []).append(session)
     return by_intent
-
-
-def newest_sessions(enterprise: Enterprise) -> QuerySet[PortalSession]:
-    group = ("intent", "user_id", "is_open")
-    return (
-        PortalSession.objects.filter(enterprise=enterprise, outcome=PortalSession.Outcome.OPENED)
-        .annotate(is_open=Q(finished_at=None))
-        .select_related("user")
-        .order_by(*group, "-launched_at")
-        .distinct(*group)
-    )
 
 
 def unfinished_sessions(sessions: Sequence[PortalSession], *, now: datetime) -> list[PortalSession]:
@@ -69,28 +93,10 @@ _OPEN_FOR = timedelta(hours=1)
 _CLOCK_DIFFERENCE = timedelta(minutes=1)
 
 
-# A join, and not one condition for each row: Django would take longer to build them than to run the query.
-_OPEN_AT_ENTRIES = """
-SELECT session.id FROM unnest(%s::text[], %s::timestamptz[]) AS entered (intent, at)
-JOIN portal_portalsession session ON session.enterprise_id = %s AND session.intent = entered.intent
-    AND session.launched_at <= entered.at AND session.launched_at > entered.at - %s
-"""
-
-
 def find_causes(
-    enterprise: Enterprise, rows: Mapping[Intent, Sequence[MirroredRow]]
+    sessions: Sequence[PortalSession], rows: Mapping[Intent, Sequence[MirroredRow]]
 ) -> dict[MirroredRow, PortalSession]:
     """For each row the portal session that was open when it entered its state, if there was one."""
-    entries = {(intent.value, row.state_since) for intent, own in rows.items() for row in own}
-    if not entries:
-        return {}
-    intents, times = zip(*entries, strict=True)
-    launched = RawSQL(_OPEN_AT_ENTRIES, (list(intents), list(times), enterprise.pk, _OPEN_FOR))  # noqa: S611
-    sessions = list(
-        PortalSession.objects.filter(pk__in=launched, outcome=PortalSession.Outcome.OPENED)
-        .select_related("user")
-        .order_by("-launched_at")
-    )
     found = {
         row: next((one for one in sessions if one.intent == intent and _was_open(one, row.state_since)), None)
         for intent, own in rows.items()

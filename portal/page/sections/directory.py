@@ -36,18 +36,20 @@ def build_directory(context: Context) -> Section:
         {Directory.State.ACTIVE, Directory.State.VALIDATING}
     ):
         urgency = None
-    own = [lines.directory_line(row, facts=_build_facts(context, row)) for row in directories]
+    url = reverse("enterprises:people", args=[context.enterprise.slug])
+    own = [lines.directory_line(row, facts=_build_facts(context, row, url)) for row in directories]
     known = [get_provider(row.directory_type) for row in directories if row.state != DELETED]
     return context.build_section(
         intent, own, [progress], [LaunchButton(intent, label)], urgency=urgency, known=known
     )
 
 
-def _build_facts(context: Context, row: Directory) -> list[Fact]:
+def _build_facts(context: Context, row: Directory, url: str) -> list[Fact]:
+    """`url` leads to its people."""
     people = build_people_facts(
         context.rows.counts.get(row.pk, Counts()),
         context.rows.arrivals.get(row.pk),
-        url=reverse("enterprises:people", args=[context.enterprise.slug]),
+        url=url,
     )
     if row.state not in WITH_FACTS:
         # Its people may arrive before its own event.
