@@ -46,8 +46,8 @@ def get_membership(user: AbstractBaseUser | AnonymousUser, slug: str) -> Members
     if membership is None:
         _raise_if_former_member(user, slug)
         raise Http404
-    # Known already: the query need not load it again.
-    membership.user = user
+    # Known already: the query need not load it again. An anonymous user has no membership.
+    membership.user = user  # type: ignore[assignment]
     return membership
 
 

@@ -100,8 +100,9 @@ def load_organization_rows(organization_id: str | None) -> OrganizationRows:
                 model, names, places = _PLACES[kind]
                 row = model.from_db(connection.alias, names, [values[place] for place in places])
                 rows[kind].append(row)
-                if values[-1] is not None:
-                    counts[row.pk] = Counts(*(int(number) for number in values[-4:-1]), values[-1])
+                active, inactive, groups, changed_at = values[-4:]
+                if changed_at is not None:
+                    counts[row.pk] = Counts(int(active), int(inactive), int(groups), changed_at)
     return OrganizationRows(
         rows["connection"], rows["directory"], rows["domain"], rows["certificate"], counts
     )

@@ -13,6 +13,8 @@ from django.utils.safestring import SafeString, mark_safe
 
 register = template.Library()
 
+_RENDERER = "time_renderer"
+
 
 @register.simple_tag(name="time", takes_context=True)
 def show_time(context: template.Context, at: datetime, style: str) -> SafeString:
@@ -61,8 +63,8 @@ class TimeRenderer:
 
 def find_time_renderer(context: template.Context) -> TimeRenderer:
     """That of the template that is being rendered."""
-    known: TimeRenderer | None = context.render_context.get(TimeRenderer)
+    known: TimeRenderer | None = context.render_context.get(_RENDERER)
     if known is None:
         known = TimeRenderer(is_zone_chosen=bool(context.get("account_time_zone")))
-        context.render_context[TimeRenderer] = known
+        context.render_context[_RENDERER] = known
     return known

@@ -1,16 +1,20 @@
 """Answers to the probes of load balancers, given in the event loop: also while all threads are busy."""
 
-from hostapp.server.connections import BoundedProtocol
-from webhooks.receive.asgi import Scope, Send
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # hostapp.health imports this module in every process, and only a web server needs uvicorn.
+    from hostapp.server.connections import BoundedProtocol
+    from webhooks.receive.asgi import Scope, Send
 
 HEALTH_PATH = "/healthz"
 READINESS_PATH = "/readyz"
 
 
-async def answer_probe(scope: Scope, send: Send, problem: str = "") -> None:
+async def answer_probe(scope: "Scope", send: "Send", problem: str = "") -> None:
     """Answer 200, or 503 and the problem; 405 for another method than GET and HEAD."""
     # Another server than ours, such as a test's, has no bounds.
-    connection: BoundedProtocol | None = scope.get("state", {}).get("connection")
+    connection: "BoundedProtocol | None" = scope.get("state", {}).get("connection")
     if connection:
         connection.head_received()
         connection.request_received()
