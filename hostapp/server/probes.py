@@ -14,7 +14,7 @@ READINESS_PATH = "/readyz"
 async def answer_probe(scope: "Scope", send: "Send", problem: str = "") -> None:
     """Answer 200, or 503 and the problem; 405 for another method than GET and HEAD."""
     # Another server than ours, such as a test's, has no bounds.
-    connection: "BoundedProtocol | None" = scope.get("state", {}).get("connection")
+    connection: BoundedProtocol | None = scope.get("state", {}).get("connection")
     if connection:
         connection.head_received()
         connection.request_received()
