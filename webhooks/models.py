@@ -46,6 +46,7 @@ EVENT_ORGANIZATION_ID = Left(
         KT("payload__data__organization_id"),
         KT("payload__data__connection__organization_id"),
         KT("payload__data__group__organization_id"),
+        KT("payload__data__organization_domain__organization_id"),
         KT("payload__data__sso__organization_id"),
         # Of an organization itself. Other objects have other ids, which no organization has.
         KT("payload__data__id"),

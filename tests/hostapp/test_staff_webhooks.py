@@ -74,6 +74,7 @@ def test_list_names_event_customer_state_and_reason(acme: Enterprise, viewer: Cl
         ({"organization_id": ACME_ORGANIZATION}, True),
         ({"connection": {"organization_id": ACME_ORGANIZATION}}, True),
         ({"group": {"organization_id": ACME_ORGANIZATION}, "user": {}}, True),
+        ({"organization_domain": {"organization_id": ACME_ORGANIZATION}}, True),
         ({"sso": {"organization_id": ACME_ORGANIZATION}}, True),
         ({"object": "organization", "id": ACME_ORGANIZATION}, True),
         ({"organization_id": None, "id": "conn_1"}, False),
