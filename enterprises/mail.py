@@ -242,3 +242,15 @@ def _handle_refusal(address: str, code: int, text: bytes | str, error: smtplib.S
 def _describe(code: int, text: bytes | str) -> str:
     words = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
     return fold_line(f"The mail server said: {code} {words}")[:200]
+
+
+def try_mail_server(*, seconds: float) -> str:
+    """Sign in at the mail server and send nothing. Returns the name of its error, or a blank."""
+    backend = get_connection(timeout=seconds)
+    try:
+        backend.open()
+    except (OSError, smtplib.SMTPException) as error:
+        return type(error).__name__
+    finally:
+        backend.close()
+    return ""

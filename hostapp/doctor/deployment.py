@@ -1,17 +1,16 @@
 """Offline: settings, database, mail and what was seen of the proxy."""
 
-import smtplib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import psycopg
 from django.conf import settings
 from django.core import checks
-from django.core.mail import get_connection
 from django.db import DatabaseError, InterfaceError, connection
 
 import gateway
 from audit.client_ip import is_in_networks
+from enterprises.mail import try_mail_server
 from enterprises.models import Enterprise
 from hostapp.asgi import get_connection_parameters
 from hostapp.doctor.findings import Finding, failed, not_checked, ok
@@ -154,19 +153,14 @@ def check_mail() -> Iterator[Finding]:
         yield not_checked("mail", "Mail does not go to a mail server.", "Set EMAIL_URL.")
         return
     server = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}"
-    backend = get_connection(timeout=_MAIL_SECONDS)
-    try:
-        backend.open()
-    except (OSError, smtplib.SMTPException) as error:
+    if problem := try_mail_server(seconds=_MAIL_SECONDS):
         yield failed(
             "mail",
-            f"The mail server {server} cannot be used ({type(error).__name__}).",
+            f"The mail server {server} cannot be used ({problem}).",
             "Check EMAIL_URL, and that this host may connect to it. Mail waits in the outbox until then.",
         )
     else:
         yield ok("mail", f"The mail server {server} lets us in.")
-    finally:
-        backend.close()
 
 
 def check_proxies(now: datetime) -> Iterator[Finding]:
