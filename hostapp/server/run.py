@@ -1,6 +1,13 @@
 """Run uvicorn with the bounds of `connections.py`."""
 
-import uvicorn
+import os
+import socket
+import stat
+import sys
+from contextlib import suppress
+
+from uvicorn import Config, Server
+from uvicorn.supervisors import Multiprocess
 
 from hostapp.server.connections import BACKLOG
 
@@ -8,6 +15,20 @@ from hostapp.server.connections import BACKLOG
 _KEEP_ALIVE_SECONDS = 75
 # Seconds after which a process whose event loop does not answer is replaced.
 _HEALTH_CHECK_SECONDS = 30
+
+
+class _Supervisor(Multiprocess):
+    """The parent of several processes, which listen on its socket as soon as they are ready."""
+
+    def terminate_all(self) -> None:
+        """Stop the processes, and take no more connections.
+
+        As long as a process has the socket open, the kernel accepts connections, which nobody answers before
+        the last request in hand is finished. A proxy that is refused goes to another server at once.
+        """
+        super().terminate_all()
+        for sock in self.sockets:
+            sock.close()
 
 
 def run_server(
@@ -23,9 +44,11 @@ def run_server(
     """Serve the ASGI application with this dotted path until SIGTERM.
 
     `graceful_seconds`: that requests may then take to finish. `is_factory`: the path is that of a function
-    which returns the application.
+    which returns the application. Exits with another code than 0 if it cannot start.
     """
-    uvicorn.run(
+    if unix_socket:
+        _remove_stale_socket(unix_socket)
+    config = Config(
         application,
         factory=is_factory,
         host=host,
@@ -46,3 +69,27 @@ def run_server(
         # Our logging holds for the server, too.
         log_config=None,
     )
+    try:
+        if processes > 1:
+            _Supervisor(config, sockets=[config.bind_socket()]).run()
+        else:
+            server = Server(config)
+            with suppress(KeyboardInterrupt):
+                server.run()
+            if not server.started:
+                sys.exit(1)
+    finally:
+        if unix_socket:
+            with suppress(FileNotFoundError):
+                os.remove(unix_socket)
+
+
+def _remove_stale_socket(path: str) -> None:
+    """Remove the socket that a killed server has left. One that a server listens on stays."""
+    with suppress(FileNotFoundError), socket.socket(socket.AF_UNIX) as probe:
+        if not stat.S_ISSOCK(os.stat(path).st_mode):
+            return
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.remove(path)

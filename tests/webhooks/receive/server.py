@@ -95,8 +95,11 @@ def request(
 
 
 @contextmanager
-def serving(files: int = 0, /, *, program: str = "serve", **more: str) -> Iterator[Server]:
-    """Run one of PROGRAMS, with these environment variables and at most `files` open files per process."""
+def start_server(files: int = 0, /, *, program: str = "serve", **more: str) -> Iterator[Server]:
+    """Start one of PROGRAMS, with these environment variables and at most `files` open files per process.
+
+    Does not wait until it answers.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -110,19 +113,8 @@ def serving(files: int = 0, /, *, program: str = "serve", **more: str) -> Iterat
     if files:
         # Its worker processes inherit it.
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (files, files))
-    server = Server(port, process, has_site=program != "receiver")
     try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                if status(server.send(request(b"", method="GET"))) == 405:
-                    break
-            except OSError:
-                pass
-            assert process.poll() is None, "the server did not start"
-            assert time.monotonic() < deadline, "the server does not answer"
-            time.sleep(0.1)
-        yield server
+        yield Server(port, process, has_site=program != "receiver")
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -130,6 +122,23 @@ def serving(files: int = 0, /, *, program: str = "serve", **more: str) -> Iterat
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def serving(files: int = 0, /, *, program: str = "serve", **more: str) -> Iterator[Server]:
+    """Like `start_server`, and wait until it answers."""
+    with start_server(files, program=program, **more) as server:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                if status(server.send(request(b"", method="GET"))) == 405:
+                    break
+            except OSError:
+                pass
+            assert server.process.poll() is None, "the server did not start"
+            assert time.monotonic() < deadline, "the server does not answer"
+            time.sleep(0.1)
+        yield server
 
 
 @contextmanager
