@@ -14,7 +14,7 @@ DOCUMENTED_SETTINGS = ENV_FILE= SECRET_KEY=$$($(BIN)/python -c 'import secrets; 
 	EMAIL_URL=smtp+tls://user:password@mail.acme.example BEHIND_TLS_PROXY=on TRUSTED_PROXIES=10.0.0.0/8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo run test test-fast values histories bench bench-smoke bench-peers contract \
+.PHONY: help setup browser demo run test test-fast values histories bench bench-smoke bench-peers rehearse contract \
 	screenshots lint check requirements licenses \
 	audit contract-newest
 
@@ -67,6 +67,9 @@ bench-peers:  ## Install what the receivers need that the benchmark compares our
 	@if command -v npm >/dev/null; \
 	then cd bench/peers/express && npm install --no-package-lock --no-audit --no-fund --loglevel=error; \
 	else echo "Node is not installed: Express is left out."; fi
+
+rehearse: setup  ## Restart and kill every process behind nginx while 5,000 webhooks arrive (REHEARSE="--proxy caddy")
+	@$(BIN)/python -m deploy.rehearsal $(REHEARSE)
 
 contract: setup  ## Check the sandbox against WorkOS's OpenAPI document and Node SDK (needs Node 20)
 	cd tests/contract && npm install --no-package-lock --no-audit --no-fund --loglevel=error

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connections
+from django.urls import get_resolver
 
 from hostapp.server.process import ServerProcess
 from hostapp.server.site import ThreadedSite
@@ -20,6 +21,9 @@ def get_connection_parameters() -> dict[str, Any]:
     parameters = connections["default"].get_connection_params()
     return {name: value for name, value in parameters.items() if name not in _DJANGO_ONLY}
 
+
+# Imports all views now: the first visitor of a new process does not wait for that.
+_ = get_resolver().url_patterns
 
 application = ServerProcess(
     Receiver(conf.receiver_config(), get_connection_parameters),
