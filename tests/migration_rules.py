@@ -71,7 +71,7 @@ def _find_in_new_column(operation: migrations.AddField) -> Iterator[str]:
         yield f"{operation.describe()}: an expression as default writes every row. Use a constant."
     if not field.null and default is NOT_PROVIDED:
         yield f"{operation.describe()}: the last release cannot insert rows. Use null=True or db_default."
-    if field.unique or field.db_index:
+    if field.unique or getattr(field, "db_index", False):
         yield f"{operation.describe()}: its index blocks writing. Add it with AddIndexConcurrently."
 
 

@@ -61,9 +61,8 @@ def find_problem(*operations: Operation, is_atomic: bool = True) -> str:
         ("name", models.CharField(max_length=50, null=True)),
     ]
     migrations.CreateModel("Thing", fields).state_forwards("hostapp", state)
-    migration = migrations.Migration("0099_test", "hostapp")
-    migration.operations = list(operations)
-    migration.atomic = is_atomic
+    attributes = {"operations": list(operations), "atomic": is_atomic}
+    migration = type("Migration", (migrations.Migration,), attributes)("0099_test", "hostapp")
     return " ".join(find_problems(migration, state, set()))
 
 

@@ -29,10 +29,12 @@ and then find nothing to do. Run it beside the processes of the site: it waits 2
         with self._lock(database), connections[database].execute_wrapper(_bound_lock_waits):
             for attempt in range(1, _ATTEMPTS + 1):
                 try:
-                    return super().handle(*args, **options)
+                    super().handle(*args, **options)
                 except OperationalError as error:
                     if not isinstance(error.__cause__, LockNotAvailable):
                         raise
+                else:
+                    return
                 self.stderr.write(
                     f"A table is in use by another transaction. Trying again ({attempt} of {_ATTEMPTS}) …"
                 )
