@@ -99,10 +99,6 @@ def _build_caddy(folder: Path, addresses: Addresses, certificate: Path, key: Pat
         "XDG_DATA_HOME": str(folder / "caddy"),
         "XDG_CONFIG_HOME": str(folder / "caddy"),
     }
-    if subprocess.run(["caddy", "version"], check=True, capture_output=True, text=True).stdout.startswith(
-        "2.6.2"
-    ):
-        settings["BUFFERS"] = "buffer_requests"
     # No port of its own for administration, and none for http.
     file = folder / "Caddyfile"
     options = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n\n"
