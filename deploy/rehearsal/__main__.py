@@ -227,6 +227,8 @@ def main() -> None:
     parser.add_argument("--per-second", type=float, default=60, help="deliveries a second (default: 60)")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")
     options = parser.parse_args()
+    # So that it stops what it has started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if missing := find_missing(options.proxy):
         print(f"SKIPPED: {missing}. Nothing was rehearsed.")
         return

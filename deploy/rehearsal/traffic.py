@@ -18,6 +18,8 @@ _SENDERS = 6
 _SECONDS_BEFORE_REPEAT = 0.25
 _SECONDS_BETWEEN_PAGES = 0.05
 _TIMEOUT = 60.0
+# A delivery that is not accepted for so long is lost. The longest thing that is rehearsed takes less.
+_SECONDS_BEFORE_GIVING_UP = 60.0
 
 
 @dataclass
@@ -70,7 +72,7 @@ class Traffic:
             thread.start()
 
     def stop(self) -> None:
-        """Send no new ones, and wait until each is answered with 200."""
+        """Send no new ones, and wait until each is answered with 200, or given up."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -97,7 +99,7 @@ class Traffic:
                 stage.longest_delivery = max(stage.longest_delivery, time.monotonic() - started)
                 if status != 200:
                     stage.refusals[status] += 1
-            while status != 200:
+            while status != 200 and time.monotonic() - started < _SECONDS_BEFORE_GIVING_UP:
                 time.sleep(_SECONDS_BEFORE_REPEAT)
                 status, client = self._request(client, "POST", "/webhooks/workos/", body)
         client.close()
