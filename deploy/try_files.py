@@ -116,9 +116,15 @@ def try_image(folder: Path) -> str:
         else:
             shutil.copy(ROOT / name, target)
     shutil.copy(ROOT / "requirements/base.txt", folder / "requirements.txt")
-    environment = {"PATH": f"{packages}/bin:{os.environ['PATH']}", "HOME": str(folder)}
+    # pip refuses to install anywhere but in the new environment.
+    environment = {
+        "PATH": f"{packages}/bin:{os.environ['PATH']}",
+        "HOME": str(folder),
+        "PIP_REQUIRE_VIRTUALENV": "1",
+    }
     for step in steps:
-        command = step.replace("/opt/venv", str(packages)).replace("/tmp/", f"{folder}/")  # noqa: S108
+        # The Dockerfile's folders, in this order: ours may be below the second.
+        command = step.replace("/tmp/", f"{folder}/").replace("/opt/venv", str(packages))  # noqa: S108
         _run(["sh", "-ec", command], cwd=application, environment=environment)
     if not list((application / "staticfiles").rglob("*.css.gz")):
         raise Wrong("no static files were collected")
