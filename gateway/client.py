@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -9,6 +10,7 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 from gateway import conf
+from gateway.metrics import CALLS
 
 # Imported on first use: it takes half a second and 42 MB, and most processes never call WorkOS.
 if TYPE_CHECKING:
@@ -122,13 +124,27 @@ def call(operation: str, *, expected_status: int | None = None) -> Iterator[None
     `operation` names the call in the log. A response with `expected_status` is not logged as a warning.
     """
     if not _call_slots.acquire(blocking=False):
+        CALLS.labels(operation, "busy").observe(0)
         logger.warning("%s: not sent, %s calls are waiting for WorkOS", operation, _MAX_CONCURRENT_CALLS)
         raise Busy("WorkOS is slow, and many requests are waiting for it.")
+    began, outcome = time.monotonic(), "ok"
     try:
         with _translate_errors(operation, expected_status):
             yield
+    except GatewayError as error:
+        outcome = _name_outcome(error, expected_status)
+        raise
     finally:
+        CALLS.labels(operation, outcome).observe(time.monotonic() - began)
         _call_slots.release()
+
+
+def _name_outcome(error: GatewayError, expected_status: int | None) -> str:
+    if error.status is not None and error.status == expected_status:
+        return "ok"
+    if isinstance(error, Busy):
+        return "busy"
+    return "unavailable" if isinstance(error, Unavailable) else "refused"
 
 
 @contextmanager

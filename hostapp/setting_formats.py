@@ -253,6 +253,12 @@ def parse_token(text: str) -> str:
     return text
 
 
+def parse_metrics_token(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.~+/=-]{16,200}", text):
+        raise NotValid("must be 16 to 200 letters, digits or . ~ + / = _ -, as `openssl rand -hex 24` prints")
+    return text
+
+
 def parse_dotted_path(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", text, re.ASCII):
         raise NotValid("must be the dotted path of a function, such as myproject.hooks.welcome")

@@ -15,6 +15,7 @@ from hostapp.environment import InvalidSettings, read_environment
 from hostapp.receiver_settings import (
     CONNECT_TIMEOUT,
     build_connection_parameters,
+    read_metrics_config,
     read_receiver_config,
     read_server_settings,
 )
@@ -204,6 +205,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "webhooks.receive.middleware.receive_webhooks_first",
     "hostapp.health.answer_probes",
+    "hostapp.metrics.answer_scrapes",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "hostapp.url_tokens.NoReferrerMiddleware",
@@ -358,6 +360,10 @@ WEB_THREADS = env.integer("WEB_THREADS", default=40, least=1, most=1000)
 WEB_PATIENCE = _server.request_seconds
 # Whether it logs a line for each request.
 WEB_ACCESS_LOG = env.boolean("WEB_ACCESS_LOG", default=False)
+
+# --- Metrics: /metrics, for Prometheus ------------------------------------------------------------------
+
+METRICS = read_metrics_config(env, _receiver.trusted_proxies)
 
 # --- Logs ------------------------------------------------------------------------------------------------
 

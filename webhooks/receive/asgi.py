@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import psycopg
 
+from webhooks.metrics import DELIVERIES
 from webhooks.receive.accept import MAX_BODY_BYTES, NotAnEvent, accept, check_source
 from webhooks.receive.batches import BatchRecorder, Connection, QueueFull, Unavailable, Unstorable
 from webhooks.receive.config import ReceiverConfig
@@ -161,6 +162,7 @@ class Receiver:
         except Unavailable as error:
             # What is not recorded is not received: WorkOS must send it again.
             return _answer_unavailable(f"Webhook {delivery.event_id}", error)
+        DELIVERIES.labels("recorded").inc()
         return _OK
 
     async def _refuse(self, request: _Request, refused: Refused, now: datetime) -> _Answer:
@@ -197,6 +199,7 @@ class Receiver:
 
 def _answer_unavailable(what: str, error: Unavailable) -> _Answer:
     logger.error("%s not recorded: %s", what, error)
+    DELIVERIES.labels("unavailable").inc()
     if isinstance(error, QueueFull):
         return _Answer(503, headers=((b"retry-after", b"%d" % _RETRY_AFTER),))
     return _UNAVAILABLE

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
+from webhooks.metrics import DELIVERIES
 from webhooks.receive.reasons import Reason, Refused
 from webhooks.receive.record import Cursor
 
@@ -106,6 +107,7 @@ class RefusalTally:
 
     def count(self, sample: Sample) -> bool:
         """Count a refusal in memory. Returns whether a write is due now; otherwise it follows by itself."""
+        DELIVERIES.labels(sample.reason.value).inc()
         key = sample.reason, int(sample.refused_at.timestamp()) // 60
         with self._lock:
             entry = self._unwritten.get(key)

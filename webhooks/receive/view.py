@@ -28,6 +28,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from webhooks import conf
+from webhooks.metrics import DELIVERIES
 from webhooks.receive.accept import MAX_BODY_BYTES, Delivery, NotAnEvent, accept, check_source
 from webhooks.receive.body import read_body
 from webhooks.receive.prepared import PreparedStatements
@@ -109,7 +110,9 @@ def receive(request: HttpRequest, token: str | None = None) -> HttpResponse:
     except (DatabaseError, InterfaceError) as error:
         # What is not recorded is not received: WorkOS must send it again.
         logger.error("Webhook %s not recorded: %s", delivery.event_id, type(error).__name__)
+        DELIVERIES.labels("unavailable").inc()
         return HttpResponse(status=503)
+    DELIVERIES.labels("recorded").inc()
     return HttpResponse()
 
 
@@ -166,6 +169,7 @@ def _keep_unreadable(request: HttpRequest, delivery: NotAnEvent, now: datetime) 
                 cursor.execute(statement.sql, statement.parameters)
     except NotWritten as error:
         logger.error("Signed webhook not recorded: %s", error)
+        DELIVERIES.labels("unavailable").inc()
         return HttpResponse(status=503)
     return _answer_refused(request, delivery, now)
 
