@@ -66,7 +66,7 @@ def read_server_settings(env: EnvironmentVariables) -> ServerSettings:
 
 def read_metrics_config(env: EnvironmentVariables, trusted_proxies: Sequence[Proxy]) -> MetricsConfig:
     """Call it before a module that declares metrics is imported: prometheus-client decides at its import."""
-    directory = env.text("METRICS_DIR")
+    directory = env.parsed("METRICS_DIR", formats.parse_absolute_path, default="")
     if directory:
         try:
             Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)

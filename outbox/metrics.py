@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from outbox.models import ALIVE_WITHIN
 
 # Counting stops there, for each kind.
-MAX_COUNT = 10_000
+MAX_COUNT = 2_000
 
 _WORKERS = """
 SELECT count(*) FILTER (WHERE last_seen_at > %(alive_since)s),

@@ -35,7 +35,7 @@ QUEUE_SHARE = Histogram(
 # Counting stops there: nobody needs the difference, and a flood must not slow the page.
 MAX_COUNT = 10_000
 _WINDOW = timedelta(minutes=10)
-_MAX_DELIVERIES = 50_000
+_MAX_DELIVERIES = 20_000
 _LATENCY_SAMPLE_SIZE = 500
 
 # Read with webhook_event_due, webhook_event_awaits and webhook_event_status.

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -14,8 +15,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+import gateway
+from audit.client_ip import parse_network
 from enterprises.models import Enterprise
-from gateway.organizations import get_organization
+from gateway.metrics import CALLS
 from hostapp.receiver_settings import MetricsConfig
 from outbox.models import Task, WorkerHeartbeat
 from portal.models import PortalSession
@@ -29,8 +32,6 @@ PRIVATE = "10.20.30.40"
 
 
 def configure(settings: Any, *, token: str = TOKEN, sources: tuple[str, ...] = ()) -> None:
-    from audit.client_ip import parse_network
-
     settings.METRICS = MetricsConfig(token, [parse_network(one) for one in sources], "", [])
 
 
@@ -240,11 +241,7 @@ def test_page_reads_a_bounded_number_of_events(settings: Any) -> None:
             assert "Seq Scan on webhooks_webhookevent" not in plan, plan
 
 
-@pytest.mark.django_db
-@responses.activate
-def test_calls_to_workos_are_counted_by_outcome() -> None:
-    from gateway.metrics import CALLS
-
+def test_calls_to_workos_are_counted_by_outcome(workos_api: responses.RequestsMock) -> None:
     def count(outcome: str) -> float:
         samples = next(iter(CALLS.collect())).samples
         labels = {"operation": "get_organization", "outcome": outcome}
@@ -252,10 +249,11 @@ def test_calls_to_workos_are_counted_by_outcome() -> None:
 
     before = count("refused"), count("unavailable")
     for answer in (403, 500):
-        responses.get("https://api.workos.com/organizations/org_1", status=answer, json={})
-    for _ in range(2):
-        with pytest.raises(Exception, match="WorkOS|key"):
-            get_organization("org_1")
+        workos_api.get("https://api.workos.com/organizations/org_1", status=answer, json={})
+    with pytest.raises(gateway.Refused):
+        gateway.get_organization("org_1")
+    with pytest.raises(gateway.Unavailable):
+        gateway.get_organization("org_1")
 
     assert (count("refused"), count("unavailable")) == (before[0] + 1, before[1] + 1)
 
@@ -294,8 +292,6 @@ def test_processes_are_summed_and_an_ended_one_stays_counted(tmp_path: Path, pro
 
 
 def test_directory_that_cannot_be_used_is_a_problem_with_a_name(tmp_path: Path) -> None:
-    import subprocess
-
     file = tmp_path / "file"
     file.touch()
     result = subprocess.run(
