@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hostapp.environment import EnvironmentVariables, read_environment
+from hostapp.logs import build_logging
 from hostapp.receiver_settings import (
     read_connection_parameters,
+    read_log_format,
     read_metrics_config,
     read_receiver_config,
     read_server_settings,
@@ -29,13 +31,15 @@ _GRACEFUL_SECONDS = 2
 def build_application() -> "ServerProcess":
     """The application of one process, from the environment. Exits if a setting is missing or unsafe."""
     env = _read_environment()
-    config = read_receiver_config(env, debug=env.boolean("DEBUG", default=False))
+    debug = env.boolean("DEBUG", default=False)
+    config = read_receiver_config(env, debug=debug)
     parameters = read_connection_parameters(env)
     server = read_server_settings(env)
     metrics = read_metrics_config(env, config.trusted_proxies)
+    log_format = read_log_format(env, debug=debug)
     if env.problems:
         sys.exit(f"Some settings are missing or unsafe: {'; '.join(env.problems)}. See .env.example.")
-    _configure_logging(server.log_level)
+    _configure_logging(server.log_level, log_format)
     from hostapp.server.process import ServerProcess  # noqa: PLC0415
     from webhooks.receive.asgi import Receiver  # noqa: PLC0415
 
@@ -69,22 +73,14 @@ def _read_environment() -> EnvironmentVariables:
     return read_environment(Path(__file__).resolve().parent.parent / ".env")
 
 
-def _configure_logging(level: str) -> None:
-    """As in `settings.py`. What the receiver logs is chosen by us: nothing in it was sent by a stranger."""
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-            "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-            "root": {"handlers": ["console"], "level": level},
-            "loggers": {
-                # It would hold WORKOS_WEBHOOK_TOKEN.
-                "uvicorn.access": {"handlers": [], "propagate": False},
-                "uvicorn.error": {"level": "ERROR"},
-            },
-        }
-    )
+def _configure_logging(level: str, log_format: str) -> None:
+    """As in `settings.py`."""
+    loggers = {
+        # It would hold WORKOS_WEBHOOK_TOKEN.
+        "uvicorn.access": {"handlers": [], "propagate": False},
+        "uvicorn.error": {"level": "ERROR"},
+    }
+    logging.config.dictConfig(build_logging(level=level, log_format=log_format, loggers=loggers))
 
 
 if __name__ == "__main__":

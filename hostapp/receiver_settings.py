@@ -64,6 +64,10 @@ def read_server_settings(env: EnvironmentVariables) -> ServerSettings:
     )
 
 
+def read_log_format(env: EnvironmentVariables, *, debug: bool) -> str:
+    return env.choice("LOG_FORMAT", ["JSON", "TEXT"], default="TEXT" if debug else "JSON")
+
+
 def read_metrics_config(env: EnvironmentVariables, trusted_proxies: Sequence[Proxy]) -> MetricsConfig:
     """Call it before a module that declares metrics is imported: prometheus-client decides at its import."""
     directory = env.parsed("METRICS_DIR", formats.parse_absolute_path, default="")

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import psycopg
 
+from telemetry.context import LIMITED
 from webhooks.metrics import DELIVERIES
 from webhooks.receive.accept import MAX_BODY_BYTES, NotAnEvent, accept, check_source
 from webhooks.receive.batches import BatchRecorder, Connection, QueueFull, Unavailable, Unstorable
@@ -142,7 +143,7 @@ class Receiver:
                 trusted_proxies=self._config.trusted_proxies,
             )
             if not self._config.secrets:
-                logger.error("A webhook arrived, but WORKOS_WEBHOOK_SECRET is not set.")
+                logger.error("A webhook arrived, but WORKOS_WEBHOOK_SECRET is not set.", extra=LIMITED)
                 return _Answer(503, "WORKOS_WEBHOOK_SECRET is not set")
             if isinstance(body, Refused):
                 raise body
@@ -198,7 +199,7 @@ class Receiver:
 
 
 def _answer_unavailable(what: str, error: Unavailable) -> _Answer:
-    logger.error("%s not recorded: %s", what, error)
+    logger.error("%s not recorded: %s", what, error, extra=LIMITED)
     DELIVERIES.labels("unavailable").inc()
     if isinstance(error, QueueFull):
         return _Answer(503, headers=((b"retry-after", b"%d" % _RETRY_AFTER),))

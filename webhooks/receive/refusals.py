@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
+from telemetry.context import LIMITED
 from webhooks.metrics import DELIVERIES
 from webhooks.receive.reasons import Reason, Refused
 from webhooks.receive.record import Cursor
@@ -146,7 +147,7 @@ class RefusalTally:
             for entry in entries.values():
                 _log_refusals(entry.count, entry.sample)
         except NotWritten as error:
-            logger.error("Refused webhooks not counted yet: %s", error)
+            logger.error("Refused webhooks not counted yet: %s", error, extra=LIMITED)
             with self._lock:
                 for key, entry in entries.items():
                     if key in self._unwritten:
