@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hostapp.environment import EnvironmentVariables, read_environment
+from hostapp.error_reports import start_error_reports
 from hostapp.logs import build_logging
 from hostapp.receiver_settings import (
     read_connection_parameters,
     read_log_format,
     read_metrics_config,
     read_receiver_config,
+    read_sentry_dsn,
     read_server_settings,
 )
 
@@ -37,9 +39,12 @@ def build_application() -> "ServerProcess":
     server = read_server_settings(env)
     metrics = read_metrics_config(env, config.trusted_proxies)
     log_format = read_log_format(env, debug=debug)
+    sentry_dsn = read_sentry_dsn(env)
     if env.problems:
         sys.exit(f"Some settings are missing or unsafe: {'; '.join(env.problems)}. See .env.example.")
     _configure_logging(server.log_level, log_format)
+    if sentry_dsn:
+        start_error_reports(sentry_dsn, is_production=not debug)
     from hostapp.server.process import ServerProcess  # noqa: PLC0415
     from webhooks.receive.asgi import Receiver  # noqa: PLC0415
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,22 @@ def read_server_settings(env: EnvironmentVariables) -> ServerSettings:
         request_seconds=env.integer("WEB_PATIENCE", default=15, least=1, most=600),
         log_level=env.choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], default="INFO"),
     )
+
+
+def read_sentry_dsn(env: EnvironmentVariables) -> str:
+    dsn = env.parsed("SENTRY_DSN", formats.parse_sentry_dsn, default="")
+    if dsn and not _is_installed("sentry_sdk"):
+        env.problems.append(
+            "SENTRY_DSN needs the extra `sentry`: run pip install -r requirements/sentry.txt, or unset it"
+        )
+    return dsn
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ValueError:  # it was made unavailable
+        return False
 
 
 def read_log_format(env: EnvironmentVariables, *, debug: bool) -> str:

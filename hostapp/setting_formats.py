@@ -260,6 +260,12 @@ def parse_metrics_token(text: str) -> str:
     return text
 
 
+def parse_sentry_dsn(text: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9]+@[A-Za-z0-9.:\[\]-]+(/[\w-]+)*/[0-9]+", text, re.ASCII):
+        raise NotValid("must be a DSN, such as https://key@errors.acme.example/1")
+    return text
+
+
 def parse_absolute_path(text: str) -> str:
     if not (PurePosixPath(text).is_absolute() and PurePosixPath(text).name):
         raise NotValid("must be an absolute path, such as /run/portal/metrics")

@@ -19,6 +19,7 @@ from hostapp.receiver_settings import (
     read_log_format,
     read_metrics_config,
     read_receiver_config,
+    read_sentry_dsn,
     read_server_settings,
 )
 from hostapp.setting_formats import Origin
@@ -390,6 +391,10 @@ LOGGING = build_logging(
         "django.security.DisallowedHost": {"filters": ["foreign_hosts"]},
     },
 )
+
+# --- Reports of errors -----------------------------------------------------------------------------------
+
+SENTRY_DSN = read_sentry_dsn(env)
 
 if _problems:
     raise InvalidSettings(
