@@ -1,36 +1,15 @@
-"""What the page of metrics says of webhooks.
+"""What the page of metrics says of webhooks, from the database: exact over all processes and hosts.
 
-`DELIVERIES` and `QUEUE_SHARE` are counted by the processes that receive. `collect` asks the database, and is
-exact over all processes and hosts: each query reads an index, and no more rows than a bound. It imports no
-Django, as the receiver imports this module.
+Each query reads an index, and no more rows than a bound. What only receivers know is in `receive/metrics.py`.
 """
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, Protocol
 
-from prometheus_client import Counter, Histogram
+from django.db.backends.utils import CursorWrapper
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-
-class Cursor(Protocol):
-    """A cursor of Django or of psycopg."""
-
-    def execute(self, sql: str, parameters: dict[str, Any], /) -> object: ...
-    def fetchone(self) -> tuple[Any, ...] | None: ...
-    def fetchall(self) -> list[tuple[Any, ...]]: ...
-
-
-DELIVERIES = Counter(
-    "portal_host_deliveries",
-    "Deliveries by the answer that they were given: recorded, unavailable (503), or why they were refused.",
-    ["outcome"],
-)
-QUEUE_SHARE = Histogram(
-    "portal_host_receiver_queue_share",
-    "Share of the receiver's queue that was in use when a delivery arrived. At 1 it is answered 503.",
-    buckets=(0.1, 0.25, 0.5, 0.75, 0.9, 1),
-)
+from webhooks.claims import find_oldest_due_at
 
 # Counting stops there: nobody needs the difference, and a flood must not slow the page.
 MAX_COUNT = 10_000
@@ -38,7 +17,7 @@ _WINDOW = timedelta(minutes=10)
 _MAX_DELIVERIES = 20_000
 _LATENCY_SAMPLE_SIZE = 500
 
-# Read with webhook_event_due, webhook_event_awaits and webhook_event_status.
+# Read with webhook_event_queue, webhook_event_awaits and webhook_event_status.
 _EVENTS = f"""
 SELECT
     (SELECT count(*) FROM (
@@ -47,7 +26,6 @@ SELECT
     (SELECT count(*) FROM (
         SELECT FROM webhooks_webhookevent WHERE awaited_organization_id <> '' LIMIT {MAX_COUNT}
     ) bounded),
-    (SELECT min(due_at) FROM webhooks_webhookevent WHERE due_at IS NOT NULL),
     (SELECT max(received_at) FROM (
         SELECT received_at FROM webhooks_webhookevent ORDER BY id DESC LIMIT 1
     ) newest),
@@ -76,11 +54,11 @@ SELECT percentile_cont(ARRAY[0.5, 0.95, 1]) WITHIN GROUP (
 """  # noqa: S608 - constants
 
 
-def collect(cursor: Cursor, now: datetime) -> Iterator[Metric]:
+def collect(cursor: CursorWrapper, now: datetime) -> Iterator[Metric]:
     """The figures of the inbox and of refusals."""
     parameters = {"now": now, "since": now - _WINDOW}
     cursor.execute(_EVENTS, parameters)
-    due, held, oldest, newest, accepted = cursor.fetchone() or (0, 0, None, None, 0)
+    due, held, newest, accepted = cursor.fetchone()
     cursor.execute(_FAILED, parameters)
     states = {
         "due": due,
@@ -98,6 +76,7 @@ def collect(cursor: Cursor, now: datetime) -> Iterator[Metric]:
     for state, count in states.items():
         events.add_metric([state], count)
     yield events
+    oldest = find_oldest_due_at(now)
     yield GaugeMetricFamily(
         "portal_host_oldest_due_event_seconds",
         "For how long the oldest event that waits for a worker has been due. 0 if none waits.",
@@ -124,7 +103,7 @@ def collect(cursor: Cursor, now: datetime) -> Iterator[Metric]:
         refused.add_metric([reason], float(count or 0))
     yield refused
     cursor.execute(_LATENCY, parameters)
-    (quantiles,) = cursor.fetchone() or (None,)
+    (quantiles,) = cursor.fetchone()
     if quantiles:
         latency = GaugeMetricFamily(
             "portal_host_apply_latency_seconds",

@@ -17,10 +17,10 @@ from typing import Any, Protocol
 import psycopg
 
 from telemetry.context import LIMITED
-from webhooks.metrics import DELIVERIES
 from webhooks.receive.accept import MAX_BODY_BYTES, NotAnEvent, accept, check_source
 from webhooks.receive.batches import BatchRecorder, Connection, QueueFull, Unavailable, Unstorable
 from webhooks.receive.config import ReceiverConfig
+from webhooks.receive.metrics import DELIVERIES
 from webhooks.receive.reasons import Reason, Refused
 from webhooks.receive.record import Cursor, describe_unstorable
 from webhooks.receive.refusals import NotWritten, RefusalTally, build_sample, log_signed_refusal

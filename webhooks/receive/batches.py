@@ -16,8 +16,8 @@ from typing import Any
 
 import psycopg
 
-from webhooks.metrics import QUEUE_SHARE
 from webhooks.receive.accept import Delivery, NotAnEvent
+from webhooks.receive.metrics import QUEUE_SHARE
 from webhooks.receive.prepared import AsyncPreparedStatements
 from webhooks.receive.record import (
     IgnoredSecretUses,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from telemetry.context import LIMITED
-from webhooks.metrics import DELIVERIES
+from webhooks.receive.metrics import DELIVERIES
 from webhooks.receive.reasons import Reason, Refused
 from webhooks.receive.record import Cursor
 

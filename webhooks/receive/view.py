@@ -29,9 +29,9 @@ from django.views.decorators.http import require_POST
 
 from telemetry.context import LIMITED
 from webhooks import conf
-from webhooks.metrics import DELIVERIES
 from webhooks.receive.accept import MAX_BODY_BYTES, Delivery, NotAnEvent, accept, check_source
 from webhooks.receive.body import read_body
+from webhooks.receive.metrics import DELIVERIES
 from webhooks.receive.prepared import PreparedStatements
 from webhooks.receive.reasons import Refused
 from webhooks.receive.record import (
