@@ -108,6 +108,7 @@ requirements:  ## Compile requirements/*.txt from the pyproject.toml files (UPGR
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra dev -c requirements/base.txt pyproject.toml sandbox/pyproject.toml \
 		-o requirements/dev.txt
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group audit -o requirements/audit.txt
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --extra sentry -c requirements/base.txt pyproject.toml -o requirements/sentry.txt
 	@$(MAKE) --no-print-directory .venv/.installed licenses
 
 licenses: .venv/.installed  ## Write docs/licenses.md from the pinned packages

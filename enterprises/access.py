@@ -18,6 +18,7 @@ from enterprises.email_addresses import normalize_email
 from enterprises.intents import INCLUDED_WITH, Intent
 from enterprises.locks import lock_enterprise
 from enterprises.models import Enterprise, Membership, Role
+from telemetry.context import add_field
 
 
 class AccessLost(PermissionDenied):
@@ -48,6 +49,7 @@ def get_membership(user: AbstractBaseUser | AnonymousUser, slug: str) -> Members
         raise Http404
     # Known already: the query need not load it again. An anonymous user has no membership.
     membership.user = user  # type: ignore[assignment]
+    add_field("enterprise", slug)
     return membership
 
 

@@ -1,7 +1,7 @@
 """The WorkOS client of this process, its time-out, and the two errors that a call can end in."""
 
 import logging
-import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -9,6 +9,8 @@ from threading import BoundedSemaphore
 from typing import TYPE_CHECKING, Any
 
 from gateway import conf
+from gateway.metrics import CALLS
+from telemetry.context import get_reference, more_fields
 
 # Imported on first use: it takes half a second and 42 MB, and most processes never call WorkOS.
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class GatewayError(Exception):
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)
-        self.reference = build_reference()
+        self.reference = get_reference()
         self.status = status
         self.code = code
         self.request_id = request_id
@@ -50,11 +52,6 @@ class GatewayError(Exception):
             f"reference {self.reference}",
         ]
         return f"{self} ({', '.join(filter(None, parts))})"
-
-
-def build_reference() -> str:
-    """Eight characters that can be read out on the telephone."""
-    return secrets.token_hex(4)
 
 
 class Refused(GatewayError):
@@ -122,13 +119,27 @@ def call(operation: str, *, expected_status: int | None = None) -> Iterator[None
     `operation` names the call in the log. A response with `expected_status` is not logged as a warning.
     """
     if not _call_slots.acquire(blocking=False):
+        CALLS.labels(operation, "busy").observe(0)
         logger.warning("%s: not sent, %s calls are waiting for WorkOS", operation, _MAX_CONCURRENT_CALLS)
         raise Busy("WorkOS is slow, and many requests are waiting for it.")
+    began, outcome = time.monotonic(), "ok"
     try:
         with _translate_errors(operation, expected_status):
             yield
+    except GatewayError as error:
+        outcome = _name_outcome(error, expected_status)
+        raise
     finally:
+        CALLS.labels(operation, outcome).observe(time.monotonic() - began)
         _call_slots.release()
+
+
+def _name_outcome(error: GatewayError, expected_status: int | None) -> str:
+    if error.status is not None and error.status == expected_status:
+        return "ok"
+    if isinstance(error, Busy):
+        return "busy"
+    return "unavailable" if isinstance(error, Unavailable) else "refused"
 
 
 @contextmanager
@@ -147,7 +158,9 @@ def _translate_errors(operation: str, expected_status: int | None) -> Iterator[N
             logger.warning("%s: no answer (%s)", operation, type(error).__name__)
             raise Unavailable("WorkOS is not reachable.") from None
         level = logging.DEBUG if status == expected_status else logging.WARNING
-        logger.log(level, "%s: HTTP %s code=%s request_id=%s", operation, status, code, request_id)
+        logger.log(
+            level, "%s: HTTP %s code=%s", operation, status, code, extra=more_fields(request_id=request_id)
+        )
         error_class, message = _error_for_status(status)
         raise error_class(
             message,

@@ -1,4 +1,7 @@
 from django.apps import AppConfig
+from django.conf import settings
+
+from hostapp.error_reports import start_error_reports
 
 
 class HostappConfig(AppConfig):
@@ -7,3 +10,6 @@ class HostappConfig(AppConfig):
 
     def ready(self) -> None:
         from hostapp import checks  # noqa: F401, PLC0415 - registers them
+
+        if settings.SENTRY_DSN:
+            start_error_reports(settings.SENTRY_DSN, is_production=not settings.DEBUG)

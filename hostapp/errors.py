@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from enterprises.access import AccessLost
 from hostapp.context_processors import product
+from telemetry.context import get_reference
 
 _RETRY_SECONDS = 10
 # PostgreSQL's codes for: the tables are missing or older than the code, because `migrate` has not run yet.
@@ -38,7 +39,9 @@ def show_error(request: HttpRequest) -> HttpResponse:
 
 def _render(template: str) -> str:
     # The plain names of static files work, too, and need no manifest, which may be what is broken.
-    return loader.get_template(template).render({**product(), "static_url": settings.STATIC_URL})
+    return loader.get_template(template).render(
+        {**product(), "static_url": settings.STATIC_URL, "reference": get_reference()}
+    )
 
 
 def is_database_unusable(error: BaseException | None) -> bool:

@@ -9,9 +9,25 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.cache import add_never_cache_headers
 
+from telemetry.context import build_reference, log_fields
+
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 _RETRY_AFTER_SECONDS = "5"
+
+
+class RequestReferenceMiddleware:
+    """Gives each request a reference: its log lines carry it, error pages show it, and so does a header."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        reference = build_reference()
+        with log_fields(reference=reference):
+            response = self.get_response(request)
+        response["X-Request-Id"] = reference
+        return response
 
 
 class NoStoreMiddleware:

@@ -8,31 +8,49 @@ import argparse
 import logging.config
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hostapp.environment import EnvironmentVariables, read_environment
+from hostapp.error_reports import start_error_reports
+from hostapp.logs import build_logging
 from hostapp.receiver_settings import (
     read_connection_parameters,
+    read_log_format,
+    read_metrics_config,
     read_receiver_config,
+    read_sentry_dsn,
     read_server_settings,
 )
-from hostapp.server.process import ServerProcess
-from hostapp.server.run import run_server
-from webhooks.receive.asgi import Receiver
+
+# Their metrics are declared when they are imported, and prometheus-client must know METRICS_DIR by then.
+if TYPE_CHECKING:
+    from hostapp.server.process import ServerProcess
 
 # Seconds that deliveries in hand may take when it stops. WorkOS repeats one that gets no answer.
 _GRACEFUL_SECONDS = 2
 
 
-def build_application() -> ServerProcess:
+def build_application() -> "ServerProcess":
     """The application of one process, from the environment. Exits if a setting is missing or unsafe."""
     env = _read_environment()
-    config = read_receiver_config(env, debug=env.boolean("DEBUG", default=False))
+    debug = env.boolean("DEBUG", default=False)
+    config = read_receiver_config(env, debug=debug)
     parameters = read_connection_parameters(env)
     server = read_server_settings(env)
+    metrics = read_metrics_config(env, config.trusted_proxies)
+    log_format = read_log_format(env, debug=debug)
+    sentry_dsn = read_sentry_dsn(env)
     if env.problems:
         sys.exit(f"Some settings are missing or unsafe: {'; '.join(env.problems)}. See .env.example.")
-    _configure_logging(server.log_level)
-    return ServerProcess(Receiver(config, lambda: parameters), request_seconds=server.request_seconds)
+    _configure_logging(server.log_level, log_format)
+    if sentry_dsn:
+        start_error_reports(sentry_dsn, is_production=not debug)
+    from hostapp.server.process import ServerProcess  # noqa: PLC0415
+    from webhooks.receive.asgi import Receiver  # noqa: PLC0415
+
+    return ServerProcess(
+        Receiver(config, lambda: parameters), request_seconds=server.request_seconds, metrics=metrics
+    )
 
 
 def main() -> None:
@@ -43,6 +61,8 @@ def main() -> None:
     options = parser.parse_args()
     # The processes build it again; this finds what is wrong before there are any.
     build_application()
+    from hostapp.server.run import run_server  # noqa: PLC0415
+
     run_server(
         "hostapp.receiver:build_application",
         host=options.host,
@@ -58,22 +78,14 @@ def _read_environment() -> EnvironmentVariables:
     return read_environment(Path(__file__).resolve().parent.parent / ".env")
 
 
-def _configure_logging(level: str) -> None:
-    """As in `settings.py`. What the receiver logs is chosen by us: nothing in it was sent by a stranger."""
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-            "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-            "root": {"handlers": ["console"], "level": level},
-            "loggers": {
-                # It would hold WORKOS_WEBHOOK_TOKEN.
-                "uvicorn.access": {"handlers": [], "propagate": False},
-                "uvicorn.error": {"level": "ERROR"},
-            },
-        }
-    )
+def _configure_logging(level: str, log_format: str) -> None:
+    """As in `settings.py`."""
+    loggers = {
+        # It would hold WORKOS_WEBHOOK_TOKEN.
+        "uvicorn.access": {"handlers": [], "propagate": False},
+        "uvicorn.error": {"level": "ERROR"},
+    }
+    logging.config.dictConfig(build_logging(level=level, log_format=log_format, loggers=loggers))
 
 
 if __name__ == "__main__":

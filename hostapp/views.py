@@ -20,7 +20,7 @@ from enterprises import access
 from hostapp.ended_sessions import continue_after_sign_in, find_page_of_form
 from hostapp.passwords import ChangePasswordForm, SetPasswordForm
 from hostapp.sign_in import SignInForm, know_browser
-from hostapp.url_tokens import TOKEN_PLACEHOLDER
+from telemetry.redaction import TOKEN_PLACEHOLDER
 
 
 @login_required

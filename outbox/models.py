@@ -41,6 +41,8 @@ class Task(models.Model):
                 name="outbox_task_claimed",
                 condition=models.Q(claimed_until__isnull=False),
             ),
+            # Serves outbox.metrics: how many tasks of a kind fail.
+            models.Index(fields=["kind"], name="outbox_task_failing", condition=~models.Q(error="")),
             # Serves the tasks on a customer's staff page, and the refusal to delete an enterprise.
             models.Index(fields=["subject"], name="outbox_task_subject"),
         ]

@@ -17,8 +17,10 @@ from outbox import claims, conf
 from outbox.backoff import retry_delay
 from outbox.claims import Ended
 from outbox.failures import describe_error, describe_failure, name_error
-from outbox.handlers import TaskFailed
+from outbox.handlers import TaskFailed, TaskHandler
 from outbox.models import Task
+from outbox.queue import NO_SUBJECT
+from telemetry.context import build_reference, log_fields, more_fields
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +57,19 @@ def run_handler(task: Task) -> BaseException | None:
         if handler is None:
             return TaskFailed(f"No handler is registered for tasks of the kind {task.kind}.")
         # A language or a time zone that it activates, and does not deactivate, ends with it.
-        contextvars.copy_context().run(handler.run, task, timezone.now())
+        contextvars.copy_context().run(_run_with_fields, handler, task)
     except BaseException as error:  # also SystemExit: a task that fails must not stop the others
         return error
     return None
+
+
+def _run_with_fields(handler: TaskHandler, task: Task) -> None:
+    with log_fields(reference=build_reference(), task=task.kind, **_name_subject(task)):
+        handler.run(task, timezone.now())
+
+
+def _name_subject(task: Task) -> dict[str, str]:
+    return {} if task.subject == NO_SUBJECT else {"external_id": str(task.subject)}
 
 
 def describe_end(task: Task, error: BaseException | None) -> Ended:
@@ -66,7 +77,12 @@ def describe_end(task: Task, error: BaseException | None) -> Ended:
     if error is None:
         return Ended(task, "completed")
     logger.warning(
-        "Task %s (%s) failed at attempt %s: %s", task.pk, task.kind, task.attempts, name_error(error)
+        "Task %s (%s) failed at attempt %s: %s",
+        task.pk,
+        task.kind,
+        task.attempts,
+        name_error(error),
+        extra=more_fields(**_name_subject(task)),
     )
     reason = describe_failure(error) if isinstance(error, TaskFailed) else describe_error(error)
     return Ended(task, "failed", reason, timezone.now() + _retry_delay(task, error))

@@ -19,6 +19,7 @@ from outbox.heartbeat import INTERVAL, Heartbeat
 from outbox.listener import Listener
 from outbox.periodic import PeriodicJobs
 from outbox.task_threads import TaskThreads
+from telemetry.context import LIMITED
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,9 @@ def _beat(stop: threading.Event) -> None:
         try:
             heartbeat.beat(now=timezone.now())
         except Exception as error:
-            logger.error("No heartbeat: the database cannot be written to (%s)", name_error(error))
+            logger.error(
+                "No heartbeat: the database cannot be written to (%s)", name_error(error), extra=LIMITED
+            )
             _close_connection()
         if stop.wait(INTERVAL.total_seconds()):
             break
@@ -133,6 +136,7 @@ def _repeat_step(
                 name,
                 name_error(error),
                 _RETRY_SECONDS,
+                extra=LIMITED,
             )
             _close_connection()
             stop.wait(_RETRY_SECONDS)

@@ -23,6 +23,7 @@ LAYERS = (
     ("enterprises",),
     ("mirror",),
     ("gateway", "outbox", "audit"),
+    ("telemetry",),
 )
 APPLICATION = [package for layer in LAYERS for package in layer]
 
@@ -65,6 +66,7 @@ VIOLATIONS = [
     ("gateway/violation.py", "import mirror.models", POINT_DOWN),
     ("outbox/violation.py", "import audit.models", POINT_DOWN),
     ("audit/violation.py", "import gateway", POINT_DOWN),
+    ("telemetry/violation.py", "import audit", POINT_DOWN),
     ("portal/violation.py", "import workos", "Only the gateway"),
     ("mirror/violation.py", "from workos import WorkOSClient", "Only the gateway"),
     ("sandbox/violation.py", "import enterprises.models", "The sandbox imports nothing"),

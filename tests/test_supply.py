@@ -49,7 +49,7 @@ def test_license_is_allowed_if_all_its_parts_are(expression: str, is_allowed: bo
     assert licenses.is_allowed(expression) is is_allowed
 
 
-@pytest.mark.parametrize("name", ["base", "dev", "audit"])
+@pytest.mark.parametrize("name", ["base", "dev", "audit", "sentry"])
 def test_every_package_is_pinned_with_hashes(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text().replace("\\\n", " ")
     packages = [line for line in text.splitlines() if line and not line.startswith(("#", " "))]

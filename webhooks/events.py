@@ -1,10 +1,12 @@
 """An event as handlers get it: the same from a webhook, a replay or the Events API."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from mirror.times import parse_time
+from telemetry.context import more_fields
 
 
 class MissingField(ValueError):
@@ -57,3 +59,13 @@ class Event:
                 return None
             value = value.get(name)
         return value
+
+
+# What WorkOS's ids look like. Anything else in their place is not for the log.
+_ID = re.compile(r"[A-Za-z0-9_]{1,64}")
+
+
+def name_object(event: Event) -> dict[str, Any]:
+    """`extra` of a log line: the object that the event is about, and its organization."""
+    ids = {"object": event.text("id"), "organization_id": event.text("organization_id")}
+    return more_fields(**{name: found for name, found in ids.items() if _ID.fullmatch(found)})

@@ -31,7 +31,7 @@ from mirror.people_parsing import (
 from mirror.registry import MIRRORED
 from mirror.upsert import Change, upsert
 from mirror.upsert import Outcome as UpsertOutcome
-from webhooks.events import Event
+from webhooks.events import Event, name_object
 
 logger = logging.getLogger(__name__)
 
@@ -259,7 +259,9 @@ def _observe_object(kind: str, event: Event, data: object, **fields: Any) -> Obs
 
 def _fail(event: Event, error: InvalidObject) -> Outcome:
     # The place and not the message, which may quote the payload.
-    logger.error("Event %s (%s) failed: %s", event.event_id, event.event, error.place)
+    logger.error(
+        "Event %s (%s) failed: %s", event.event_id, event.event, error.place, extra=name_object(event)
+    )
     return Outcome("failed", str(error))
 
 

@@ -22,7 +22,7 @@ from webhooks.claims import (
     release_dead_batches,
 )
 from webhooks.event_names import NO_HANDLER
-from webhooks.events import Event
+from webhooks.events import Event, name_object
 from webhooks.handlers import HANDLERS, Handler, Outcome
 from webhooks.models import QUARANTINED_PREFIX, EventBatch, WebhookEvent
 from webhooks.receive.record import build_secret_uses
@@ -199,7 +199,13 @@ def apply_events(
             return [applied for event in events for applied in apply_events(handler, [event], now)]
         # Whatever a handler raises is the failure of its event: it must not stop the others. The message is
         # kept on the row and not logged, because it may quote the payload.
-        logger.error("Event %s (%s) failed: %s", events[0].event_id, events[0].event, type(error).__name__)
+        logger.error(
+            "Event %s (%s) failed: %s",
+            events[0].event_id,
+            events[0].event,
+            type(error).__name__,
+            extra=name_object(build_event(events[0])),
+        )
         return [(events[0], Outcome(Status.FAILED, _describe_error(error)))]
 
 

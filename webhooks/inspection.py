@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, Sum
+from django.db.models import Count, Min, Q, Sum
 from django.utils.translation import gettext
 
 from mirror.models import Organization
+from outbox.models import ALIVE_WITHIN, WorkerHeartbeat
 from webhooks.claims import find_oldest_due_at
 from webhooks.models import RefusalCount, RefusalSample, Secret, UnreadableDelivery, WebhookEvent
 from webhooks.receive.reasons import Reason
@@ -95,6 +96,9 @@ class SecretUse:
 
 @dataclass(frozen=True)
 class Inspection:
+    # That are alive, and since when the oldest of them is.
+    workers: int
+    workers_since: datetime | None
     waiting: int
     oldest_due_at: datetime | None
     outcomes: list[OutcomeCount]
@@ -119,7 +123,11 @@ def inspect_webhooks(*, secret_names: Sequence[str], tolerance: timedelta, now: 
     data_problems = _count_data_problems(now)
     reconcile_problems = _read_reconcile_problems()
     unreadable = _build_unreadable_report(now)
+    alive = WorkerHeartbeat.objects.filter(last_seen_at__gt=now - ALIVE_WITHIN)
+    workers = alive.aggregate(count=Count("pk"), since=Min("started_at"))
     return Inspection(
+        workers=workers["count"],
+        workers_since=workers["since"],
         waiting=WebhookEvent.objects.due(now).count(),
         oldest_due_at=oldest_due_at,
         outcomes=_count_outcomes(now),

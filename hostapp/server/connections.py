@@ -22,6 +22,8 @@ from typing import Any, ClassVar, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from hostapp.server.metrics import CONNECTIONS_SHARE
+
 # Of a response, a client must take so much, or all there is, in twice the time that a request may take.
 RESPONSE_BYTES = 32 * 1024
 # As sent: head, body, and the lines between chunks.
@@ -75,6 +77,7 @@ class Connections:
     def add(self, connection: "BoundedProtocol") -> None:
         self._all[connection] = None
         self.wait_for(connection)
+        CONNECTIONS_SHARE.observe(len(self._all) / self.max_connections)
         if len(self._all) > self.max_connections:
             # If all others are being answered, the newcomer itself is the one that waits.
             next(iter(self._waiting)).abort()

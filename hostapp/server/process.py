@@ -5,8 +5,10 @@ import os
 import signal
 import threading
 
+from hostapp.receiver_settings import MetricsConfig
 from hostapp.server.connections import BoundedProtocol, Connections, find_max_connections, raise_file_limit
-from hostapp.server.probes import HEALTH_PATH, READINESS_PATH, answer_probe
+from hostapp.server.metrics import METRICS_PATH
+from hostapp.server.probes import HEALTH_PATH, READINESS_PATH, answer_probe, answer_scrape
 from hostapp.server.site import ThreadedSite
 from webhooks.receive.asgi import Receive, Receiver, Scope, Send
 
@@ -21,12 +23,17 @@ class ServerProcess:
         *,
         threads: int = 0,
         request_seconds: float,
+        metrics: MetricsConfig | None = None,
     ) -> None:
-        """`threads` of the site. `request_seconds`: in which a request must arrive."""
+        """`threads` of the site. `request_seconds`: in which a request must arrive.
+
+        `metrics`: for the receiver alone. A site answers for itself, with the database's figures.
+        """
         self._receiver = receiver
         self._site = site
         self._threads = threads
         self._request_seconds = request_seconds
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -38,6 +45,8 @@ class ServerProcess:
                 # The site answers for itself, and for its tables.
                 problem = "" if self._receiver.is_ready else "the database does not answer"
                 await answer_probe(scope, send, problem)
+            elif self._metrics and scope["path"] == METRICS_PATH:
+                await answer_scrape(scope, send, self._metrics)
             elif self._site is None or self._receiver.takes(scope["path"]):
                 await self._receiver(scope, receive, send)
             else:

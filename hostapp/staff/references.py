@@ -110,7 +110,7 @@ def _find_portal_session(text: str) -> Found | None:
     )
 
 
-# As gateway.client.build_reference makes them.
+# As telemetry.context.build_reference makes them.
 _REFERENCE = re.compile(r"[0-9a-f]{8}")
 
 

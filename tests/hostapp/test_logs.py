@@ -1,15 +1,20 @@
 """Log lines: one per message, without tokens, control characters or payloads."""
 
 import ast
+import json
 import logging
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from hostapp.logs import LineFormatter
+from hostapp import logs
+from hostapp.logs import JsonFormatter, LineFormatter, Repeats
+from telemetry.context import LIMITED, get_reference, log_fields, more_fields
+from tests.processes import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "AbCdEfGhIjKlMnOpQrStUvWxYzAbCdEfGhIjKlMnOpQ"
@@ -32,6 +37,7 @@ def logged(code: str, **environment: str) -> list[str]:
         env={
             "PATH": os.environ["PATH"],
             "PYTHONUTF8": "1",
+            "LOG_FORMAT": "text",
             "DJANGO_SETTINGS_MODULE": "tests.settings",
             **environment,
         },
@@ -69,7 +75,7 @@ def test_no_logger_writes_a_token_and_each_writes_a_line_once() -> None:
 
     messages = [line for line in lines if "Forbidden" in line]
     expected = [(logger, hidden) for logger in LOGGERS for hidden in PATHS.values()]
-    assert [(line.split()[3], line.split()[-1]) for line in messages] == expected
+    assert [(line.split()[2], line.split()[-1]) for line in messages] == expected
     tracebacks = [line for line in lines if line.startswith("ValueError")]
     assert [line.split()[-1] for line in tracebacks] == [hidden for _, hidden in expected]
     assert not any(secret in line for line in lines for secret in (TOKEN, RESET, "short", "secret"))
@@ -94,10 +100,15 @@ def test_token_is_hidden_in_the_traceback_of_a_failed_page() -> None:
 def test_control_characters_are_escaped(text: str) -> None:
     record = logging.LogRecord("access", logging.INFO, "", 0, '"GET / HTTP/1.1" "%s"', (text,), None)
 
-    line = LineFormatter("{message}", style="{").format(record)
+    line = LineFormatter().format(record)
+    in_json = JsonFormatter().format(record)
 
     assert line.isprintable()
-    assert ast.literal_eval(f"'{line}'") == f'"GET / HTTP/1.1" "{text}"'
+    assert in_json.isascii()
+    assert in_json.isprintable()
+    message = line.split(" ", 3)[3]
+    assert ast.literal_eval(f"'{message}'") == f'"GET / HTTP/1.1" "{text}"'
+    assert json.loads(in_json)["message"] == f'"GET / HTTP/1.1" "{text}"'
 
 
 def test_traceback_keeps_its_lines_and_escapes_the_rest() -> None:
@@ -107,9 +118,10 @@ def test_traceback_keeps_its_lines_and_escapes_the_rest() -> None:
         record = logging.LogRecord("a", logging.ERROR, "", 0, "failed", (), sys.exc_info())
     record.exc_text = "cached by another handler \x1b"
 
-    lines = LineFormatter("{message}", style="{").format(record).split("\n")
+    lines = LineFormatter().format(record).split("\n")
 
-    assert (lines[0], lines[-1]) == ("failed", "ValueError: \\x1b[31mred")
+    assert lines[0].endswith("ERROR a failed")
+    assert lines[-1] == "ValueError: \\x1b[31mred"
     assert len(lines) > 3
 
 
@@ -128,3 +140,75 @@ def test_missing_page_and_unavailable_service_add_no_line_to_the_access_log() ->
         "from django.http import HttpResponse\n"
         "log_response('%s: %s', 'Service Unavailable', '/', response=HttpResponse(status=503))"
     ) == []  # fmt: skip
+
+
+FAIL = (
+    "from unittest import mock\n"
+    "with mock.patch('enterprises.invitations.find_invitation', side_effect={error}):\n"
+    "    for _ in range({times}):\n"
+    "        response = client.get('/invitations/x/', headers={{'host': 'localhost'}})\n"
+    "print('shown', response.status_code, response['X-Request-Id'], response.content.count(\n"
+    "    response['X-Request-Id'].encode()))"
+)
+
+
+def test_json_line_of_a_failed_page_has_the_reference_that_the_page_shows() -> None:
+    *lines, shown = logged(FAIL.format(error="RuntimeError('broken')", times=1), LOG_FORMAT="json")
+
+    (line,) = map(json.loads, lines)
+    assert shown == f"shown 500 {line['reference']} 2"
+    assert (line["level"], line["logger"]) == ("ERROR", "django.request")
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
+    assert "RuntimeError: broken" in line["exception"]
+
+
+def test_pages_that_the_database_fails_write_one_line_without_a_traceback() -> None:
+    *lines, shown = logged(FAIL.format(error="OperationalError('away')", times=5).replace(
+        "from unittest", "from django.db import OperationalError\nfrom unittest", 1
+    ))  # fmt: skip
+
+    assert len(lines) == 1
+    assert "the database cannot be used (OperationalError)" in lines[0]
+    assert shown.startswith("shown 503 ")
+    assert shown.endswith(" 2")
+
+
+def test_line_carries_the_fields_of_its_block_and_its_own() -> None:
+    record = logging.LogRecord("a", logging.ERROR, "", 0, "failed", (), None)
+    vars(record).update(more_fields(request_id="req_1", blank=""))
+    with log_fields(reference="0a1b2c3d", enterprise="acme-inc"):
+        assert get_reference() == "0a1b2c3d"
+        line, in_json = LineFormatter().format(record), json.loads(JsonFormatter().format(record))
+
+    assert line.endswith("ERROR a failed [reference=0a1b2c3d enterprise=acme-inc request_id=req_1]")
+    assert (in_json["reference"], in_json["enterprise"], in_json["request_id"]) == (
+        "0a1b2c3d",
+        "acme-inc",
+        "req_1",
+    )
+    assert "blank" not in in_json
+
+
+def test_limited_line_is_written_once_and_then_counted(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(logs, "LIMIT_SECONDS", 0.05)
+    logger = logging.getLogger("tests.repeats")
+    repeats = Repeats()
+    logger.addFilter(repeats)
+    try:
+        for number in range(5):
+            logger.error("Webhook %s not recorded", number, extra=LIMITED)
+            logger.error("Other %s", number)
+        wait_until(lambda: len(caplog.messages) == 7)
+        logger.error("Webhook %s not recorded", 9, extra=LIMITED)
+    finally:
+        logger.removeFilter(repeats)
+
+    limited = [message for message in caplog.messages if not message.startswith("Other")]
+    assert limited == [
+        "Webhook 0 not recorded",
+        "4 more like this in 0.05 s: Webhook 0 not recorded",
+        "Webhook 9 not recorded",
+    ]
+    assert len(caplog.messages) == 8

@@ -12,8 +12,8 @@ from django.utils.http import urlsafe_base64_encode
 
 from enterprises.models import Enterprise
 from hostapp.models import Session, User
-from hostapp.url_tokens import hide_tokens
 from portal.models import PortalSession
+from telemetry.redaction import hide_tokens
 from tests.conftest import signed_in
 from tests.enterprises.test_access import MATRIX
 from tests.enterprises.test_memberships import mailed_link

@@ -14,6 +14,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from hostapp.models import User
+from outbox.models import WorkerHeartbeat
 from tests.conftest import signed_in
 from tests.deliveries import deliver, payload, post, signed
 from webhooks.listed_events import parse_items, record_listed
@@ -138,6 +139,16 @@ def test_permanently_failed_event_is_reported_with_the_next_step() -> None:
     assert code == 1
     assert "replay_events --failed" in report["attention"][0]
     assert report["outcomes"][0]["reason"] == "KeyError: 'id'"
+
+
+def test_inspect_webhooks_shows_how_many_workers_live_and_since_when() -> None:
+    assert "Workers\n  None is alive: start `manage.py worker`\n" in inspect_text()
+    now = timezone.now()
+    for pid, hours, seen in ((1, 2, now), (2, 1, now), (3, 5, now - HOUR)):
+        WorkerHeartbeat.objects.create(host="web", pid=pid, started_at=now - hours * HOUR, last_seen_at=seen)
+
+    assert f"Workers\n  2 alive, the oldest since {now - 2 * HOUR:%Y-%m-%d %H:%M}" in inspect_text()
+    assert inspect_json()[0]["workers"] == 2
 
 
 def test_stopped_worker_is_reported() -> None:

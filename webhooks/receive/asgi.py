@@ -16,9 +16,11 @@ from typing import Any, Protocol
 
 import psycopg
 
+from telemetry.context import LIMITED
 from webhooks.receive.accept import MAX_BODY_BYTES, NotAnEvent, accept, check_source
 from webhooks.receive.batches import BatchRecorder, Connection, QueueFull, Unavailable, Unstorable
 from webhooks.receive.config import ReceiverConfig
+from webhooks.receive.metrics import DELIVERIES
 from webhooks.receive.reasons import Reason, Refused
 from webhooks.receive.record import Cursor, describe_unstorable
 from webhooks.receive.refusals import NotWritten, RefusalTally, build_sample, log_signed_refusal
@@ -141,7 +143,7 @@ class Receiver:
                 trusted_proxies=self._config.trusted_proxies,
             )
             if not self._config.secrets:
-                logger.error("A webhook arrived, but WORKOS_WEBHOOK_SECRET is not set.")
+                logger.error("A webhook arrived, but WORKOS_WEBHOOK_SECRET is not set.", extra=LIMITED)
                 return _Answer(503, "WORKOS_WEBHOOK_SECRET is not set")
             if isinstance(body, Refused):
                 raise body
@@ -161,6 +163,7 @@ class Receiver:
         except Unavailable as error:
             # What is not recorded is not received: WorkOS must send it again.
             return _answer_unavailable(f"Webhook {delivery.event_id}", error)
+        DELIVERIES.labels("recorded").inc()
         return _OK
 
     async def _refuse(self, request: _Request, refused: Refused, now: datetime) -> _Answer:
@@ -196,7 +199,8 @@ class Receiver:
 
 
 def _answer_unavailable(what: str, error: Unavailable) -> _Answer:
-    logger.error("%s not recorded: %s", what, error)
+    logger.error("%s not recorded: %s", what, error, extra=LIMITED)
+    DELIVERIES.labels("unavailable").inc()
     if isinstance(error, QueueFull):
         return _Answer(503, headers=((b"retry-after", b"%d" % _RETRY_AFTER),))
     return _UNAVAILABLE

@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 
 from webhooks.receive.accept import Delivery, NotAnEvent
+from webhooks.receive.metrics import QUEUE_SHARE
 from webhooks.receive.prepared import AsyncPreparedStatements
 from webhooks.receive.record import (
     IgnoredSecretUses,
@@ -140,6 +141,9 @@ class BatchRecorder:
         """Return when it is committed. Raises Unavailable, QueueFull and (for a Delivery) Unstorable."""
         if self._is_away or self._is_stopping:
             raise Unavailable("away" if self._is_away else "stopped")
+        QUEUE_SHARE.observe(
+            max(len(self._waiting) / MAX_WAITING, self._waiting_size / _MAX_WAITING_CHARACTERS)
+        )
         waiting = _Waiting(delivery, received_at, asyncio.get_running_loop().create_future())
         if len(self._waiting) >= MAX_WAITING or self._waiting_size + waiting.size > _MAX_WAITING_CHARACTERS:
             raise QueueFull("the queue is full")

@@ -14,6 +14,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
+from telemetry.context import LIMITED
+from webhooks.receive.metrics import DELIVERIES
 from webhooks.receive.reasons import Reason, Refused
 from webhooks.receive.record import Cursor
 
@@ -106,6 +108,7 @@ class RefusalTally:
 
     def count(self, sample: Sample) -> bool:
         """Count a refusal in memory. Returns whether a write is due now; otherwise it follows by itself."""
+        DELIVERIES.labels(sample.reason.value).inc()
         key = sample.reason, int(sample.refused_at.timestamp()) // 60
         with self._lock:
             entry = self._unwritten.get(key)
@@ -144,7 +147,7 @@ class RefusalTally:
             for entry in entries.values():
                 _log_refusals(entry.count, entry.sample)
         except NotWritten as error:
-            logger.error("Refused webhooks not counted yet: %s", error)
+            logger.error("Refused webhooks not counted yet: %s", error, extra=LIMITED)
             with self._lock:
                 for key, entry in entries.items():
                     if key in self._unwritten:

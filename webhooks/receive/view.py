@@ -27,9 +27,11 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from telemetry.context import LIMITED
 from webhooks import conf
 from webhooks.receive.accept import MAX_BODY_BYTES, Delivery, NotAnEvent, accept, check_source
 from webhooks.receive.body import read_body
+from webhooks.receive.metrics import DELIVERIES
 from webhooks.receive.prepared import PreparedStatements
 from webhooks.receive.reasons import Refused
 from webhooks.receive.record import (
@@ -92,7 +94,7 @@ def receive(request: HttpRequest, token: str | None = None) -> HttpResponse:
             trusted_proxies=config.trusted_proxies,
         )
         if not config.secrets:
-            logger.error("A webhook arrived, but WORKOS_WEBHOOK_SECRET is not set.")
+            logger.error("A webhook arrived, but WORKOS_WEBHOOK_SECRET is not set.", extra=LIMITED)
             return HttpResponse("WORKOS_WEBHOOK_SECRET is not set", status=503)
         body = read_body(request, limit=MAX_BODY_BYTES)
         delivery = accept(request.headers, body, secrets=config.secrets, tolerance=config.tolerance, now=now)
@@ -108,8 +110,10 @@ def receive(request: HttpRequest, token: str | None = None) -> HttpResponse:
         )
     except (DatabaseError, InterfaceError) as error:
         # What is not recorded is not received: WorkOS must send it again.
-        logger.error("Webhook %s not recorded: %s", delivery.event_id, type(error).__name__)
+        logger.error("Webhook %s not recorded: %s", delivery.event_id, type(error).__name__, extra=LIMITED)
+        DELIVERIES.labels("unavailable").inc()
         return HttpResponse(status=503)
+    DELIVERIES.labels("recorded").inc()
     return HttpResponse()
 
 
@@ -165,7 +169,8 @@ def _keep_unreadable(request: HttpRequest, delivery: NotAnEvent, now: datetime) 
             for statement in build_unreadable_inserts(delivery, received_at=now):
                 cursor.execute(statement.sql, statement.parameters)
     except NotWritten as error:
-        logger.error("Signed webhook not recorded: %s", error)
+        logger.error("Signed webhook not recorded: %s", error, extra=LIMITED)
+        DELIVERIES.labels("unavailable").inc()
         return HttpResponse(status=503)
     return _answer_refused(request, delivery, now)
 

@@ -38,8 +38,15 @@ Exits with 1 when something needs a person. For cron: --verbosity 0 prints only 
             sys.exit(1)
 
 
+def _describe_workers(inspection: Inspection) -> str:
+    if not inspection.workers:
+        return "None is alive: start `manage.py worker`"
+    return f"{inspection.workers} alive{_format_time(', the oldest since', inspection.workers_since)}"
+
+
 def _format_inspection(inspection: Inspection) -> Iterator[str]:
-    yield "Events (of the last day, and all that wait or failed)"
+    yield f"Workers\n  {_describe_workers(inspection)}"
+    yield "\nEvents (of the last day, and all that wait or failed)"
     yield f"  {inspection.waiting} due{_format_time(', the oldest since', inspection.oldest_due_at)}"
     for outcome in inspection.outcomes:
         yield f"  {outcome.count} {outcome.status}{': ' if outcome.reason else ''}{outcome.reason}"

@@ -1,0 +1,1 @@
+"""What log lines of every package carry, and what they must not. Plain Python."""
