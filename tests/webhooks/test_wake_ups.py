@@ -63,6 +63,8 @@ def is_applied(event_id: str) -> bool:
 def test_worker_is_woken_and_finds_after_a_lost_connection_what_it_missed(
     acme: Enterprise, manage: Manage
 ) -> None:
+    # Of the workers of tests before.
+    wait_until(lambda: not listeners())
     manage("worker", "--interval", RARELY)
     deliver("connection.activated", event_id="event_1", id="conn_1")
     wait_until(lambda: is_applied("event_1"))
