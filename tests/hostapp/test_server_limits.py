@@ -136,7 +136,9 @@ def read_nothing(server: Server, unread: Sequence[socket.socket]) -> None:
 def test_clients_that_read_nothing_block_no_one(patient_server: Server) -> None:
     with connections(patient_server, 3 * THREADS, receive_buffer=4096) as unread:
         read_nothing(patient_server, unread)
-        assert_others_are_answered(patient_server, unread, times=5)
+        # The server may close them already: so much is read ahead of no one. Its patience, which it would
+        # have with those that are left, is longer than this test may take.
+        assert_others_are_answered(patient_server, times=5)
 
 
 def test_clients_that_read_nothing_are_closed(server: Server) -> None:
