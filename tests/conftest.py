@@ -11,6 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.test import Client
 from playwright.sync_api import Browser, sync_playwright
+from pytest_django import DjangoDbBlocker
 
 import gateway
 from enterprises.models import Enterprise, Membership
@@ -73,6 +74,14 @@ def wait_for_other_connections(request: pytest.FixtureRequest) -> Iterator[None]
     request.getfixturevalue("transactional_db")
     yield
     processes.wait_until_database_is_idle()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Drop the database only when the last process and thread has left it."""
+    yield
+    with django_db_blocker.unblock():
+        processes.wait_until_database_has_no_other_session()
 
 
 @pytest.fixture

@@ -60,6 +60,21 @@ def wait_until_database_is_idle() -> None:
     wait_until(_database_is_idle)
 
 
+def wait_until_database_has_no_other_session() -> None:
+    """Wait until no process and no thread is connected: a database in use cannot be dropped."""
+    wait_until(lambda: not _count_other_sessions())
+
+
+def _count_other_sessions() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        return int(cursor.fetchone()[0])
+
+
 def a_connection_is_busy() -> bool:
     """Whether another connection runs a statement or has a transaction open."""
     return not _database_is_idle()
