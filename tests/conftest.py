@@ -78,10 +78,10 @@ def wait_for_other_connections(request: pytest.FixtureRequest) -> Iterator[None]
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Drop the database only when the last process and thread has left it."""
+    """End what is still connected before the database is dropped."""
     yield
     with django_db_blocker.unblock():
-        processes.wait_until_database_has_no_other_session()
+        processes.end_other_sessions()
 
 
 @pytest.fixture

@@ -60,19 +60,15 @@ def wait_until_database_is_idle() -> None:
     wait_until(_database_is_idle)
 
 
-def wait_until_database_has_no_other_session() -> None:
-    """Wait until no process and no thread is connected: a database in use cannot be dropped."""
-    wait_until(lambda: not _count_other_sessions())
-
-
-def _count_other_sessions() -> int:
+def end_other_sessions() -> None:
+    """End the sessions that processes and threads of tests have left: a database in use cannot be dropped."""
+    # It may have been ended, too.
+    connection.close()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_stat_clear_snapshot()")
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        return int(cursor.fetchone()[0])
 
 
 def a_connection_is_busy() -> bool:

@@ -78,7 +78,8 @@ def _find_directory_rows(object_id: str) -> Iterator[Finding]:
     # In each directory, because the indexes begin with it.
     directories = Directory.objects.values("pk")
     users = DirectoryUser.objects.filter(directory__in=directories)
-    yield from explain_directory_users(users.filter(Q(user_id=object_id) | Q(idp_id=object_id)))
+    found = users.filter(Q(user_id=object_id) | Q(idp_id=object_id))
+    yield from explain_directory_users(found.order_by("directory_id", "user_id"))
     groups = DirectoryGroup.objects.filter(directory__in=directories, group_id=object_id)
     for row in groups.select_related("directory__organization__enterprise"):
         members = DirectoryMembership.objects.current().filter(group=row).count()

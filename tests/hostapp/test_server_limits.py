@@ -194,7 +194,8 @@ def test_unfinished_bodies_hold_bounded_memory(patient_server: Server) -> None:
     deliver(server)
     before = server.memory()
 
-    with connections(server, 40 if server.has_site else 90) as uploads:
+    # Twice as much, or more, as is held.
+    with connections(server, 80 if server.has_site else 160) as uploads:
         for sock in uploads:
             with contextlib.suppress(OSError):
                 # As large as each takes: 2.6 MB for a form, 1 MiB for a delivery.
@@ -203,7 +204,8 @@ def test_unfinished_bodies_hold_bounded_memory(patient_server: Server) -> None:
                 head = request(b"", f"Content-Length: {size}", path=path, length=False)
                 sock.sendall(head + b"x" * (size - 99_999))
         assert_others_are_answered(server, uploads)
-        assert server.memory() - before < 90 * 1024 * 1024
+        # 64 MiB are held, in buffers that are an eighth larger than what is in them, and what is being read.
+        assert server.memory() - before < 120 * 1024 * 1024
         assert any(map(is_closed, uploads))
 
 

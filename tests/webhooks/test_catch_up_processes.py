@@ -131,7 +131,8 @@ def test_follow_reads_what_happens_later_until_it_is_interrupted(
     assert process.returncode == 0, output
     # A line for each run that read something new.
     recorded = [json.loads(line)["recorded"] for line in output.splitlines() if line.startswith("{")]
-    assert sum(recorded) == WebhookEvent.objects.count()
+    # It may have been interrupted after a commit and before its line.
+    assert WebhookEvent.objects.count() - sum(recorded) in (0, 1)
 
 
 @pytest.fixture
