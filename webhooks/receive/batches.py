@@ -193,7 +193,8 @@ class BatchRecorder:
                         await link.close()
                         link = await self._open()
                 await self._wake_workers(link)
-                if batch:
+                # Something may have arrived while the notification was sent, and found no idle flusher.
+                if batch or self._waiting:
                     continue
                 if self._is_stopping:
                     # What is not due yet is sent now: there is no later.

@@ -27,6 +27,7 @@ from webhooks.receive import batches
 from webhooks.receive.accept import Delivery
 from webhooks.receive.batches import BatchRecorder, Connection, QueueFull, Unavailable, Unstorable
 from webhooks.receive.queues import Queue
+from webhooks.receive.wake_ups import WakeUps
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -94,6 +95,35 @@ def test_same_events_in_opposite_order_do_not_deadlock() -> None:
 
     assert with_recorder(record_twice) == [None] * 400
     assert WebhookEvent.objects.count() == 50
+
+
+def test_delivery_that_arrives_while_workers_are_notified_is_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both flushers have nothing to record and are sending notifications: none of them is idle."""
+    original = batches._notify
+
+    async def record(recorder: BatchRecorder) -> list[BaseException | None]:
+        notifying = asyncio.Semaphore(0)
+        go_on = asyncio.Event()
+
+        async def notify_slowly(connection: Connection) -> None:
+            notifying.release()
+            await go_on.wait()
+            await original(connection)
+
+        monkeypatch.setattr(batches, "_notify", notify_slowly)
+        for _ in range(2):
+            recorder._wake_ups = WakeUps()
+            recorder._wake_ups.request()
+            recorder._wake_one()
+            await notifying.acquire()
+        arriving = asyncio.ensure_future(record_all(recorder, 3))
+        await asyncio.sleep(0)
+        go_on.set()
+        return await asyncio.wait_for(arriving, 10)
+
+    assert with_recorder(record) == [None] * 3
 
 
 def test_use_of_a_secret_by_ignored_events_is_saved() -> None:
