@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
@@ -147,10 +148,13 @@ def _fold(newest: AuditEntry, entries: Sequence[AuditEntry]) -> ActivityRow:
     for entry in entries[1:]:
         # timesince puts non-breaking spaces, which a phone is too narrow for.
         duration = timesince(opened.at, entry.at, depth=1).replace("\xa0", " ")
+        is_short = entry.at - opened.at < timedelta(minutes=1)
         if entry.action == Action.PORTAL_RETURNED:
-            parts.append(_("returned after %(duration)s") % {"duration": duration})
+            text = _("returned within a minute") if is_short else _("returned after %(duration)s")
+            parts.append(text % {"duration": duration})
         elif entry.action == Action.PORTAL_FINISHED:
-            parts.append(_("finished after %(duration)s") % {"duration": duration})
+            text = _("finished within a minute") if is_short else _("finished after %(duration)s")
+            parts.append(text % {"duration": duration})
     return ActivityRow(newest, _("Admin Portal"), " · ".join(parts))
 
 

@@ -1,9 +1,10 @@
 """The filters of the activity page, for folded portal sessions and for actors that are no people."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from audit.actions import Action
 from audit.actor import APPLICATION, COMMAND_LINE, Actor
@@ -38,6 +39,22 @@ def test_portal_session_over_midnight_is_one_row_on_each_of_its_days(
 
     assert page.count("<strong>Admin Portal</strong>") == 1
     assert "finished after 5 minutes" in page
+
+
+def test_portal_session_of_seconds_is_finished_within_a_minute(
+    client: Client, acme: Enterprise, ada: User
+) -> None:
+    opened_at = timezone.now()
+    for action, at in (
+        (Action.PORTAL_OPENED, opened_at),
+        (Action.PORTAL_RETURNED, opened_at + timedelta(seconds=20)),
+        (Action.PORTAL_FINISHED, opened_at + timedelta(seconds=59)),
+    ):
+        append_audit_entry(acme, action, Actor.from_user(ada), at, target="Single sign-on", session="one")
+
+    page = client.get(ACTIVITY).text
+
+    assert "returned within a minute · finished within a minute" in page
 
 
 @pytest.mark.parametrize(
