@@ -15,7 +15,8 @@ def name_error(error: BaseException) -> str:
     """
     try:
         name, cause = type(error).__name__, error.__cause__
-        if cause is not None and type(cause).__module__.startswith("psycopg"):
+        is_of_driver = cause is not None and type(cause).__module__.startswith("psycopg")
+        if is_of_driver and type(cause).__name__ != name:
             name = f"{name} ({type(cause).__name__})"
         return clean_text(name)
     except BaseException:  # as in _read_message

@@ -5,11 +5,14 @@ import time
 import uuid
 from pathlib import Path
 
+import psycopg
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from hostapp.tasks import TASKS
 from outbox import queue
+from outbox.failures import name_error
 from outbox.handlers import TaskHandler
 from outbox.models import Task
 from outbox.runner import run_due_tasks
@@ -107,3 +110,12 @@ def test_worker_outlives_tasks_steps_and_jobs_that_fail_in_every_way(
     assert "The worker was stopped before it ended." in set(
         Task.objects.filter(kind="hang").values_list("error", flat=True)
     )
+
+
+def test_error_of_the_database_is_named_with_the_drivers_unless_they_have_one_name() -> None:
+    same, other = OperationalError(), OperationalError()
+    same.__cause__ = psycopg.OperationalError()
+    other.__cause__ = psycopg.errors.ReadOnlySqlTransaction()
+
+    assert name_error(same) == "OperationalError"
+    assert name_error(other) == "OperationalError (ReadOnlySqlTransaction)"
