@@ -74,7 +74,7 @@ class Sender:
             samples.problems.append(f"{samples.name}: {event} {event_id} is {status}")
 
     def wait(self, event_id: str) -> str:
-        """Its status, once it is not waiting any more."""
+        """Its status, once it no longer waits."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             row = self._connection.execute(

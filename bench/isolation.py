@@ -163,7 +163,7 @@ def create_launch(number: int) -> tuple[str, dict[str, str]]:
 
 
 class Visitors:
-    """People who launch the Admin Portal, and again as soon as they are told that WorkOS does not answer."""
+    """People who launch the Admin Portal, and launch it again each time WorkOS has not answered."""
 
     def __init__(self, server: RunningProcess, launches: list[tuple[str, dict[str, str]]]) -> None:
         self._port = server.port

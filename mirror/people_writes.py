@@ -219,7 +219,7 @@ def _update_newer(
 
 @cache
 def _build_update(kind: PeopleKind) -> str:
-    """Replace what is said (not NULL) in rows that are older. Fields that are not said keep their version.
+    """Update older rows with the new values that are not NULL. A field without a new value keeps its version.
 
     The subquery locks the newest version of each row, and compares it: the previous state is that one's.
     """

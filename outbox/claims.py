@@ -47,7 +47,7 @@ RETURNING task.id, kind, subject, key, arguments, requests, attempts, error, due
     enqueued_at
 """
 
-# A row that somebody else has locked is left for later: waiting for it could be a deadlock.
+# A row that another transaction has locked is left for later: waiting for it could be a deadlock.
 _SETTLE = """
 WITH ended AS (
     SELECT * FROM unnest(

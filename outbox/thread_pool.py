@@ -81,7 +81,7 @@ class Batch:
             return results
 
     def give_back(self) -> list[Task]:
-        """The tasks that are not begun. The thread does not run them any more."""
+        """The tasks that are not begun. The thread no longer runs them."""
         with self._lock:
             waiting, self._waiting = self._waiting, []
             return waiting

@@ -192,8 +192,8 @@ class WebhookEvent(models.Model):
 class EventBatch(models.Model):
     """Events of one name that a worker has claimed, committed before it applies them.
 
-    The worker locks the row while it works, and deletes it in the commit of the work. A row that is neither
-    locked nor leased any more is of a worker that died with its events. See `webhooks.claims`.
+    The worker locks the row while it works, and deletes it in the commit of the work. A row that is
+    neither locked nor leased belongs to a worker that died with its events. See `webhooks.claims`.
     """
 
     event = models.CharField(max_length=255)

@@ -19,7 +19,7 @@ from enterprises.reauthentication import require_reauthentication
 
 
 class CannotInvite(Exception):
-    """Nobody is invited to this enterprise any more. The message says why."""
+    """No more people can be invited to this enterprise. The message says why."""
 
 
 @dataclass(frozen=True)

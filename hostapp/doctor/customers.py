@@ -1,4 +1,4 @@
-"""Offline: what customers cannot see or mend by themselves, from the mirror."""
+"""Offline: problems of customers that need support or an IT admin, as the mirror shows them."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta

@@ -13,7 +13,7 @@ SECOND = 1.0
 
 
 class World:
-    """A clock that moves when somebody sleeps."""
+    """A clock that moves only when its sleep is called."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -116,7 +116,7 @@ def test_refused_call_gives_its_place_back(world: World) -> None:
 
 
 def test_threads_share_the_limit() -> None:
-    """Their sleeps overlap, so here the clock is moved by whoever sleeps, under a lock."""
+    """Their sleeps overlap, so each sleep moves the clock, under a lock."""
     world, lock = World(), threading.Lock()
     sent: list[float] = []
 

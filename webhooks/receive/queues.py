@@ -37,7 +37,7 @@ BLANK_QUEUE = Queue(is_urgent=False, name="")
 
 def find_queue(event: str, data: Mapping[str, Any]) -> Queue:
     """The queue of an event by its name and its `data`."""
-    # A deactivation is an update. Whoever loses access does not wait until a first sync is over.
+    # A deactivation is an update. A person who loses access does not wait until a first sync is over.
     is_deactivation = event == "dsync.user.updated" and data.get("state") == "inactive"
     is_urgent = event not in _BULK_EVENTS or is_deactivation
     return Queue(is_urgent, _find_name(event, data)[:_MAX_LENGTH])

@@ -50,7 +50,7 @@ Exits with 1 when something differs (with --apply: when something was not writte
             action="append",
             default=[],
             metavar="SLUG",
-            help="end whoever WorkOS does not list in this enterprise, however many (asks; repeatable)",
+            help="end all people that WorkOS no longer lists here, however many (asks; repeatable)",
         )
         self.add_yes_argument(parser)
         self.add_json_argument(parser)
