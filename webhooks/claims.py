@@ -176,9 +176,9 @@ def _take_shares(
     if size < 1:
         return []
     after = rotation.after[is_urgent]
-    queues = _find_queues(is_urgent, min(size, _MAX_QUEUES), after, now)
+    queues = _find_queues(is_urgent, min(size, _MAX_QUEUES), after, taken, now)
     if not queues and after is not None:
-        queues = _find_queues(is_urgent, min(size, _MAX_QUEUES), None, now)
+        queues = _find_queues(is_urgent, min(size, _MAX_QUEUES), None, taken, now)
     rotation.after[is_urgent] = queues[-1] if len(queues) == min(size, _MAX_QUEUES) else None
     claimed: list[_Claimed] = []
     # What small queues leave of their shares goes to the larger ones, in a second round.
@@ -194,11 +194,14 @@ def _take_shares(
     return claimed
 
 
-# The planner has no loose index scan: each step of the recursion looks up the next queue in the index.
-_NEXT_QUEUE = """
+# What can be claimed: no suspect, and nothing that a worker has.
+_IS_FREE = "due_at <= %(now)s AND unfinished_attempts = 0 AND id <> ALL(%(taken)s::bigint[])"
+# The planner has no loose index scan: each step of the recursion looks up the next queue in the index. A
+# queue of which other workers have every event does not count: a worker with only such ones would wait.
+_NEXT_QUEUE = f"""
 SELECT queue FROM webhooks_webhookevent
-WHERE is_urgent = %(is_urgent)s AND due_at <= %(now)s AND {after} ORDER BY is_urgent, queue LIMIT 1
-"""
+WHERE is_urgent = %(is_urgent)s AND {_IS_FREE} AND {{after}} ORDER BY is_urgent, queue LIMIT 1
+"""  # noqa: S608 - constants
 _QUEUES = f"""
 WITH RECURSIVE queues AS (
     ({_NEXT_QUEUE.format(after="(%(after)s::text IS NULL OR queue > %(after)s)")})
@@ -207,15 +210,14 @@ WITH RECURSIVE queues AS (
 )
 SELECT queue FROM queues LIMIT %(size)s
 """  # noqa: S608 - constants
-_SHARES = """
+_SHARES = f"""
 SELECT event.id, event.event, event.queue
 FROM unnest(%(queues)s::text[]) AS chosen (queue), LATERAL (
     SELECT id, event, queue FROM webhooks_webhookevent
-    WHERE is_urgent = %(is_urgent)s AND queue = chosen.queue AND due_at <= %(now)s
-        AND unfinished_attempts = 0 AND id <> ALL(%(taken)s::bigint[])
+    WHERE is_urgent = %(is_urgent)s AND queue = chosen.queue AND {_IS_FREE}
     ORDER BY due_at, id LIMIT %(share)s
 ) AS event
-"""
+"""  # noqa: S608 - constants
 _WORK = """
 SELECT EXISTS (SELECT FROM webhooks_webhookevent WHERE is_urgent AND due_at <= %(now)s),
     EXISTS (SELECT FROM webhooks_webhookevent WHERE NOT is_urgent AND due_at <= %(now)s),
@@ -239,8 +241,10 @@ SELECT min(due_at) FROM queues
 """
 
 
-def _find_queues(is_urgent: bool, size: int, after: str | None, now: datetime) -> list[str]:
-    values = {"is_urgent": is_urgent, "size": size, "after": after, "now": now}
+def _find_queues(
+    is_urgent: bool, size: int, after: str | None, taken: Sequence[int], now: datetime
+) -> list[str]:
+    values = {"is_urgent": is_urgent, "size": size, "after": after, "taken": taken, "now": now}
     return [str(queue) for (queue,) in _fetch(_QUEUES, values)]
 
 

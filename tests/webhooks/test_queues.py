@@ -68,6 +68,15 @@ def test_claims_reach_every_queue_when_there_are_more_than_one_claim_serves() ->
     assert set(claimed) == {f"org_{number}" for number in range(7)}
 
 
+def test_claim_goes_past_queues_of_which_other_workers_have_every_event() -> None:
+    for number in range(5):
+        record_waiting(1, f"org_{number}")
+
+    assert set(claim_queues(3, Rotation())) == {"org_0", "org_1", "org_2"}
+    # Of another process, which begins with the first queue, too.
+    assert set(claim_queues(3, Rotation())) == {"org_3", "org_4"}
+
+
 def test_urgent_events_go_first_and_leave_a_fifth_to_the_others() -> None:
     record_waiting(100, "org_1")
     record_waiting(100, "org_1", is_urgent=True)
