@@ -40,9 +40,17 @@ class Notifier:
         if is_due:
             _send()
         elif needs_thread:
-            # No daemon: a command that ends now sends its last notification first.
-            parameters = find_default_parameters()
-            threading.Thread(target=self._send_late, args=(parameters,), name=LATE).start()
+            self._start_thread()
+
+    def _start_thread(self) -> None:
+        # No daemon: a command that ends now sends its last notification first.
+        parameters = find_default_parameters()
+        thread = threading.Thread(target=self._send_late, args=(parameters,), name=LATE)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # The process has as many threads as it may. What is committed must not look like a failure.
+            self._give_up(error)
 
     def _send_late(self, parameters: dict[str, Any]) -> None:
         """Send what is requested when it is due, until nothing has been requested for a while."""
@@ -51,9 +59,13 @@ class Notifier:
                 while self._wait_until_due():
                     late.execute(NOTIFY)
         except (psycopg.Error, OSError) as error:
-            _log(error)
-            with self._changed:
-                self._has_thread = False
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        """There is no thread: the next request starts one."""
+        _log(error)
+        with self._changed:
+            self._has_thread = False
 
     def _wait_until_due(self) -> bool:
         """True when a notification is to be sent. False when the thread is to end."""
@@ -64,7 +76,8 @@ class Notifier:
                 seconds = self._wake_ups.seconds_until_due(time.monotonic())
                 if seconds is not None:
                     self._changed.wait(seconds)
-                elif not self._changed.wait(_LINGER):
+                elif not (self._changed.wait(_LINGER) or self._wake_ups.is_requested):
+                    # Nor did a request come between the end of the wait and the lock.
                     self._has_thread = False
                     return False
 

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import takewhile
@@ -22,7 +23,7 @@ from webhooks.models import WebhookEvent
 from webhooks.receive.batches import BatchRecorder
 from webhooks.receive.wake_ups import CHANNEL, INTERVAL, WakeUps
 from webhooks.retry import retry_events
-from webhooks.wake_up import LATE
+from webhooks.wake_up import _LINGER, LATE, Notifier
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -149,6 +150,54 @@ def test_last_delivery_to_the_view_is_notified_however_soon_it_follows(
     # One that is too soon is sent later, by a thread.
     assert next(heard) == ""
     wait_until(lambda: not is_sending_late())
+
+
+def test_request_that_comes_when_the_thread_of_late_notifications_has_waited_enough_is_notified() -> None:
+    """On a busy machine the thread gets the lock long after its wait has timed out."""
+    notifier = Notifier()
+
+    class SlowToReturn(threading.Condition):
+        is_first = True
+
+        def wait(self, timeout: float | None = None) -> bool:
+            if timeout == _LINGER and self.is_first:
+                self.is_first = False
+                notifier._wake_ups._next_at = time.monotonic() + 0.2
+                notifier.notify()
+                # If even that was due already, this thread has sent it.
+                connection.close()
+                return False
+            return super().wait(timeout)
+
+    slow = notifier._changed = SlowToReturn()
+    # One that is not due needs the thread; one that is due is sent here, and leaves the thread nothing to do.
+    notifier._wake_ups._next_at = time.monotonic() + 60
+    notifier.notify()
+    notifier._wake_ups._next_at = 0
+    notifier.notify()
+    wait_until(lambda: not slow.is_first)
+    wait_until(lambda: not is_sending_late())
+
+    assert notifier._wake_ups.seconds_until_due(time.monotonic()) is None
+
+
+def test_late_notifications_go_on_after_no_thread_could_be_started(
+    heard: Iterator[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    notifier = Notifier()
+    notifier.notify()
+    with monkeypatch.context() as full, caplog.at_level(logging.WARNING):
+        full.setattr(threading.Thread, "start", refuse)
+        notifier._wake_ups._next_at = time.monotonic() + 0.2
+        notifier.notify()
+
+    assert "The workers were not notified: RuntimeError" in caplog.text
+    notifier.notify()
+    wait_until(lambda: not is_sending_late())
+    assert [next(heard), next(heard)] == ["", ""]
 
 
 def test_retry_notifies_when_it_is_committed(heard: Iterator[str]) -> None:

@@ -17,20 +17,20 @@ class WakeUps:
     """
 
     def __init__(self) -> None:
-        self._is_requested = False
+        self.is_requested = False
         self._next_at = float("-inf")
 
     def request(self) -> None:
-        self._is_requested = True
+        self.is_requested = True
 
     def take(self, now: float) -> bool:
         """Whether to send a notification now. It counts as sent."""
-        if not self._is_requested or now < self._next_at:
+        if not self.is_requested or now < self._next_at:
             return False
-        self._is_requested = False
+        self.is_requested = False
         self._next_at = now + INTERVAL
         return True
 
     def seconds_until_due(self, now: float) -> float | None:
         """When to ask again, or None if nothing is requested."""
-        return max(self._next_at - now, 0) if self._is_requested else None
+        return max(self._next_at - now, 0) if self.is_requested else None
