@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
+from django.utils import timezone
 
 from webhooks.models import EventBatch, WebhookEvent
 
@@ -110,21 +111,36 @@ def release_dead_batches(now: datetime) -> None:
             batch.delete()
 
 
-def lock_batch(batch: EventBatch, keys: Collection[int]) -> list[WebhookEvent]:
+def lock_batch(
+    batch: EventBatch, keys: Collection[int], *, following: Sequence[EventBatch] = ()
+) -> list[WebhookEvent]:
     """Lock a batch and events of it until the transaction ends. Returns those events that are still due.
+
+    `following`: the batches that we apply next, which stay ours meanwhile (see `lock_batch_alone`).
 
     One that another transaction has locked, such as a replay's, is left out. So are all of them if we were
     so slow that another worker took us for dead.
     """
-    if not lock_batch_alone(batch):
+    if not lock_batch_alone(batch, following=following):
         return []
     due = WebhookEvent.objects.filter(pk__in=keys, due_at__isnull=False)
     return list(due.select_for_update(skip_locked=True).order_by("pk"))
 
 
-def lock_batch_alone(batch: EventBatch) -> bool:
-    """Lock a batch without its events. False if another worker took us for dead: then leave them to it."""
-    return bool(EventBatch.objects.select_for_update().filter(pk=batch.pk))
+def lock_batch_alone(batch: EventBatch, *, following: Sequence[EventBatch] = ()) -> bool:
+    """Lock a batch without its events. False if another worker took us for dead: then leave them to it.
+
+    Those that follow are locked, too: their leases may end while this one is applied.
+    """
+    ours = EventBatch.objects.filter(pk__in=[one.pk for one in (batch, *following)])
+    return batch.pk in set(ours.select_for_update().order_by("pk").values_list("pk", flat=True))
+
+
+def renew_leases(batches: Sequence[EventBatch]) -> None:
+    """Renew the leases of batches that we apply next, in the commit that ends our locks on them."""
+    if batches:
+        ours = EventBatch.objects.filter(pk__in=[batch.pk for batch in batches])
+        ours.update(leased_until=timezone.now() + _FIRST_LEASE)
 
 
 def finish_events(batch: EventBatch, keys: Collection[int]) -> list[int]:

@@ -20,6 +20,7 @@ from webhooks.claims import (
     lock_batch,
     lock_batch_alone,
     release_dead_batches,
+    renew_leases,
 )
 from webhooks.event_names import NO_HANDLER
 from webhooks.events import Event, name_object
@@ -59,13 +60,11 @@ def apply_waiting(*, now: datetime, size: int = BATCH_SIZE) -> Counter[str]:
     outcomes: Counter[str] = Counter()
     # A suspect is applied alone, and one at a time must not hold up the others.
     if work.has_suspects or work.has_expired:
-        for batch in claim_suspect(now):
-            outcomes += _apply_batch(batch, now)
+        outcomes += _apply_batches(claim_suspect(now), now)
     # What was released just now may be of either kind.
     has_work = {True: work.has_urgent or work.has_held, False: work.has_others or work.has_held}
     if kinds := [is_urgent for is_urgent, found in has_work.items() if found]:
-        for batch in claim_batches(now, size, _rotation, of=kinds):
-            outcomes += _apply_batch(batch, now)
+        outcomes += _apply_batches(claim_batches(now, size, _rotation, of=kinds), now)
     return outcomes
 
 
@@ -101,7 +100,17 @@ def release_events_of_known_organizations(now: datetime) -> None:
         )
 
 
-def _apply_batch(batch: EventBatch, now: datetime, *, key: int | None = None) -> Counter[str]:
+def _apply_batches(batches: Sequence[EventBatch], now: datetime) -> Counter[str]:
+    """Apply batches, one after another. Those that wait stay ours, however long it takes."""
+    outcomes: Counter[str] = Counter()
+    for done, batch in enumerate(batches, start=1):
+        outcomes += _apply_batch(batch, now, following=batches[done:])
+    return outcomes
+
+
+def _apply_batch(
+    batch: EventBatch, now: datetime, *, key: int | None = None, following: Sequence[EventBatch] = ()
+) -> Counter[str]:
     """Apply the events of a batch, or one of them, in one transaction; if that fails, each in its own.
 
     A handler's failure is its event's (see `apply_events`). What fails here is all the rest: a row that
@@ -110,7 +119,7 @@ def _apply_batch(batch: EventBatch, now: datetime, *, key: int | None = None) ->
     keys = batch.event_keys if key is None else [key]
     try:
         with transaction.atomic():
-            events = lock_batch(batch, keys)
+            events = lock_batch(batch, keys, following=following)
             deadly = [event for event in events if event.unfinished_attempts >= MAX_UNFINISHED_ATTEMPTS]
             applied = [(event, _quarantine_event(event)) for event in deadly]
             others = [event for event in events if event not in deadly]
@@ -122,13 +131,14 @@ def _apply_batch(batch: EventBatch, now: datetime, *, key: int | None = None) ->
                     event.due_at = None
             write_outcomes(events)
             remaining = finish_events(batch, keys)
+            renew_leases([batch, *following] if remaining else following)
         batch.event_keys = remaining
         return Counter(event.status for event in events)
     except BaseException as error:
         if not _is_about_an_event(error):
             raise
         if len(keys) > 1:
-            alone = [_apply_batch(batch, now, key=one) for one in keys]
+            alone = [_apply_batch(batch, now, key=one, following=following) for one in keys]
             return sum(alone, Counter())
         logger.error(
             "Event %s (%s) failed outside its handler: %s", keys[0], batch.event, type(error).__name__

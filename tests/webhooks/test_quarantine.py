@@ -122,6 +122,58 @@ def test_slow_worker_keeps_its_events(acme: Enterprise, monkeypatch: pytest.Monk
     assert not EventBatch.objects.exists()
 
 
+def test_slow_worker_keeps_the_events_of_its_other_batches(
+    acme: Enterprise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has claimed events of two names, and applies those of the first for longer than the lease."""
+    is_working, goes_on = threading.Event(), threading.Event()
+
+    def wait(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
+        is_working.set()
+        goes_on.wait(30)
+        return [APPLIED for _ in events]
+
+    def apply_slowly() -> None:
+        inbox.apply_waiting(now=now)
+        connection.close()
+
+    monkeypatch.setitem(HANDLERS, "connection.activated", wait)
+    deliver("connection.activated", event_id="event_1")
+    deliver("dsync.activated", event_id="event_2")
+    now = timezone.now()
+    slow = threading.Thread(target=apply_slowly)
+    slow.start()
+    try:
+        wait_until(is_working.is_set)
+        assert not inbox.apply_waiting(now=now + timedelta(minutes=1))
+    finally:
+        goes_on.set()
+        slow.join()
+
+    assert set(WebhookEvent.objects.values_list("status", "attempts")) == {("applied", 1)}
+
+
+def test_worker_renews_the_lease_of_the_batches_that_it_applies_next(
+    acme: Enterprise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leases: list[datetime] = []
+
+    def look(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
+        leases.append(EventBatch.objects.get().leased_until)
+        return [APPLIED for _ in events]
+
+    monkeypatch.setitem(HANDLERS, "dsync.activated", look)
+    deliver("connection.activated", event_id="event_1")
+    deliver("dsync.activated", event_id="event_2")
+    long_ago = timezone.now() - timedelta(minutes=1)
+    WebhookEvent.objects.update(due_at=long_ago)
+
+    # As if something had held it up since it read the clock.
+    inbox.apply_waiting(now=long_ago)
+
+    assert leases[0] > timezone.now()
+
+
 def test_worker_that_was_taken_for_dead_leaves_its_events_to_others(acme: Enterprise) -> None:
     deliver("connection.activated")
     now = timezone.now()
