@@ -79,8 +79,9 @@ class TaskThreads:
         for batch in self._running:
             self._give_back(batch)
         self._settle_ended()
-        while self._running and (left := deadline - self._clock()) > 0:
-            self._changed.wait(left)
+        # What another transaction has locked is tried again: a task that is complete must not run again.
+        while (self._running or self._ended) and (left := deadline - self._clock()) > 0:
+            self._changed.wait(min(left, _TURN_SECONDS) if self._ended else left)
             self._settle_ended()
         for batch in self._running:
             for task in batch.tasks_in_hand():
@@ -101,7 +102,7 @@ class TaskThreads:
                 self._running.remove(batch)
                 self._give_back(batch)
                 self._pool.release(batch)
-            elif self._clock() - batch.started > self._time_limit and batch.tasks_in_hand():
+            elif self._clock() - batch.started > self._time_limit:
                 self._give_up(batch)
             elif batch.is_slow():
                 self._give_back(batch)
@@ -125,9 +126,12 @@ class TaskThreads:
         self._ended += [Ended(task, "not begun") for task in batch.give_back()]
 
     def _give_up(self, batch: Batch) -> None:
-        self._give_back(batch)
+        waiting = batch.give_back()
+        # Without a task in hand, what hangs is what the handler has around them.
+        hanging = batch.tasks_in_hand() or waiting
         error = TaskFailed(f"It did not end within {self._time_limit:g} seconds.")
-        self._ended += [describe_end(task, error) for task in batch.tasks_in_hand()]
+        self._ended += [describe_end(task, error) for task in hanging]
+        self._ended += [Ended(task, "not begun") for task in waiting if task not in hanging]
         self._pace.pop(batch.kind, None)
         self._running.remove(batch)
         self._hung.append(batch)
@@ -163,12 +167,11 @@ class TaskThreads:
         handler = conf.task_handlers()[kind]
         for share in _split(tasks, threads, size=self._batch_size(kind)):
             # Other kinds may have taken the extra threads since the claim.
-            if self._count_free_threads()[kind]:
-                batch = Batch(kind, handler, share, clock=self._clock)
-                self._pool.start(batch)
+            batch = Batch(kind, handler, share, clock=self._clock)
+            if self._count_free_threads()[kind] and self._pool.start(batch):
                 self._running.append(batch)
             else:
-                self._ended += [Ended(task, "not begun") for task in share]
+                self._give_back(batch)
 
     def _count_free_threads(self) -> dict[str, int]:
         """How many more threads each kind may have. One whose tasks hang has one at a time, or none."""

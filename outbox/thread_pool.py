@@ -20,6 +20,7 @@ from outbox.failures import name_error
 from outbox.handlers import TaskHandler
 from outbox.models import Task
 from outbox.runner import run_handler
+from telemetry.context import LIMITED
 
 logger = logging.getLogger(__name__)
 
@@ -107,13 +108,21 @@ class ThreadPool:
         self._idle: list[tuple[_TaskThread, float]] = []
         self._busy: dict[Batch, _TaskThread] = {}
 
-    def start(self, batch: Batch) -> None:
+    def start(self, batch: Batch) -> bool:
+        """False if there is no thread for it: the process has as many as it may."""
         thread = self._idle.pop()[0] if self._idle else None
         if thread is None:
             thread = _TaskThread(self._on_end)
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:
+                logger.error(
+                    "Tasks of the kind %s wait for a thread: %s", batch.kind, name_error(error), extra=LIMITED
+                )
+                return False
         self._busy[batch] = thread
         thread.batches.put(batch)
+        return True
 
     def release(self, batch: Batch) -> None:
         """The batch has ended: its thread is free."""

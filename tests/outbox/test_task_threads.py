@@ -3,6 +3,7 @@
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
@@ -82,6 +83,18 @@ def run_until(threads: TaskThreads, condition: Callable[[], object]) -> None:
         return bool(condition())
 
     wait_until(is_met)
+
+
+def run_elsewhere(work: Callable[[], object]) -> None:
+    """Over another connection."""
+
+    def run() -> None:
+        work()
+        connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
 
 
 def has_none(kind: str) -> Callable[[], bool]:
@@ -229,6 +242,77 @@ def test_stopped_worker_puts_back_what_runs_and_what_it_has_not_begun(
         (0, ""),
         (1, "The worker was stopped before it ended."),
     ]
+
+
+def test_stopped_worker_saves_an_outcome_once_nobody_has_locked_its_row(
+    hanging: Hanging, make_threads: Callable[..., TaskThreads]
+) -> None:
+    enqueue("hang", 1)
+    threads = make_threads()
+    run_until(threads, lambda: hanging.running)
+
+    def stop() -> None:
+        threads.finish(seconds=30)
+        connection.close()
+
+    stopping = threading.Thread(target=stop)
+    with transaction.atomic():
+        # As a request does that enqueues the task again, and is not committed yet.
+        Task.objects.select_for_update().get()
+        hanging.released.set()
+        run_elsewhere(lambda: run_until(threads, lambda: threads._ended))
+        stopping.start()
+        stopping.join(0.3)
+    stopping.join()
+
+    assert not Task.objects.exists()
+
+
+def test_tasks_are_given_back_if_no_thread_can_be_started(
+    make_threads: Callable[..., TaskThreads], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    enqueue("quick", 3)
+    threads = make_threads()
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        threads.run_due_tasks(now=timezone.now())
+        threads.run_due_tasks(now=timezone.now())
+
+    run_until(threads, lambda: not Task.objects.exists())
+
+
+def test_task_that_its_thread_cannot_begin_within_the_time_limit_is_retried_and_not_begun_later(
+    hanging: Hanging, make_threads: Callable[..., TaskThreads], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_entered = threading.Event()
+    ran: list[str] = []
+
+    @contextmanager
+    def hang_first() -> Iterator[None]:
+        is_entered.set()
+        hanging.released.wait(60)
+        yield
+
+    def run(task: Task, now: datetime) -> None:
+        ran.append(task.key)
+
+    monkeypatch.setitem(TASKS, "around", TaskHandler("Around", run, around=hang_first, threads=1))
+    enqueue("around", 1)
+    clock = Clock()
+    threads = make_threads(time_limit=timedelta(seconds=270), clock=clock)
+    run_until(threads, is_entered.is_set)
+    clock.seconds = 271
+
+    assert threads.run_due_tasks(now=timezone.now()) == {"retried later": 1}
+
+    task = Task.objects.get()
+    assert (task.error, task.claimed_until) == ("It did not end within 270 seconds.", None)
+    hanging.released.set()
+    run_until(threads, lambda: not threads._hung)
+    assert not ran
 
 
 def test_task_enqueued_again_while_its_batch_runs_is_run_again(
