@@ -44,7 +44,7 @@ _TURN_SECONDS = 0.1
 
 
 class TaskThreads:
-    """The tasks of one worker process. One thread calls its methods, but any may call `wake`."""
+    """The tasks of one worker process. One thread calls its methods."""
 
     def __init__(
         self, *, time_limit: timedelta = TIME_LIMIT, clock: Callable[[], float] = time.monotonic
@@ -68,10 +68,6 @@ class TaskThreads:
             self._changed.wait(_TURN_SECONDS)
             outcomes = self._settle_ended()
         return outcomes
-
-    def wake(self) -> None:
-        """End the wait of `run_due_tasks`: a task was enqueued."""
-        self._changed.set()
 
     def finish(self, *, seconds: float) -> None:
         """Wait for the running tasks, and put back those that still run after `seconds`."""
