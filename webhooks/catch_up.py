@@ -7,7 +7,7 @@ for a week loses nothing.
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
@@ -22,10 +22,12 @@ from outbox.time_slices import work_for_a_while
 from webhooks import conf
 from webhooks.event_streams import FIRST_READ, Reading, Stream, StreamReport, read_stream
 from webhooks.listed_events import MISSED_AFTER, Tally
+from webhooks.models import EventCursor
 from webhooks.pruning import find_pruned_before
 
 # The outbox task of the worker.
 CATCH_UP = "catch_up"
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ def catch_up(
 def find_streams(now: datetime) -> list[Stream]:
     """One for each organization of ours in the environment of our key, and one for the new ones.
 
+    Those come first that were read to their end longest ago, or never: the time may not suffice for all.
+
     What WorkOS said last of an organization that was deleted may still have to be read.
     """
     enterprises = (
@@ -118,7 +122,11 @@ def find_streams(now: datetime) -> list[Stream]:
     )
     streams = [Stream(str(organization_id), name) for organization_id, name in enterprises]
     known = frozenset(stream.organization_id for stream in streams)
-    return [Stream("", "New organizations", known), *streams]
+    caught_up = dict(EventCursor.objects.exclude(caught_up_at=None).values_list("pk", "caught_up_at"))
+    return sorted(
+        [Stream("", "New organizations", known), *streams],
+        key=lambda stream: caught_up.get(stream.organization_id, _NEVER),
+    )
 
 
 def describe_report(report: Report, now: datetime) -> list[str]:

@@ -1,6 +1,7 @@
 """Catch-up reads the Events API, records what no webhook delivered, and shows that nothing is missing."""
 
 import json
+import threading
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -18,6 +19,7 @@ from outbox.models import Task
 from outbox.runner import run_due_tasks
 from tests.conftest import ACME_ORGANIZATION
 from tests.deliveries import deliver, payload
+from tests.factories import create_enterprise
 from tests.webhooks.events_api import EventsAPI, iso
 from tests.webhooks.receive.senders import events_refused
 from webhooks import catch_up as catch_up_module
@@ -99,6 +101,24 @@ def test_second_run_reads_only_what_is_new(api: EventsAPI) -> None:
     assert (report["listed"], report["recorded"]) == (1, 1)
     assert [one["after"] for one in api.requests if "organization_id" in one] == ["event_1"]
     assert cursor().after == "event_2"
+
+
+def test_run_that_is_stopped_is_continued_with_the_organizations_that_it_did_not_reach(
+    api: EventsAPI, settings: Any
+) -> None:
+    """With thousands of organizations, the worker's time is over before all of them are read."""
+    settings.CATCH_UP_THREADS = 1
+    for number in range(3):
+        create_enterprise(f"Customer {number}", f"customer-{number}", f"org_{number}")
+
+    for _ in range(5):
+        stop = threading.Event()
+        catch_up_module.catch_up(
+            since=None, now=timezone.now(), stop=stop, report_progress=lambda _, stop=stop: stop.set()
+        )
+
+    read = [one.get("organization_id", "") for one in api.requests]
+    assert sorted(read) == sorted(["", ACME_ORGANIZATION, "org_0", "org_1", "org_2"])
 
 
 def test_every_page_is_read_with_order_and_limit(api: EventsAPI) -> None:
