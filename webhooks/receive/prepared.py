@@ -95,6 +95,9 @@ class AsyncPreparedStatements:
                 if following is None:
                     break
                 result = following
+        except TimeoutError:
+            await self._abandon()
+            raise
         finally:
             if pgconn.status == pq.ConnStatus.OK:
                 pgconn.nonblocking = 0
@@ -111,16 +114,16 @@ class AsyncPreparedStatements:
             self._loop.add_writer(socket, _end, ready)
         try:
             await ready
-        except TimeoutError:
-            with suppress(psycopg.Error, OSError):
-                await self._connection.cancel_safe(timeout=_CANCEL_SECONDS)
-            await self._connection.close()
-            raise
         finally:
             timer.cancel()
             self._loop.remove_reader(socket)
             if also_to_write:
                 self._loop.remove_writer(socket)
+
+    async def _abandon(self) -> None:
+        with suppress(psycopg.Error, OSError):
+            await self._connection.cancel_safe(timeout=_CANCEL_SECONDS)
+        await self._connection.close()
 
 
 def _encode(statement: Statement) -> tuple[bytes, list[bytes]]:

@@ -124,3 +124,32 @@ def test_statement_that_takes_too_long_is_cancelled() -> None:
             return other.execute(query, [pid]).fetchone() == (0,)
 
     wait_until(has_ended)
+
+
+def test_answer_to_a_cancelled_statement_does_not_keep_the_event_loop_busy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[bool] = []
+    monkeypatch.setattr("webhooks.receive.prepared._end", lambda ready: calls.append(ready.done()))
+    cancel = psycopg.AsyncConnection.cancel_safe
+
+    async def cancel_slowly(connection: Any, *, timeout: float) -> None:
+        await cancel(connection, timeout=timeout)
+        # The answer to the cancelled statement arrives meanwhile.
+        await asyncio.sleep(0.1)
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "cancel_safe", cancel_slowly)
+
+    async def run() -> None:
+        async with await psycopg.AsyncConnection.connect(
+            **get_connection_parameters(), autocommit=True
+        ) as connection:
+            prepared = AsyncPreparedStatements(connection)
+            with pytest.raises(TimeoutError):
+                await prepared.run(Statement("SELECT pg_sleep(%s::int)::text", ["60"]), seconds=0.1)
+
+    PreparedStatements.may_prepare = False
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, run()).result()
+
+    assert calls == []
