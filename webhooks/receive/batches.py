@@ -235,7 +235,8 @@ class BatchRecorder:
         while True:
             try:
                 connection = await self._connect()
-            except (psycopg.Error, OSError) as error:
+            # Also that of a process that cannot start a thread: a flusher never ends.
+            except Exception as error:
                 if not self._is_away:
                     logger.error(
                         "The database is away, so webhooks are answered 503: %s", type(error).__name__

@@ -126,6 +126,33 @@ def test_delivery_that_arrives_while_workers_are_notified_is_recorded(
     assert with_recorder(record) == [None] * 3
 
 
+def test_connecting_goes_on_after_an_error_that_is_not_the_databases() -> None:
+    """Such as that of a process that has as many threads as it may."""
+    errors = [RuntimeError("can't start new thread")] * 4
+
+    async def connect_in_the_end() -> Connection:
+        if errors:
+            raise errors.pop()
+        return await connect()
+
+    async def run() -> list[BaseException | None]:
+        recorder = BatchRecorder(connect_in_the_end)
+        await recorder.start()
+        try:
+            refused = await asyncio.wait_for(record_all(recorder, 1), 10)
+            while not recorder.is_ready:
+                await asyncio.sleep(0.01)
+            return refused + await asyncio.wait_for(record_all(recorder, 1), 10)
+        finally:
+            await recorder.stop()
+
+    with ThreadPoolExecutor(1) as thread:
+        first, second = thread.submit(asyncio.run, run()).result()
+
+    assert isinstance(first, Unavailable)
+    assert second is None
+
+
 def test_use_of_a_secret_by_ignored_events_is_saved() -> None:
     async def record(recorder: BatchRecorder) -> None:
         await recorder.record(build_delivery(1, "dsync.token.created"), NOW)
