@@ -8,7 +8,7 @@ from datetime import datetime
 from outbox import queue
 from outbox.models import Task
 
-# Well below queue.LEASE: another worker must not claim a task that still runs.
+# Well below claims.LEASE: another worker must not claim a task that still runs.
 _SECONDS = 120.0
 
 
