@@ -42,7 +42,7 @@ _ENDED = {
     "directory_user": DirectoryUserState.INACTIVE.value,
     "directory_group": DirectoryGroupState.DELETED.value,
 }
-# What people call a difference; times and sort keys differ without anybody noticing.
+# What people call a difference; times and sort keys differ, and no one notices.
 _COMPARED = ("state", "name", "email", "idp_id")
 
 
@@ -227,7 +227,7 @@ def _parse(kind_name: str, item: Any, listing: Listing) -> ObservedRow:
 def _find_news(
     kind_name: str, observed: Sequence[ObservedRow], directory: Directory, found: Differences
 ) -> set[str]:
-    """The ids of those that say something new, whether or not anybody would notice."""
+    """The ids of those that say something new, whether or not anyone would notice."""
     kind = PEOPLE_KINDS[kind_name]
     rows: dict[str, Row] = {
         getattr(row, kind.id_field): row
