@@ -60,8 +60,13 @@ def build_unnest(fields: Iterable[Any]) -> str:
 
 
 def build_types(fields: Iterable[Any]) -> str:
-    # JSON comes as text.
-    return ", ".join(
-        "%s::text[]::jsonb[]" if isinstance(field, models.JSONField) else f"%s::{field.db_type(connection)}[]"
-        for field in fields
-    )
+    return ", ".join(_build_type(field) for field in fields)
+
+
+def _build_type(field: Any) -> str:
+    if isinstance(field, models.JSONField):
+        # It comes as text.
+        return "%s::text[]::jsonb[]"
+    db_type = str(field.db_type(connection))
+    # A cast to varchar(64) would cut a longer text, and make one id of another. Storing a text refuses it.
+    return "%s::text[]" if db_type.startswith("varchar") else f"%s::{db_type}[]"

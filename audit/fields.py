@@ -23,7 +23,10 @@ class OneLineFormField(forms.CharField):
 
 
 class _OneLine(Field):
-    """Folds every value that is saved or looked up, wherever it comes from: a form, a command, WorkOS."""
+    """Folds every value that is saved or looked up, wherever it comes from: a form or a command.
+
+    `audit.arrays` stores values as they are: `mirror.parsing` folds what WorkOS sends.
+    """
 
     def deconstruct(self) -> tuple[str, str, Any, Any]:
         # The column is a plain one, so that migrations do not name this class.

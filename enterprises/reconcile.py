@@ -16,8 +16,7 @@ from enterprises.models.customers import EnterpriseQuerySet
 from enterprises.tasks import TaskKind
 from mirror import reconcile
 from mirror.organizations import update_names
-from mirror.text import fold_line
-from mirror.times import parse_time
+from mirror.parsing import parse_organization
 from mirror.upsert import upsert
 from outbox import queue
 from outbox.models import Task
@@ -109,13 +108,17 @@ def _compare_organization(
     place = f"organization {organization.organization_id}"
     if organization.external_id and organization.external_id != str(enterprise.external_id):
         report.problems.append(f"{place}: its external_id is not that of {enterprise.slug}")
+    # Without a time of its own, it is so now.
+    data = {
+        "id": organization.organization_id,
+        "name": organization.name,
+        "updated_at": organization.updated_at or None,
+    }
+    observed = parse_organization(data, happened_at=now, latest=now)
+    report.problems += observed.problems
     held = enterprise.organization.name if enterprise.organization else ""
-    if not organization.name or organization.name == held:
+    if not observed.name or observed.name == held:
         return
-    is_written = False
-    if writes:
-        as_of = parse_time(organization.updated_at) or now
-        name = fold_line(organization.name)
-        is_written = bool(update_names([(organization.organization_id, name, as_of)]))
+    is_written = writes and bool(update_names([(observed.organization_id, observed.name, observed.as_of)]))
     kept = " (kept: ours is as new)" if writes and not is_written else ""
-    report.differences.append(f"{place}: name {held or 'blank'} → {fold_line(organization.name)}{kept}")
+    report.differences.append(f"{place}: name {held or 'blank'} → {observed.name}{kept}")

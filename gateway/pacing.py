@@ -32,11 +32,12 @@ class _Call:
 
 
 class RateLimit:
-    """Lets calls pass so that WorkOS never counts more than `rate` a second. For several threads.
+    """Lets calls pass so that WorkOS does not count more than `rate` a second. For several threads.
 
     WorkOS counts a call somewhere between our sending it and its answer. So a call's place is free a second
     after its answer, less most of the quickest call's time, which any call takes on its ways: one that was
-    held up does not meet those that are sent after it. Calls that are late catch up.
+    held up does not meet those that the same thread sends after it. Other threads do not wait for its answer:
+    they take its place a second after it was sent. Calls that are late catch up.
     """
 
     def __init__(

@@ -68,7 +68,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class ObservedOrganization:
-    """What an event says of an Organization."""
+    """What an event or the API says of an Organization."""
 
     organization_id: str
     external_id: str
@@ -226,7 +226,7 @@ def parse_certificate(
 
 
 def parse_organization(data: object, *, happened_at: datetime, latest: datetime) -> ObservedOrganization:
-    """`data` of an `organization.*` event. Its time is never later than `latest`."""
+    """An Organization from the API or an `organization.*` event. Its time is never later than `latest`."""
     fields = Fields("organization", data)
     organization_id = fields.read_id()
     time = resolve_time(

@@ -42,7 +42,7 @@ _ENDED = {
     "directory_user": DirectoryUserState.INACTIVE.value,
     "directory_group": DirectoryGroupState.DELETED.value,
 }
-# What people call a difference; times and sort keys differ without anybody noticing.
+# What people call a difference; times and sort keys differ, and no one notices.
 _COMPARED = ("state", "name", "email", "idp_id")
 
 
@@ -143,13 +143,14 @@ def compare_members(group_id: str, user_ids: Collection[str], listing: Listing, 
     directory = listing.directory
     remember_members(directory, group_id, user_ids)
     known = set(
-        DirectoryMembership.objects.filter(
-            is_member=True,
+        DirectoryMembership.objects.not_ended()
+        .filter(
             group__directory=directory,
             group__group_id=group_id,
             user__directory=directory,
             user__user_id__in=list(user_ids),
-        ).values_list("user__user_id", flat=True)
+        )
+        .values_list("user__user_id", flat=True)
     )
     new = sorted(set(user_ids) - known)
     if writes and new:
@@ -171,8 +172,7 @@ def find_unlisted_members(group_id: str, listing: Listing) -> tuple[list[str], i
     listed = ListedObject.objects.filter(
         directory=listing.directory, kind="membership", group_id=group_id, object_id=OuterRef("user__user_id")
     )
-    ours = DirectoryMembership.objects.filter(
-        is_member=True,
+    ours = DirectoryMembership.objects.not_ended().filter(
         as_of__lt=listing.at,
         group__directory=listing.directory,
         group__group_id=group_id,
@@ -227,7 +227,7 @@ def _parse(kind_name: str, item: Any, listing: Listing) -> ObservedRow:
 def _find_news(
     kind_name: str, observed: Sequence[ObservedRow], directory: Directory, found: Differences
 ) -> set[str]:
-    """The ids of those that say something new, whether or not anybody would notice."""
+    """The ids of those that say something new, whether or not anyone would notice."""
     kind = PEOPLE_KINDS[kind_name]
     rows: dict[str, Row] = {
         getattr(row, kind.id_field): row

@@ -140,14 +140,16 @@ def _is_newer_than(deleted_at: datetime | F, deleted_event: str | F) -> Q:
 
 
 class DirectoryMembershipQuerySet(models.QuerySet["DirectoryMembership"]):
-    def of_existing_groups(self) -> "DirectoryMembershipQuerySet":
-        """Memberships in a group and a directory that exist, also of people who are deactivated."""
-        existing = self.filter(
+    def not_ended(self) -> "DirectoryMembershipQuerySet":
+        """Memberships that neither a removal nor a deletion of the group has ended."""
+        return self.filter(
             Q(group__deleted_at=None) | _is_newer_than(F("group__deleted_at"), F("group__deleted_event")),
             is_member=True,
-            group__is_announced=True,
-            group__state=DirectoryGroupState.ACTIVE,
         )
+
+    def of_existing_groups(self) -> "DirectoryMembershipQuerySet":
+        """Memberships in a group and a directory that exist, also of people who are deactivated."""
+        existing = self.not_ended().filter(group__is_announced=True, group__state=DirectoryGroupState.ACTIVE)
         return existing.exclude(group__directory__state=DirectoryState.DELETED)
 
     def of_group(self, group: DirectoryGroup) -> "DirectoryMembershipQuerySet":

@@ -61,7 +61,7 @@ class ListedObject(models.Model):
     """An object that a reading has found. What is not among them at the end is gone."""
 
     directory = models.ForeignKey(Directory, on_delete=models.CASCADE, db_index=False)
-    # `people`, `groups`, or `memberships` (then with its group).
+    # `directory_user`, `directory_group` or `membership` (then with its group).
     kind = models.CharField(max_length=16)
     group_id = models.CharField(max_length=255, blank=True, db_collation="C")
     object_id = models.CharField(max_length=255, db_collation="C")

@@ -221,7 +221,8 @@ def _update_newer(
 def _build_update(kind: PeopleKind) -> str:
     """Update older rows with the new values that are not NULL. A field without a new value keeps its version.
 
-    The subquery locks the newest version of each row, and compares it: the previous state is that one's.
+    The subquery locks the newest version of each row, older or not, and compares it: the previous state is
+    that one's.
     """
     columns = kind.said_columns
     names = ", ".join(one.column for one in columns)
@@ -242,10 +243,10 @@ def _build_update(kind: PeopleKind) -> str:
         " WITH ORDINALITY"
         " AS new (directory_id, object_id, as_of, as_of_event, is_announced, is_estimated, observed_at,"
         f" {names}, place)), held AS MATERIALIZED ("
-        "SELECT new.place, stored.id, stored.is_announced, stored.state"
+        "SELECT new.place, stored.id, stored.is_announced, stored.state,"
+        ' (new.as_of, new.as_of_event) > (stored.as_of, stored.as_of_event COLLATE "C") AS is_older'
         f" FROM new JOIN {kind.table} stored ON stored.directory_id = new.directory_id"
         f" AND stored.{kind.id_field} = new.object_id"
-        ' AND (new.as_of, new.as_of_event) > (stored.as_of, stored.as_of_event COLLATE "C")'
         f" ORDER BY stored.directory_id, stored.{kind.id_field} FOR NO KEY UPDATE OF stored)"
         f" UPDATE {kind.table} AS stored SET {said},"
         " as_of = new.as_of, as_of_event = new.as_of_event, as_of_is_estimated = new.is_estimated,"
@@ -255,7 +256,7 @@ def _build_update(kind: PeopleKind) -> str:
         " (SELECT jsonb_object_agg(name, COALESCE(stored.older_fields -> name,"
         " jsonb_build_array(stored.as_of, stored.as_of_event)))"
         f" FROM (VALUES {unsaid}) AS field (name, is_unsaid) WHERE is_unsaid) END{deletion}"
-        " FROM held JOIN new USING (place) WHERE stored.id = held.id"
+        " FROM held JOIN new USING (place) WHERE stored.id = held.id AND held.is_older"
         " RETURNING new.place, stored.id, held.is_announced, held.state, stored.is_announced, stored.state"
     )
 

@@ -95,8 +95,9 @@ def count_lock_waiters() -> int:
     with connection.cursor() as cursor:
         # Within a transaction the statistics are cached.
         cursor.execute("SELECT pg_stat_clear_snapshot()")
+        # Not its wait_event: a process that has just been given its lock may not have cleared it yet.
         cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+            "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid)"
+            " WHERE NOT granted AND datname = current_database()"
         )
         return int(cursor.fetchone()[0])

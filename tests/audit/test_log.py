@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 
 from audit.actions import Action
 from audit.actor import WORKOS, Actor
@@ -31,6 +31,13 @@ def test_audit_entry_copies_names_instead_of_referencing_rows(entry: AuditEntry)
     assert (entry.actor, entry.target) == ("Ada Adeyemi <ada@acme.example>", "eve@acme.example")
     assert (entry.subject_name, entry.client_ip) == ("Acme Inc.", "192.0.2.7")
     assert not [field for field in AuditEntry._meta.get_fields() if field.is_relation]
+
+
+def test_text_that_is_too_long_for_its_column_is_refused_and_not_cut(acme: Enterprise) -> None:
+    with pytest.raises(DataError, match="too long"), transaction.atomic():
+        append_audit_entry(acme, Action.INVITED, WORKOS, AT, target="e" * 421)
+
+    assert not AuditEntry.objects.exists()
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,9 @@ from enterprises.models import Enterprise
 from enterprises.people_reconcile import enqueue_people_reconcile
 from gateway import pacing
 from mirror.models import Directory
+from mirror.people import upsert_people
 from mirror.people_models import DirectoryGroup, DirectoryMembership, DirectoryUser
+from mirror.people_parsing import Said, parse_removed_group
 from mirror.people_reading import PeopleReader
 from mirror.people_reading_models import ListedObject, PeopleReading
 from mirror.reading_place import HeldElsewhere, Stopped
@@ -141,6 +143,27 @@ def test_person_and_member_absent_from_complete_lists_end(workos_sandbox: Sandbo
     assert states() == {ada["id"]: "inactive", ben["id"]: "active"}
     assert current_members() == set()
     assert DirectoryGroup.objects.get(group_id=gone["id"]).state == "deleted"
+
+
+def test_members_of_a_group_that_returned_are_members_again(
+    workos_sandbox: Sandbox, directory_id: str
+) -> None:
+    ada = workos_sandbox.add_person(directory_id)
+    group = workos_sandbox.add_group(directory_id, "Engineering")
+    workos_sandbox.change_group(directory_id, group["id"], "add_member", user_id=ada["id"])
+    reconcile("--apply")
+    now = timezone.now()
+    removed = parse_removed_group(
+        {"id": group["id"], "directory_id": directory_id}, Said(now, now, "event_1")
+    )
+    upsert_people("directory_group", [removed])
+    assert not current_members()
+
+    report = reconcile("--apply")
+
+    assert f"membership of {ada['id']} in {group['id']}: new" in report["differences"]
+    assert current_members() == {(ada["id"], group["id"])}
+    assert reconcile("--check")["exit"] == 0
 
 
 @pytest.mark.parametrize(

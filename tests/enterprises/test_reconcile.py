@@ -50,6 +50,7 @@ class WorkOS:
         self.connections: list[dict[str, Any]] = []
         self.directories: list[dict[str, Any]] = []
         self.domains: list[dict[str, Any]] = []
+        self.fields: dict[str, Any] = {}
         self.existing: set[str] = set()
         api.add_callback("GET", f"{API}/organizations/{ACME_ORGANIZATION}", self.organization)
         api.add_callback("GET", f"{API}/connections", lambda _: self.list_response(self.connections))
@@ -57,7 +58,7 @@ class WorkOS:
         api.add_callback("GET", f"{API}/connections/conn_1", lambda _: self.get_response("conn_1"))
 
     def organization(self, _: object) -> tuple[int, dict[str, str], str]:
-        body = {"id": ACME_ORGANIZATION, "name": "Acme Inc.", "domains": self.domains}
+        body = {"id": ACME_ORGANIZATION, "name": "Acme Inc.", "domains": self.domains, **self.fields}
         return 200, {}, json.dumps(body)
 
     def list_response(self, rows: list[dict[str, Any]]) -> tuple[int, dict[str, str], str]:
@@ -95,6 +96,33 @@ def test_reconcile_stores_states_that_no_event_reports(workos: WorkOS, acme: Ent
     assert OrganizationDomain.objects.get().state == "verified"
     acme.refresh_from_db()
     assert acme.reconciled_at == NOW
+
+
+def test_name_of_the_api_is_stored_as_one_line_and_is_no_difference_after(
+    workos: WorkOS, acme: Enterprise
+) -> None:
+    later = NOW + timedelta(hours=1)
+    workos.fields = {"name": " Acme\n Ltd", "updated_at": iso(later)}
+
+    first = reconcile.reconcile_enterprise(acme, now=later)
+    acme = Enterprise.objects.get()
+    second = reconcile.reconcile_enterprise(acme, now=later)
+
+    assert first.differences == [f"organization {ACME_ORGANIZATION}: name Acme Inc. → Acme Ltd"]
+    assert Organization.objects.get().name == "Acme Ltd"
+    assert second.differences == []
+
+
+def test_name_of_a_time_in_the_future_gives_way_to_the_next(workos: WorkOS, acme: Enterprise) -> None:
+    later = NOW + timedelta(hours=1)
+    workos.fields = {"name": "Acme Ltd", "updated_at": "2999-01-01T00:00:00.000Z"}
+    report = reconcile.reconcile_enterprise(acme, now=later)
+    assert "updated_at is in the future" in report.problems[0]
+
+    workos.fields = {"name": "Acme Group", "updated_at": iso(later + timedelta(hours=1))}
+    reconcile.reconcile_enterprise(acme, now=later + timedelta(hours=1))
+
+    assert Organization.objects.get().name == "Acme Group"
 
 
 def test_reconcile_does_not_overwrite_a_newer_state(workos: WorkOS, acme: Enterprise) -> None:

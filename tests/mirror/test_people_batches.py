@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from mirror.models import Directory
 from mirror.people import upsert_people
 from mirror.people_counts import read_counts
 from mirror.people_merge import PEOPLE_KINDS, Row, build_row, merge
+from mirror.people_models import DirectoryUser
 from mirror.people_parsing import (
     ObservedRow,
     Said,
@@ -170,7 +171,7 @@ def test_workers_with_the_same_people_neither_deadlock_nor_lose_anything(
         worker.join(60)
 
     assert not failures
-    # When a state was entered is known to whom saw it first.
+    # When a state was entered depends on the order of arrival.
     by_order = ("state_since",)
     assert describe_stored(kind, without=by_order) == {
         key: describe(kind, row, without=by_order) for key, row in expected.items()
@@ -209,3 +210,47 @@ def test_worker_that_waited_for_another_compares_with_what_that_one_wrote(
     assert row["as_of"] == START + timedelta(minutes=max(second, 2))
     assert outcomes == [Outcome.STALE if second < 2 else Outcome.APPLIED]
     require_right_counts(directory)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_worker_locks_in_order_also_what_another_has_changed_since_it_compared(directory: Directory) -> None:
+    def observe(number: int, minute: int) -> ObservedRow:
+        at = START + timedelta(minutes=minute)
+        data = {"id": f"id_{number}", "directory_id": "directory_1", "updated_at": at.isoformat()}
+        return parse_user({**data, "name": "Ada"}, Said(at, at, f"event_{minute}"))
+
+    has_inserted, may_end = Event(), Event()
+    outcomes: list[Outcome] = []
+
+    def insert_in_vain() -> None:
+        with transaction.atomic():
+            upsert_people("directory_user", [observe(3, 0)])
+            has_inserted.set()
+            may_end.wait(60)
+            transaction.set_rollback(True)
+        connection.close()
+
+    def update_all() -> None:
+        try:
+            outcomes.extend(upsert_people("directory_user", [observe(number, 1) for number in (1, 2, 3)]))
+        finally:
+            connection.close()
+
+    upsert_people("directory_user", [observe(1, 0), observe(2, 0)])
+    threads = [Thread(target=insert_in_vain), Thread(target=update_all)]
+    threads[0].start()
+    has_inserted.wait(60)
+    threads[1].start()
+    # It has compared, and waits to insert the third.
+    wait_until(someone_waits_for_a_lock)
+    upsert_people("directory_user", [observe(1, 2)])
+    with transaction.atomic():
+        locked = DirectoryUser.objects.select_for_update(no_key=True)
+        locked.get(user_id="id_1")
+        may_end.set()
+        threads[0].join(60)
+        wait_until(someone_waits_for_a_lock)
+        locked.get(user_id="id_2")
+    threads[1].join(60)
+
+    assert outcomes == [Outcome.STALE, Outcome.APPLIED, Outcome.APPLIED]

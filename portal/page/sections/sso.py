@@ -30,6 +30,7 @@ def build_sso(context: Context) -> Section:
     is_certificate_due = any(due[row.connection_id] and lines.is_certificate_due(row) for row in connections)
     is_begun = bool(progresses[0].unfinished) or not states.isdisjoint(STARTED_STATES)
     is_off = Connection.State.INACTIVE in states
+    is_usable = not states.isdisjoint({Connection.State.ACTIVE, Connection.State.VALIDATING})
     if is_off:
         label = wording.TURN_ON
     elif is_begun:
@@ -42,7 +43,7 @@ def build_sso(context: Context) -> Section:
         urgency = Urgency.SSO_OFF
     elif is_certificate_due:
         urgency = Urgency.CERTIFICATE
-    elif not states.isdisjoint({Connection.State.ACTIVE, Connection.State.VALIDATING}):
+    elif is_usable:
         urgency = None
     if is_certificate_due:
         # Nobody can sign in while it is off: that comes first.
@@ -58,7 +59,6 @@ def build_sso(context: Context) -> Section:
         for row in connections
         if row.state not in STARTED_STATES
     ]
-    is_usable = not states.isdisjoint({Connection.State.ACTIVE, Connection.State.VALIDATING})
     if is_usable and not context.rows.verified_domains:
         own.append(Line(wording.NO_VERIFIED_DOMAIN, note=str(wording.NO_VERIFIED_DOMAIN.note)))
     begun = [lines.name_object(row) for row in connections if row.state in STARTED_STATES]
