@@ -141,6 +141,8 @@ class Repeats(logging.Filter):
         with self._lock:
             if fact in self._left_out:
                 self._left_out[fact] += 1
+                # For the reports of errors, which get the record next.
+                record.is_left_out = True
                 return False
             self._left_out[fact] = 0
         timer = threading.Timer(LIMIT_SECONDS, self._write_count, (fact, record.levelno, record.getMessage()))
