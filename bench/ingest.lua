@@ -1,4 +1,4 @@
--- wrk's script: sends the requests of the file REQUESTS, each once, and prints a line of JSON at the end.
+-- wrk's script: sends the requests of the file REQUESTS, then the first ones again, and prints a line of JSON at the end.
 -- Each request in the file follows its length, as eight digits.
 
 local requests = {}

@@ -58,6 +58,8 @@ class Received:
     failed: int
     # Acknowledged, and not stored.
     lost: int
+    # Sent again because all that were prepared had been sent: they cost less, and the rate counts them.
+    repeated: int
     server_us: float
     memory_mb: float
 
@@ -84,6 +86,7 @@ def measure_receiver(
         p99_ms=measured.p99_ms,
         failed=measured.not_200 + measured.broken,
         lost=max(0, acknowledged - rows),
+        repeated=max(0, measured.answered - prepared),
         server_us=cpu * 1e6 / max(1, measured.acknowledged),
         memory_mb=server.count_memory(),
     )
@@ -106,4 +109,6 @@ def describe_failures(name: str, measured: Measured | Received) -> list[str]:
     problems = [f"{name}: {failed} deliveries failed"] if failed else []
     if isinstance(measured, Received) and measured.lost:
         problems.append(f"{name}: {measured.lost} deliveries were acknowledged and not stored")
+    if isinstance(measured, Received) and measured.repeated:
+        problems.append(f"{name}: too few deliveries were prepared: {measured.repeated} were sent twice")
     return problems

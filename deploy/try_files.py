@@ -103,18 +103,20 @@ def try_procfile(folder: Path) -> str:
     return "--help of each command"
 
 
+def try_image_files(folder: Path) -> str:
+    """Start the application from a folder with the files that .dockerignore lets in."""
+    _copy_image_files(folder)
+    environment = {"PATH": os.environ["PATH"], **_read_build_settings()}
+    _run([sys.executable, "manage.py", "check"], cwd=folder, environment=environment)
+    return "manage.py check, with the files that it lets in"
+
+
 def try_image(folder: Path) -> str:
     """The Dockerfile's steps, in a folder with the files that .dockerignore lets in."""
     dockerfile = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ")
     steps = re.findall(r"^RUN (.*)$", dockerfile, re.MULTILINE)
     application, packages = folder / "app", folder / "venv"
-    for name in re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE):
-        target = application / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(ROOT / name, target)
+    _copy_image_files(application)
     shutil.copy(ROOT / "requirements/base.txt", folder / "requirements.txt")
     # pip refuses to install anywhere but in the new environment.
     environment = {
@@ -128,10 +130,11 @@ def try_image(folder: Path) -> str:
         _run(["sh", "-ec", command], cwd=application, environment=environment)
     if not list((application / "staticfiles").rglob("*.css.gz")):
         raise Wrong("no static files were collected")
-    settings = (DEPLOY / "build.env").read_text()
-    checked = {**environment, "SECRET_KEY": os.urandom(40).hex(), "ENV_FILE": ""}
-    checked |= dict(re.findall(r"^([A-Z_]+)=(.*)$", settings, re.MULTILINE))
-    _run(["python", "manage.py", "check"], cwd=application, environment=checked)
+    _run(
+        ["python", "manage.py", "check"],
+        cwd=application,
+        environment={**environment, **_read_build_settings()},
+    )
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     return f"its {len(steps)} steps run here, {size / 1e6:.0f} MB; not tried: docker build"
 
@@ -142,7 +145,25 @@ FILES: dict[str, Callable[[Path], str]] = {
     "systemd/": try_units,
     "compose.yaml": try_compose,
     "Procfile": try_procfile,
+    ".dockerignore": try_image_files,
 }
+
+
+def _copy_image_files(target: Path) -> None:
+    """Copy the files that .dockerignore lets into the image."""
+    for name in re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE):
+        copy = target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(ROOT / name, copy)
+
+
+def _read_build_settings() -> dict[str, str]:
+    text = (DEPLOY / "build.env").read_text()
+    settings = dict(re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    return {**settings, "SECRET_KEY": os.urandom(40).hex(), "ENV_FILE": ""}
 
 
 def _find_proxy(kind: str, folder: Path) -> list[str]:

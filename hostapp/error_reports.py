@@ -34,7 +34,9 @@ def start_error_reports(dsn: str, *, is_production: bool, transport: Any = None)
 
 
 def clean_report(report: Any, hint: Any) -> Any:
-    """The report as it is sent."""
+    """The report as it is sent. None for a line that the log leaves out, too (`hostapp.logs.Repeats`)."""
+    if getattr(hint.get("log_record"), "is_left_out", False):
+        return None
     report.pop("user", None)
     report.pop("modules", None)
     if request := report.get("request"):

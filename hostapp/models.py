@@ -145,7 +145,7 @@ class SignInAttempt(models.Model):
 
 
 class ConfirmedStep(models.Model):
-    """A step in WorkOS's Dashboard that no API tells, and the person who has seen to it."""
+    """A step in WorkOS's Dashboard that no API can check, and the person who has seen to it."""
 
     step = models.CharField(max_length=40, primary_key=True)
     confirmed_by = OneLineCharField(max_length=150)

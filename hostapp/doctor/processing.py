@@ -50,7 +50,10 @@ def check_events(now: datetime) -> Iterator[Finding]:
         text, _, step = problem.partition(". ")
         yield failed("events", f"{text}.", step or "Run `manage.py inspect_webhooks`.")
     if not inspection.attention:
-        yield ok("events", f"None is late or failed; {health.due.number} wait.")
+        yield ok(
+            "events",
+            f"No event is late or failed; {count_of(health.due.number, 'event waits', 'events wait')}.",
+        )
     yield _describe_last_delivery(health, now)
     yield from _describe_refusals(health, now)
 
@@ -60,7 +63,7 @@ def _describe_last_delivery(health: Health, now: datetime) -> Finding:
         return not_checked(
             "deliveries.last",
             "No webhook has arrived yet.",
-            "Register the endpoint with `manage.py register_webhook`; try one with `manage.py send_webhook`.",
+            "Register the endpoint with `manage.py register_webhook`.",
         )
     return ok("deliveries.last", f"The newest event arrived at {_format(health.newest_received_at)}.")
 
@@ -107,7 +110,10 @@ def check_tasks(now: datetime) -> Iterator[Finding]:
             "See whether a worker is alive, and what its log says.",
         )
     if not late and not failing.exists():
-        yield ok("tasks", f"None is late or keeps failing; {Task.objects.count()} in the outbox.")
+        yield ok(
+            "tasks",
+            f"No task is late or keeps failing; {count_of(Task.objects.count(), 'task')} in the outbox.",
+        )
 
 
 def check_catch_up() -> Iterator[Finding]:

@@ -92,6 +92,25 @@ def test_certificate_that_was_renewed_or_whose_connection_is_gone_is_no_problem(
     assert not failures(customers.check_customers(timezone.now()))
 
 
+def test_expired_certificate_is_found_behind_many_of_connections_that_are_gone(acme: Enterprise) -> None:
+    long_ago = timezone.now() - timedelta(days=400)
+    for number in range(25):
+        create_certificate(acme, connection_id=f"conn_gone_{number}", expires_at=long_ago)
+    create_connection(acme)
+    create_certificate(acme, expires_at=timezone.now() - timedelta(days=2))
+
+    assert "conn_1" in the_failure(customers.check_customers(timezone.now())).detail
+
+
+def test_customer_that_was_deprovisioned_has_no_problem(acme: Enterprise) -> None:
+    create_connection(acme)
+    create_certificate(acme, expires_at=timezone.now() - timedelta(days=2))
+    create_directory(acme, state="inactive")
+    Enterprise.objects.update(deprovisioned_at=timezone.now())
+
+    assert not failures(customers.check_customers(timezone.now()))
+
+
 @pytest.mark.parametrize("state", ["inactive", "invalid_credentials"])
 def test_unlinked_directory_names_customer_and_step(acme: Enterprise, state: str) -> None:
     create_directory(acme, state=state)
@@ -121,11 +140,11 @@ def test_plan_without_the_intent_names_customer_and_step(acme: Enterprise) -> No
     failure = the_failure(customers.check_customers(timezone.now()))
 
     assert "does not include directory sync" in failure.detail
-    assert "Django admin" in failure.fix
+    assert "staff page (Settings)" in failure.fix
 
 
-def test_link_host_that_is_not_allowed_names_host_and_setting(
-    ada: User, acme: Enterprise, workos_api: responses.RequestsMock
+def test_link_host_that_is_not_allowed_is_named_with_its_setting_until_it_is_allowed(
+    ada: User, acme: Enterprise, workos_api: responses.RequestsMock, settings: Any
 ) -> None:
     workos_api.post(
         f"{django_settings.WORKOS_BASE_URL}/portal/generate_link",
@@ -139,6 +158,9 @@ def test_link_host_that_is_not_allowed_names_host_and_setting(
     assert "https://setup.acme.example" in failure.detail
     assert "tok_1" not in failure.detail
     assert "WORKOS_LINK_HOSTS" in failure.fix
+
+    settings.WORKOS_LINK_ORIGINS = ["https://setup.acme.example"]
+    assert not failures(customers.check_customers(timezone.now()))
 
 
 def test_key_of_another_environment_names_both(acme: Enterprise) -> None:

@@ -58,6 +58,21 @@ def test_report_of_a_failed_page_has_its_reference_and_nothing_private() -> None
     assert [one for one in private if one in report] == []
 
 
+def test_line_that_the_log_leaves_out_is_not_reported() -> None:
+    result = run(
+        PRELUDE + REPORTING + "from telemetry.context import LIMITED\n"
+        "for number in range(5):\n"
+        "    logging.getLogger('webhooks').error('not recorded %s', f'no-{number}', extra=LIMITED)\n"
+        "logging.getLogger('webhooks').error('another line')\n"
+    )
+    assert result.returncode == 0, result.stderr
+
+    reports = [line for line in result.stdout.splitlines() if '"logentry"' in line]
+    assert len(reports) == 2
+    assert "no-0" in reports[0]
+    assert "another line" in reports[1]
+
+
 def test_missing_package_is_a_start_up_problem_that_names_the_extra() -> None:
     result = run(
         "import sys\nsys.modules['sentry_sdk'] = None\nimport hostapp.settings", DEBUG="on", SENTRY_DSN=DSN

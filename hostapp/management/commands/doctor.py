@@ -26,8 +26,8 @@ class Command(BaseCommand):
 
 Checks settings, the database, mail, webhooks, workers and customers; and, unless --offline, asks WorkOS
 for the key, the endpoint and the organizations, and posts a signed event of its own to the public URL. Steps
-that no API tells are confirmed by hand. Exits with 1 when a check fails. For cron: --verbosity 0 prints only
-that.
+that no API can check are confirmed by hand. Exits with 1 when a check fails. For cron: --verbosity 0 prints
+only what failed.
 
   manage.py doctor
   manage.py doctor --offline --verbosity 0
