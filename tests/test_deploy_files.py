@@ -7,6 +7,10 @@ import pytest
 
 from deploy import try_files
 from deploy.try_files import FILES, NotTried, Wrong
+from tests import programs
+
+# The Debian packages of the programs with which files are tried.
+PACKAGES = {"nginx.conf": "nginx", "Caddyfile": "caddy", "systemd/": "systemd"}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -14,7 +18,7 @@ def test_file_can_be_used(name: str, tmp_path: Path) -> None:
     try:
         FILES[name](tmp_path)
     except NotTried as reason:
-        pytest.skip(str(reason))
+        programs.skip(str(reason), PACKAGES[name])
 
 
 @pytest.mark.parametrize(
@@ -40,4 +44,22 @@ def test_mistake_in_a_file_is_found(
         with pytest.raises(Wrong):
             FILES[name](folder)
     except NotTried as reason:
-        pytest.skip(str(reason))
+        programs.skip(str(reason), PACKAGES[name])
+
+
+@pytest.mark.parametrize(
+    ("ci", "is_known", "expected"),
+    [
+        ("true", True, pytest.fail.Exception),
+        ("true", False, pytest.skip.Exception),
+        ("", True, pytest.skip.Exception),
+    ],
+)
+def test_missing_program_fails_only_in_ci_that_could_install_it(
+    ci: str, is_known: bool, expected: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(programs, "can_be_installed", lambda package: is_known)
+
+    with pytest.raises(expected, match="no-such-program is not installed"):
+        programs.require_program("no-such-program", "no-such-package")
