@@ -71,7 +71,7 @@ def _find_in_new_column(operation: migrations.AddField) -> Iterator[str]:
         yield f"{operation.describe()}: an expression as default writes every row. Use a constant."
     if not field.null and default is NOT_PROVIDED:
         yield f"{operation.describe()}: the last release cannot insert rows. Use null=True or db_default."
-    if field.unique or getattr(field, "db_index", False):
+    if _has_index(field):
         yield f"{operation.describe()}: its index blocks writing. Add it with AddIndexConcurrently."
 
 
@@ -81,9 +81,17 @@ def _find_in_changed_column(
     after = operation.field
     if before.null and not after.null:
         yield f"{operation.describe()}: NOT NULL reads the whole table, and the last release may write nulls."
+    if _has_index(after) and not _has_index(before):
+        yield f"{operation.describe()}: its index blocks writing. Add it with AddIndexConcurrently."
     if (before.get_internal_type(), before.max_length) != (after.get_internal_type(), after.max_length):
         # A longer limit, or none instead of one, changes no row.
-        is_wider = after.max_length is None or (before.max_length or 0) <= after.max_length
+        is_wider = after.max_length is None or (
+            before.max_length is not None and before.max_length <= after.max_length
+        )
         kinds = {before.get_internal_type(), after.get_internal_type()}
         if not is_wider or not kinds <= {"CharField", "TextField"}:
             yield f"{operation.describe()}: another type may write every row. Add a column instead."
+
+
+def _has_index(field: "models.Field[object, object]") -> bool:
+    return field.unique or field.db_index

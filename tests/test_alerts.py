@@ -1,7 +1,6 @@
 """The rules for Prometheus: each fires when it should, reads metrics that exist, and is explained."""
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +14,12 @@ from enterprises.models import Enterprise
 from hostapp.receiver_settings import MetricsConfig
 from outbox.models import Task
 from tests.hostapp.test_metrics import record
+from tests.programs import require_program
 from webhooks.models import RefusalCount
 
 ROOT = Path(__file__).resolve().parents[1]
 RULES = ROOT / "deploy" / "alerts.yml"
 ALERTS = re.findall(r"- alert: (\w+)", RULES.read_text())
-PROMTOOL = shutil.which("promtool")
 
 
 def names_in_rules() -> set[str]:
@@ -60,20 +59,23 @@ def test_every_alert_is_explained() -> None:
     assert len(ALERTS) > 10
 
 
-@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (apt-get install prometheus)")
-def test_rules_are_valid() -> None:
-    result = subprocess.run([str(PROMTOOL), "check", "rules", str(RULES)], capture_output=True, text=True)
+@pytest.fixture
+def promtool() -> str:
+    return require_program("promtool", "prometheus")
+
+
+def test_rules_are_valid(promtool: str) -> None:
+    result = subprocess.run([promtool, "check", "rules", str(RULES)], capture_output=True, text=True)
 
     assert result.returncode == 0, result.stdout + result.stderr
 
 
-@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (apt-get install prometheus)")
-def test_each_rule_fires_when_it_should(tmp_path: Path) -> None:
+def test_each_rule_fires_when_it_should(promtool: str, tmp_path: Path) -> None:
     cases = (ROOT / "tests" / "alerts.yml").read_text()
     assert all(cases.count(f"alertname: {alert}, exp_alerts") == 1 for alert in ALERTS)
     file = tmp_path / "cases.yml"
     file.write_text(cases.replace("RULES", str(RULES)))
 
-    result = subprocess.run([str(PROMTOOL), "test", "rules", str(file)], capture_output=True, text=True)
+    result = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True)
 
     assert result.returncode == 0, result.stdout + result.stderr

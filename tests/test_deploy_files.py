@@ -15,7 +15,11 @@ from deploy import try_files
 from deploy.rehearsal.processes import find_free_ports
 from deploy.rehearsal.proxy import Addresses, build_proxy, find_missing
 from deploy.try_files import FILES, NotTried, Wrong
+from tests import programs
 from tests.processes import create_open_folder, wait_until
+
+# The Debian packages of the programs with which files are tried.
+PACKAGES = {"nginx.conf": "nginx", "Caddyfile": "caddy", "systemd/": "systemd"}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -23,7 +27,7 @@ def test_file_can_be_used(name: str, tmp_path: Path) -> None:
     try:
         FILES[name](tmp_path)
     except NotTried as reason:
-        pytest.skip(str(reason))
+        programs.skip(str(reason), PACKAGES[name])
 
 
 @pytest.mark.parametrize(
@@ -49,7 +53,7 @@ def test_mistake_in_a_file_is_found(
         with pytest.raises(Wrong):
             FILES[name](folder)
     except NotTried as reason:
-        pytest.skip(str(reason))
+        programs.skip(str(reason), PACKAGES[name])
 
 
 class _Site(BaseHTTPRequestHandler):
@@ -77,7 +81,7 @@ def site() -> Iterator[int]:
 @pytest.mark.parametrize("kind", ["nginx", "caddy"])
 def test_proxy_passes_pages_on_but_not_the_metrics(kind: str, site: int) -> None:
     if missing := find_missing(kind):
-        pytest.skip(missing)
+        programs.skip(missing, kind)
     with create_open_folder("proxy-") as folder:
         port, plain = find_free_ports(2)
         addresses = Addresses([site, site], site, proxy=port, plain=plain)
@@ -96,3 +100,21 @@ def test_proxy_passes_pages_on_but_not_the_metrics(kind: str, site: int) -> None
                 assert [ask(path) for path in ("/metrics", "/%6Detrics", "//metrics")] == [404] * 3
             finally:
                 process.terminate()
+
+
+@pytest.mark.parametrize(
+    ("ci", "is_known", "expected"),
+    [
+        ("true", True, pytest.fail.Exception),
+        ("true", False, pytest.skip.Exception),
+        ("", True, pytest.skip.Exception),
+    ],
+)
+def test_missing_program_fails_only_in_ci_that_could_install_it(
+    ci: str, is_known: bool, expected: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    monkeypatch.setattr(programs, "can_be_installed", lambda package: is_known)
+
+    with pytest.raises(expected, match="no-such-program is not installed"):
+        programs.require_program("no-such-program", "no-such-package")

@@ -59,6 +59,7 @@ def find_problem(*operations: Operation, is_atomic: bool = True) -> str:
     fields: list[tuple[str, Any]] = [
         ("id", models.BigAutoField(primary_key=True)),
         ("name", models.CharField(max_length=50, null=True)),
+        ("text", models.TextField()),
     ]
     migrations.CreateModel("Thing", fields).state_forwards("hostapp", state)
     attributes = {"operations": list(operations), "atomic": is_atomic}
@@ -84,6 +85,9 @@ OTHER = migrations.CreateModel("Other", [("id", models.BigAutoField(primary_key=
         (migrations.AlterField("thing", "name", models.CharField(max_length=50)), "NOT NULL"),
         (migrations.AlterField("thing", "name", models.CharField(max_length=20, null=True)), "another type"),
         (migrations.AlterField("thing", "name", models.IntegerField(null=True)), "another type"),
+        (migrations.AlterField("thing", "text", models.CharField(max_length=50)), "another type"),
+        (migrations.AlterField("thing", "text", models.TextField(unique=True)), "its index"),
+        (migrations.AlterField("thing", "text", models.TextField(db_index=True)), "its index"),
         (migrations.RenameField("thing", "name", "title"), "old name"),
         (migrations.RenameModel("Thing", "Item"), "old name"),
         (migrations.RemoveField("thing", "name"), "still reads it"),

@@ -159,10 +159,7 @@ PAGES: dict[str, tuple[str, str, str, str]] = {
     "person": ("ada", "enterprises:person", "/enterprises/acme-inc/directory/people/1/", "Active since"),
     "activity": ("ada", "enterprises:activity", "/enterprises/acme-inc/history/", "An outcome."),
     "activity-with-no-match": (
-        "ada",
-        "enterprises:activity",
-        "/enterprises/acme-inc/history/?person=zzz",
-        "No activity matches",
+        "ada", "enterprises:activity", "/enterprises/acme-inc/history/?person=zzz", "No activity matches",
     ),
     "activity-forbidden": (
         "sam", "enterprises:activity", "/enterprises/birch-ltd/history/", "Only IT admins of Birch Ltd",

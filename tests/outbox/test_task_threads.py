@@ -179,16 +179,21 @@ def test_tasks_behind_one_that_hangs_are_given_back(
     assert len(hanging.running) == 1
 
 
-def test_task_that_hangs_longer_than_the_time_limit_is_retried_with_a_reason(
-    hanging: Hanging, make_threads: Callable[..., TaskThreads]
-) -> None:
+@pytest.fixture
+def late_threads(hanging: Hanging, make_threads: Callable[..., TaskThreads]) -> TaskThreads:
+    """Their only task has hung for longer than the time limit of 270 s."""
     enqueue("hang", 1)
     clock = Clock()
     threads = make_threads(time_limit=timedelta(seconds=270), clock=clock)
     run_until(threads, lambda: hanging.running)
     clock.seconds = 271
+    return threads
 
-    assert threads.run_due_tasks(now=timezone.now()) == {"retried later": 1}
+
+def test_task_that_hangs_longer_than_the_time_limit_is_retried_with_a_reason(
+    late_threads: TaskThreads,
+) -> None:
+    assert late_threads.run_due_tasks(now=timezone.now()) == {"retried later": 1}
 
     task = Task.objects.get()
     assert (task.error, task.claimed_until) == ("It did not end within 270 seconds.", None)
@@ -196,18 +201,13 @@ def test_task_that_hangs_longer_than_the_time_limit_is_retried_with_a_reason(
 
 
 def test_task_that_ends_after_it_was_given_up_is_complete(
-    hanging: Hanging, make_threads: Callable[..., TaskThreads]
+    hanging: Hanging, late_threads: TaskThreads
 ) -> None:
-    enqueue("hang", 1)
-    clock = Clock()
-    threads = make_threads(time_limit=timedelta(seconds=270), clock=clock)
-    run_until(threads, lambda: hanging.running)
-    clock.seconds = 271
-    assert threads.run_due_tasks(now=timezone.now()) == {"retried later": 1}
+    assert late_threads.run_due_tasks(now=timezone.now()) == {"retried later": 1}
 
     hanging.released.set()
 
-    run_until(threads, lambda: not Task.objects.exists())
+    run_until(late_threads, lambda: not Task.objects.exists())
 
 
 def test_kind_with_too_many_hanging_tasks_is_left_alone(

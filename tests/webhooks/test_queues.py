@@ -1,6 +1,7 @@
 """Queues: which event goes first, and how many of each organization are applied together."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.utils import timezone
 from enterprises.models import Enterprise
 from mirror.models import Connection
 from tests.deliveries import deliver, payload
+from tests.processes import someone_waits_for_a_lock, wait_until
 from webhooks.claims import Rotation, claim_batches
 from webhooks.inbox import apply_waiting
 from webhooks.models import EventBatch, WebhookEvent
@@ -58,6 +60,16 @@ def test_claim_takes_a_share_of_each_queue_and_fills_the_batch_from_the_largest(
     assert claim_queues(100, Rotation()) == {"org_large": 49, "org_second": 49, "org_small": 2}
 
 
+def test_claim_takes_the_events_of_a_queue_that_have_been_due_longest() -> None:
+    record_waiting(5, "org_1")
+    keys = list(WebhookEvent.objects.order_by("pk").values_list("pk", flat=True))
+    WebhookEvent.objects.filter(pk=keys[4]).update(due_at=timezone.now() - timedelta(hours=1))
+
+    (batch,) = claim_batches(timezone.now(), 3, Rotation())
+
+    assert batch.event_keys == [keys[0], keys[1], keys[4]]
+
+
 def test_claims_reach_every_queue_when_there_are_more_than_one_claim_serves() -> None:
     for number in range(7):
         record_waiting(10, f"org_{number}")
@@ -75,6 +87,16 @@ def test_claim_goes_past_queues_of_which_other_workers_have_every_event() -> Non
     assert set(claim_queues(3, Rotation())) == {"org_0", "org_1", "org_2"}
     # Of another process, which begins with the first queue, too.
     assert set(claim_queues(3, Rotation())) == {"org_3", "org_4"}
+
+
+def test_claims_begin_again_with_the_first_queue_after_the_last() -> None:
+    for number in range(4):
+        record_waiting(10, f"org_{number}")
+    rotation = Rotation()
+
+    claimed = [set(claim_queues(2, rotation)) for _ in range(3)]
+
+    assert claimed == [{"org_0", "org_1"}, {"org_2", "org_3"}, {"org_0", "org_1"}]
 
 
 def test_urgent_events_go_first_and_leave_a_fifth_to_the_others() -> None:
@@ -97,12 +119,21 @@ def test_urgent_events_are_applied_before_the_others_of_their_batch(acme: Enterp
     assert [batch.event for batch in batches] == ["connection.activated", "dsync.group.created"]
 
 
-def test_two_claims_take_different_events() -> None:
+def test_two_workers_that_claim_at_once_take_different_events() -> None:
     record_waiting(30, "org_1")
 
-    with transaction.atomic():
-        first = claim_batches(timezone.now(), 20, Rotation())
-        second = claim_batches(timezone.now(), 20, Rotation())
+    def claim() -> list[EventBatch]:
+        try:
+            return claim_batches(timezone.now(), 20, Rotation())
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            first = claim_batches(timezone.now(), 20, Rotation())
+            claiming = pool.submit(claim)
+            wait_until(lambda: someone_waits_for_a_lock() or claiming.done())
+        second = claiming.result()
 
     keys = [key for batch in (*first, *second) for key in batch.event_keys]
     assert len(keys) == len(set(keys)) == 30
