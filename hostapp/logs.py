@@ -147,7 +147,12 @@ class Repeats(logging.Filter):
             self._left_out[fact] = 0
         timer = threading.Timer(LIMIT_SECONDS, self._write_count, (fact, record.levelno, record.getMessage()))
         timer.daemon = True
-        timer.start()
+        try:
+            timer.start()
+        except RuntimeError:
+            # The process may not start another thread. Every line is written until it may.
+            with self._lock:
+                del self._left_out[fact]
         return True
 
     def _write_count(self, fact: tuple[str, str], level: int, first: str) -> None:
