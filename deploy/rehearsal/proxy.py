@@ -91,10 +91,11 @@ def _build_nginx(folder: Path, addresses: Addresses, certificate: Path, key: Pat
 
 
 def _build_caddy(folder: Path, addresses: Addresses, certificate: Path, key: Path) -> list[str]:
+    webs = " ".join(f"127.0.0.1:{port}" for port in addresses.webs)
     settings = {
         "SITE_HOST": f"https://localhost:{addresses.proxy}",
-        "WEBS": " ".join(f"127.0.0.1:{port}" for port in addresses.webs),
-        "RECEIVERS": f"127.0.0.1:{addresses.receiver}",
+        "WEBS": webs,
+        "RECEIVERS": f"127.0.0.1:{addresses.receiver} {webs}",
         "MORE": f"tls {certificate} {key}",
         "XDG_DATA_HOME": str(folder / "caddy"),
         "XDG_CONFIG_HOME": str(folder / "caddy"),
