@@ -64,6 +64,9 @@ def main() -> None:
     build_application()
     from hostapp.server.run import run_server  # noqa: PLC0415
 
+    address = options.unix_socket or f"http://{options.host}:{options.port}"
+    sys.stdout.write(f"Receiving webhooks on {address}. SIGTERM or Ctrl-C stops it.\n")
+    sys.stdout.flush()
     run_server(
         "hostapp.receiver:build_application",
         host=options.host,
