@@ -111,13 +111,17 @@ PAGES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "staff, deprovision, wrong": ("sam", "/staff/enterprises/acme-inc/deprovision/", {"typed": "x"}),
     "staff, forbidden": ("ada", "/staff/enterprises/", None),
     "staff, webhooks": ("sam", "/staff/webhooks/", None),
-    "staff, webhooks, no match": ("sam", "/staff/webhooks/?state=failed", None),
-    "staff, webhooks, unknown event": ("sam", "/staff/webhooks/?event_id=event_2", None),
+    "staff, webhooks, failed": ("sam", "/staff/webhooks/?state=failed", None),
+    "staff, webhooks, no match": ("sam", "/staff/webhooks/?state=stale", None),
+    "staff, webhooks, unknown event": ("sam", "/staff/webhooks/?event_id=event_0", None),
     "staff, webhooks, invalid filter": ("sam", "/staff/webhooks/?state=x&customer=y", None),
     "staff, event": ("sam", "/staff/webhooks/events/event_1/", None),
     "staff, replay an event": ("sam", "/staff/webhooks/replay/event_1/", None),
     "staff, replayed event": ("sam", "/staff/webhooks/replay/event_1/", {}),
     "staff, retry an event": ("sam", "/staff/webhooks/retry/event_1/", {}),
+    "staff, retry events": ("sam", "/staff/webhooks/retry-failed/?state=failed&customer=acme-inc", None),
+    "staff, retry no event": ("sam", "/staff/webhooks/retry-failed/?state=failed&kind=dsync.deleted", None),
+    "staff, retried events": ("sam", "/staff/webhooks/retry-failed/", {"state": "failed"}),
     "not found": ("ada", "/no-such-page/", None),
     "admin, replay": ("sam", "/admin/webhooks/webhookevent/", {"action": "replay", "_selected_action": "1"}),
 }  # fmt: skip
@@ -158,6 +162,8 @@ def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, cleo: User, 
     Task.objects.update(error="an_error", attempts=3)
     deliver("connection.activated", event_id="event_1")
     WebhookEvent.objects.update(id=1)
+    deliver("connection.activated", event_id="event_2")
+    WebhookEvent.objects.filter(event_id="event_2").update(status="failed", reason="an_error", due_at=None)
     # Refused, so that the reason is shown.
     post(b"{}", None)
 

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from audit.actor import Actor
 from enterprises.locks import limited_lock_waits
+from enterprises.models import Enterprise
 from hostapp.staff.rights import Right, require_right
 from hostapp.staff.webhook_forms import EventFilterForm
 from webhooks.event_list import EventRow, find_row, list_events, select_filtered_events
@@ -24,7 +25,7 @@ from webhooks.health import read_health
 from webhooks.inspection import describe_sample
 from webhooks.models import WebhookEvent
 from webhooks.replay import preview_replay
-from webhooks.retry import MAX_RETRIED
+from webhooks.retry import RetryPreview, preview_retry
 from webhooks.staff_actions import replay_as, retry_as
 
 # Characters of a payload that a page shows. WorkOS's events are far smaller.
@@ -128,24 +129,41 @@ def retry_event(request: HttpRequest, event_id: str) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def retry_events(request: HttpRequest) -> HttpResponse:
-    """Retry the failed events of the list as it was filtered."""
+    """Ask whether to retry the failed events of the list as it was filtered; a POST retries them."""
     require_right(request.user, Right.VIEW_EVENTS)
     _require_right_to_change(request)
-    form = EventFilterForm(request.POST)
+    form = EventFilterForm(request.POST if request.method == "POST" else request.GET)
     if not form.is_valid() or form.wanted.state not in (State.FAILED, State.QUARANTINED):
         messages.error(request, _("Only failed events can be retried. Nothing was changed."))
         return redirect("staff:webhooks")
+    events, filters = select_filtered_events(form.wanted), _encode_filters(request)
+    list_url = f"{reverse('staff:webhooks')}?{filters}"
+    if request.method != "POST":
+        return _ask_to_retry(request, form, preview_retry(events), list_url)
     with limited_lock_waits():
-        events = select_filtered_events(form.wanted)
         retried = retry_as(events, Actor.from_request(request), timezone.now())
     text = ngettext("%(count)d event will be retried now.", "%(count)d events will be retried now.", retried)
     messages.success(request, text % {"count": retried})
-    if retried == MAX_RETRIED:
-        messages.info(request, _("These are the oldest. Retry again for the others."))
-    return redirect(f"{reverse('staff:webhooks')}?{_encode_filters(request)}")
+    return redirect(list_url)
+
+
+def _ask_to_retry(
+    request: HttpRequest, form: EventFilterForm, preview: RetryPreview, list_url: str
+) -> HttpResponse:
+    if not preview.total:
+        messages.info(request, _("No failed event matches this filter. Nothing was changed."))
+        return redirect(list_url)
+    context = {
+        "preview": preview,
+        "wanted": form.wanted,
+        "customer": Enterprise.objects.filter(organization_id=form.wanted.organization_id or None).first(),
+        "is_quarantine": form.wanted.state == State.QUARANTINED,
+        "list_url": list_url,
+    }
+    return render(request, "staff/retry_events.html", context)
 
 
 def _get_row(event_id: str) -> EventRow:

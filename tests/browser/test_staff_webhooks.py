@@ -26,8 +26,11 @@ def test_failed_event_is_found_previewed_and_replayed(
     page.goto(f"{live_server.url}/staff/webhooks/")
     page.get_by_label("State").select_option("failed")
     page.get_by_role("button", name="Apply").press("Enter")
-    expect(page.get_by_role("button", name="Retry all of these now")).to_be_visible()
     check_page(page, "staff-webhooks-failed")
+    page.get_by_role("link", name="Retry all of these").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Retry 1 event?")
+    check_page(page, "staff-webhooks-retry")
+    page.get_by_role("link", name="Cancel").press("Enter")
 
     page.get_by_role("link", name="connection.activated").press("Enter")
     expect(page.locator("pre.payload")).to_contain_text('"organization_id"')

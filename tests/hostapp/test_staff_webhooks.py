@@ -365,6 +365,67 @@ def test_failed_events_of_a_filter_are_retried_together_and_others_are_left(
     assert "Only failed events" in editor.post(f"{LIST}retry-failed/", {}, follow=True).text
 
 
+def test_retry_of_many_asks_first_and_says_how_many_of_which_type(acme: Enterprise, editor: Client) -> None:
+    for number in range(3):
+        create_event(f"event_{number}", status="failed", reason="KeyError")
+    create_event("event_3", status="failed", reason="KeyError", event="dsync.user.updated")
+    create_event("event_4", status="failed", reason="KeyError", payload={"data": {}})
+    create_event("event_5", status="failed", reason=QUARANTINED)
+
+    listed = editor.get(f"{LIST}?state=failed&customer=acme-inc").text
+    assert "/staff/webhooks/retry-failed/?state=failed&amp;customer=acme-inc" in listed
+    page = editor.get(f"{LIST}retry-failed/?state=failed&customer=acme-inc")
+
+    assert "Retry 4 events?" in page.text
+    assert "Customer: Acme Inc." in page.text
+    assert page.context["preview"].counts == [("connection.activated", 3), ("dsync.user.updated", 1)]
+    assert f'href="{LIST}?state=failed&amp;customer=acme-inc">Cancel</a>' in page.text
+    assert "killed workers" not in page.text
+    assert not WebhookEvent.objects.exclude(due_at=None).exists()
+    assert not AuditEntry.objects.filter(action="event_retried").exists()
+
+
+def test_question_about_quarantined_events_warns_of_them(editor: Client) -> None:
+    create_event("event_1", status="failed", reason=QUARANTINED)
+
+    page = editor.get(f"{LIST}retry-failed/?state=quarantined").text
+
+    assert "Retry 1 event?" in page
+    assert "These events killed workers and may do so again." in page
+
+
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [
+        ("state=failed", "No failed event matches this filter."),
+        ("state=applied", "Only failed events can be retried."),
+        ("", "Only failed events can be retried."),
+    ],
+)
+def test_nothing_to_retry_leads_back_to_the_list(editor: Client, query: str, answer: str) -> None:
+    page = editor.get(f"{LIST}retry-failed/?{query}", follow=True)
+
+    assert page.request["PATH_INFO"] == LIST
+    assert answer in page.text
+
+
+def test_question_names_the_oldest_if_more_failed_than_one_retry_takes(
+    editor: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhooks.retry.MAX_RETRIED", 2)
+    for number in range(2):
+        create_event(f"event_{number}", status="failed", reason="KeyError")
+    path, oldest = f"{LIST}retry-failed/", "These are the oldest."
+    assert oldest not in editor.get(path, {"state": "failed"}).text
+    create_event("event_2", status="failed", reason="KeyError", event="dsync.deleted")
+
+    page = editor.get(path, {"state": "failed"}).text
+    assert "Retry 2 events?" in page
+    assert "dsync.deleted" not in page
+    assert oldest in page
+    assert "2 events will be retried now." in editor.post(path, {"state": "failed"}, follow=True).text
+
+
 POSTS = (
     f"{LIST}retry-failed/", f"{LIST}retry/event_1/", f"{LIST}replay/event_1/",
 )  # fmt: skip
@@ -396,7 +457,8 @@ def test_staff_without_the_right_are_offered_no_action(viewer: Client, editor: C
         assert "/staff/webhooks/re" not in page
         assert "ask for the right to change webhook events" in page
         assert "/staff/webhooks/re" in editor.get(path).text
-    assert viewer.get("/staff/webhooks/replay/event_1/").status_code == 403
+    for path in ("/staff/webhooks/replay/event_1/", f"{LIST}retry-failed/?state=failed"):
+        assert viewer.get(path).status_code == 403
 
 
 @pytest.mark.parametrize("path", POSTS)
