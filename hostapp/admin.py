@@ -18,6 +18,9 @@ from enterprises.locks import limited_lock_waits
 from enterprises.memberships import deactivate_user
 from enterprises.reauthentication import require_reauthentication, require_reauthentication_first
 from hostapp.models import SignInAttempt, User
+from hostapp.staff.admin import TaskAdmin
+
+__all__ = ["GroupAdmin", "SignInAttemptAdmin", "TaskAdmin", "UserAdmin"]
 
 
 @admin.register(User)

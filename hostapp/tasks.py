@@ -68,7 +68,7 @@ TASKS: dict[str, TaskHandler] = {
         gettext_noop("Send the name to WorkOS"), enterprise_task(lifecycle.push_name)
     ),
     TaskKind.PUSH_DOMAIN: TaskHandler(
-        gettext_noop("Add or remove a domain at WorkOS"), enterprise_task(lifecycle.push_domain)
+        gettext_noop("Add or remove a domain in WorkOS"), enterprise_task(lifecycle.push_domain)
     ),
     TaskKind.SYNC_IT_CONTACTS: TaskHandler(
         gettext_noop("Synchronize IT contacts"), enterprise_task(it_contacts.run_it_contact_sync)

@@ -1,15 +1,14 @@
 from typing import Any
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib import admin
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
-from outbox.models import Task, WorkerHeartbeat
+from outbox.models import WorkerHeartbeat
 
 
-class _ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(admin.ModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
@@ -20,30 +19,8 @@ class _ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
 
-@admin.register(Task)
-class TaskAdmin(_ReadOnlyAdmin):
-    list_display = ["label", "subject", "key", "attempts", "error", "due_at", "enqueued_at"]
-    list_filter = ["kind", ("error", admin.EmptyFieldListFilter)]
-    search_fields = ["subject", "key", "error"]
-    ordering = ["due_at"]
-    actions = ["retry_now"]
-
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("outbox.change_task")
-
-    @admin.action(description=gettext_lazy("Retry now"), permissions=["retry"])
-    def retry_now(self, request: HttpRequest, queryset: QuerySet[Task]) -> None:
-        count = queryset.update(due_at=timezone.now())
-        self.message_user(
-            request,
-            ngettext("%(count)d task will run now.", "%(count)d tasks will run now.", count)
-            % {"count": count},
-            messages.SUCCESS,
-        )
-
-
 @admin.register(WorkerHeartbeat)
-class WorkerHeartbeatAdmin(_ReadOnlyAdmin):
+class WorkerHeartbeatAdmin(ReadOnlyAdmin):
     list_display = ["host", "pid", "is_alive", "started_at", "last_seen_at"]
     ordering = ["-last_seen_at"]
 

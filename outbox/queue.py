@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-from django.db.models import Q
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from outbox.models import Task
@@ -89,8 +89,12 @@ def cancel_tasks(subject: UUID, *, kind: str | None = None) -> None:
     (tasks if kind is None else tasks.filter(kind=kind)).delete()
 
 
-def retry_now(task: Task, now: datetime) -> bool:
-    """Make a task due at once. False if it is due already, running, or done: then nothing changes."""
-    later = Task.objects.filter(pk=task.pk, due_at__gt=now)
+@transaction.atomic
+def retry_now(tasks: QuerySet[Task], now: datetime) -> list[Task]:
+    """Make tasks due at once. Returns which: those that are due already, running or done stay as they are."""
     is_free = Q(claimed_until=None) | Q(claimed_until__lte=now)
-    return bool(later.filter(is_free).update(due_at=now))
+    later = tasks.filter(is_free, due_at__gt=now).order_by("pk")
+    # A task that another transaction has locked is about to run.
+    found = list(later.select_for_update(skip_locked=True))
+    Task.objects.filter(pk__in=[task.pk for task in found]).update(due_at=now)
+    return found

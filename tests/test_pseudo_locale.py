@@ -53,6 +53,9 @@ _DATA = re.compile(
     re.VERBOSE,
 )
 
+# The primary key of a task. A sequence comes nowhere near it.
+TASK = 900_000
+
 # Name → who, path, and what is posted, if anything.
 PAGES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "home of several": ("eve", "/", None),
@@ -105,7 +108,7 @@ PAGES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "staff, people": ("sam", "/staff/enterprises/acme-inc/people/", None),
     "staff, people, invalid": ("sam", "/staff/enterprises/acme-inc/people/invite/", {"email": "x"}),
     "staff, activity": ("sam", "/staff/enterprises/acme-inc/activity/", None),
-    "staff, retry": ("sam", "/staff/enterprises/acme-inc/tasks/1/retry/", None),
+    "staff, retry": ("sam", f"/staff/enterprises/acme-inc/tasks/{TASK}/retry/", None),
     "staff, settings": ("sam", "/staff/enterprises/acme-inc/settings/", None),
     "staff, settings, empty": ("sam", "/staff/enterprises/acme-inc/settings/", {"name": ""}),
     "staff, deprovision, wrong": ("sam", "/staff/enterprises/acme-inc/deprovision/", {"typed": "x"}),
@@ -124,6 +127,7 @@ PAGES: dict[str, tuple[str, str, dict[str, Any] | None]] = {
     "staff, retried events": ("sam", "/staff/webhooks/retry-failed/", {"state": "failed"}),
     "not found": ("ada", "/no-such-page/", None),
     "admin, replay": ("sam", "/admin/webhooks/webhookevent/", {"action": "replay", "_selected_action": "1"}),
+    "admin, retry": ("sam", "/admin/outbox/task/", {"action": "retry_now", "_selected_action": TASK}),
 }  # fmt: skip
 
 
@@ -160,6 +164,7 @@ def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, cleo: User, 
         ITContact.objects.create(enterprise=acme, email=ben.email, purpose=purpose, contact_id="it_contact_1")
     queue.enqueue(TaskKind.PUSH_NAME, acme.external_id)
     Task.objects.update(error="an_error", attempts=3)
+    Task.objects.filter(kind=TaskKind.PUSH_NAME).update(id=TASK)
     deliver("connection.activated", event_id="event_1")
     WebhookEvent.objects.update(id=1)
     deliver("connection.activated", event_id="event_2")

@@ -5,7 +5,10 @@ from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -18,6 +21,7 @@ from webhooks.event_names import HANDLED_EVENTS
 from webhooks.inspection import describe_sample, describe_secrets, inspect_webhooks
 from webhooks.models import (
     EVENT_ORGANIZATION_ID,
+    EventBatch,
     RefusalCount,
     RefusalSample,
     Secret,
@@ -30,6 +34,8 @@ from webhooks.staff_actions import replay_as
 
 # The most events that one page shows and one request replays.
 _MAX_REPLAYED = 1000
+# The most events that the page of a batch shows.
+_MAX_SHOWN = 100
 
 
 class LargeTableAdmin(ReadOnlyAdmin):
@@ -150,6 +156,34 @@ class WebhookEventAdmin(LargeTableAdmin):
             "select_across": request.POST.get("select_across", "0"),
         }
         return render(request, "admin/webhooks/replay.html", context)
+
+
+@admin.register(EventBatch)
+class EventBatchAdmin(LargeTableAdmin):
+    """What workers have in hand, and what they died with."""
+
+    list_display = ["event", "size", "claimed_at", "leased_until", "state"]
+    fields = ["event", "size", "claimed_at", "leased_until", "state", "events"]
+    ordering = ["claimed_at", "id"]
+
+    @admin.display(description=gettext_lazy("Events"))
+    def size(self, batch: EventBatch) -> int:
+        return len(batch.event_keys)
+
+    @admin.display(description=gettext_lazy("State"))
+    def state(self, batch: EventBatch) -> str:
+        if batch.leased_until > timezone.now():
+            return _("A worker applies it")
+        return _("Suspect: its worker is slow or has died. Another one takes over.")
+
+    @admin.display(description=gettext_lazy("Event IDs"))
+    def events(self, batch: EventBatch) -> str:
+        events = WebhookEvent.objects.filter(pk__in=batch.event_keys[:_MAX_SHOWN]).order_by("pk")
+        rows = [
+            (reverse("admin:webhooks_webhookevent_change", args=[key]), event_id)
+            for key, event_id in events.values_list("pk", "event_id")
+        ]
+        return format_html_join(mark_safe("<br>"), '<a href="{}">{}</a>', rows)
 
 
 @admin.register(UnreadableDelivery)

@@ -12,7 +12,7 @@ class ITContactPurpose(models.TextChoices):
     ALERTS = "alerts", gettext_lazy("Alerts")
     SETUP_LINK = "setup_link", gettext_lazy("Setup link")
     # Created elsewhere, such as in the WorkOS Dashboard. It is shown and never changed.
-    OTHER = "other", gettext_lazy("Not created here")
+    OTHER = "other", gettext_lazy("Added in WorkOS")
 
 
 class ITContact(models.Model):

@@ -25,6 +25,7 @@ from portal.models import PortalSession, SetupLink
 from tests.browser.app import check_page, sign_in
 from tests.deliveries import deliver, post, signed
 from tests.factories import create_certificate, create_connection, create_directory, create_domain
+from webhooks.claims import Rotation, claim_batches
 from webhooks.models import Secret, WebhookEvent
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -59,6 +60,7 @@ def staff(
     PortalSession.objects.create(enterprise=acme, user=ada, intent="sso", launched_at=now)
     SignInAttempt.objects.create(email=LONG, source="192.0.2.7", at=now)
     deliver("connection.activated", event_id="event_1")
+    claim_batches(timezone.now(), 1, Rotation())
     WebhookEvent.objects.update(status="failed", reason="A long reason " * 20)
     body = b"{}"
     post(body, signed(body, at=time.time() - 43_200))
@@ -115,3 +117,16 @@ def test_staff_can_replay_an_event_in_the_admin(staff: tuple[Page, str]) -> None
     page.get_by_role("button", name="Replay").click()
     expect(page.locator("body")).to_contain_text("Replayed")
     check_page(page, "administration-replayed")
+
+
+def test_staff_can_retry_a_task_in_the_admin(staff: tuple[Page, str]) -> None:
+    page, url = staff
+    Task.objects.update(due_at=timezone.now() + timedelta(hours=1))
+    page.goto(f"{url}/admin/outbox/task/")
+    page.locator("#result_list tbody").get_by_role("checkbox").first.check()
+    page.locator("select[name=action]").select_option("retry_now")
+    page.get_by_role("button", name="Go").click()
+    expect(page.get_by_role("main")).to_contain_text("A worker will run 1 task now")
+    check_page(page, "administration-retry")
+    page.get_by_role("button", name="Retry now").click()
+    expect(page.locator("body")).to_contain_text("1 task will run now.")

@@ -1,11 +1,14 @@
 """The Django admin: each action asks for its right, and only superusers give rights and set passwords."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
+from django.utils import timezone
 
+from audit.models import AuditEntry
 from enterprises.models import Enterprise
 from hostapp.models import User
 from outbox import queue
@@ -72,6 +75,55 @@ def test_action_needs_the_right_to_change(
     assert list(Task.objects.values_list("due_at", "requests")) == before
     User.objects.get(email="vic@saas.example").user_permissions.add(Permission.objects.get(codename=right))
     assert f'value="{action}"' in client.get(f"/admin/{path}/").text
+
+
+def retry_tasks(client: Client, tasks: list[Task], **fields: str) -> str:
+    selected = [str(task.pk) for task in tasks]
+    data = {"action": "retry_now", "_selected_action": selected, **fields}
+    return client.post("/admin/outbox/task/", data, follow=True).text
+
+
+def test_retry_of_many_tasks_asks_first_and_is_audited_under_the_person(
+    acme: Enterprise, superuser: Client
+) -> None:
+    later = timezone.now() + timedelta(hours=1)
+    for key in ("a.example", "b.example"):
+        queue.enqueue("push_domain", acme.external_id, key=key)
+    queue.enqueue("push_name", acme.external_id)
+    queue.enqueue("push_name", queue.NO_SUBJECT)
+    Task.objects.update(due_at=later, error="A reason.")
+    tasks = list(Task.objects.all())
+    Task.objects.filter(key="b.example").update(claimed_until=later)
+    listed = superuser.get("/admin/outbox/task/").text
+
+    question = retry_tasks(superuser, tasks)
+    assert "Workers will run 4 tasks now" in question
+    assert "<li>Add or remove a domain in WorkOS: 2</li><li>Send the name to WorkOS: 2</li>" in question
+    assert not Task.objects.exclude(due_at=later).exists()
+    answer = retry_tasks(superuser, tasks, confirmed="yes")
+
+    assert acme.name in listed
+    assert "3 tasks will run now." in answer
+    assert "1 task was about to run already." in answer
+    assert Task.objects.get(due_at=later).key == "b.example"
+    entries = AuditEntry.objects.filter(action="task_retried")
+    assert {entry.actor for entry in entries} == {"Sam Staff <sam@saas.example>"}
+    assert sorted(entries.values_list("subject_name", "target")) == [
+        ("", ""), (acme.name, ""), (acme.name, "a.example"),
+    ]  # fmt: skip
+
+
+def test_more_tasks_than_one_request_retries_are_left_alone(
+    acme: Enterprise, superuser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hostapp.staff.admin._MAX_RETRIED", 1)
+    for key in ("a.example", "b.example"):
+        queue.enqueue("push_domain", acme.external_id, key=key, due_at=timezone.now() + timedelta(hours=1))
+
+    answer = retry_tasks(superuser, list(Task.objects.all()), confirmed="yes")
+
+    assert "Select up to 1 task" in answer
+    assert not AuditEntry.objects.exists()
 
 
 def test_every_admin_action_names_the_right_that_it_needs() -> None:

@@ -1,5 +1,7 @@
 """The events in the Django admin: a list that stays fast, and replays that the audit log names."""
 
+from typing import Any
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -13,12 +15,14 @@ from hostapp.models import User
 from mirror.models import Connection
 from tests.conftest import signed_in
 from tests.deliveries import deliver, payload
+from webhooks.claims import Rotation, claim_batches
 from webhooks.listed_events import parse_items, record_listed
-from webhooks.models import QUARANTINED_PREFIX, WebhookEvent
+from webhooks.models import QUARANTINED_PREFIX, EventBatch, WebhookEvent
 
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/webhooks/webhookevent/"
+BATCHES = "/admin/webhooks/eventbatch/"
 UNREADABLE = "/admin/webhooks/unreadabledelivery/"
 
 
@@ -109,3 +113,30 @@ def test_quarantined_event_is_not_replayed_in_the_web_process(acme: Enterprise, 
 
     assert "may end this process" in replay(client, event)
     assert not Connection.objects.exists()
+
+
+def test_batches_in_hand_show_their_events_and_whether_their_worker_died(
+    acme: Enterprise, client: Client, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(3):
+        deliver("connection.activated", event_id=f"event_{number}")
+    now = timezone.now()
+    in_hand = claim_batches(now, 2, Rotation())
+    suspect = claim_batches(now, 10, Rotation())
+    EventBatch.objects.filter(pk=suspect[0].pk).update(leased_until=now)
+
+    with django_assert_max_num_queries(10):
+        listed = client.get(BATCHES).text
+    opened = client.get(f"{BATCHES}{in_hand[0].pk}/change/").text
+
+    assert '<td class="field-size">2</td>' in listed
+    assert '<td class="field-size">1</td>' in listed
+    assert listed.count("A worker applies it") == 1
+    assert listed.count("Suspect: its worker is slow or has died.") == 1
+    for event_id in ("event_0", "event_1"):
+        key = WebhookEvent.objects.get(event_id=event_id).pk
+        assert f'<a href="{LIST}{key}/change/">{event_id}</a>' in opened
+    assert "event_2" not in opened
+    assert client.get(f"{BATCHES}add/").status_code == 403
+    assert client.get(f"{BATCHES}{in_hand[0].pk}/delete/").status_code == 403
+    assert client.post(f"{BATCHES}{in_hand[0].pk}/change/", {}).status_code == 403

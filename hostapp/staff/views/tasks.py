@@ -8,12 +8,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from audit.actions import Action
 from audit.actor import Actor
-from audit.log import append_audit_entry
 from hostapp.staff.rights import Right, as_current_staff, staff_only
+from hostapp.staff.task_retries import retry_tasks_as
 from hostapp.staff.views.customer import get_customer
-from outbox import queue
 from outbox.models import Task
 
 
@@ -32,16 +30,7 @@ def retry_task(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         messages.info(request, _("This task is done already. Nothing was changed."))
         return redirect("staff:customer", slug)
     with as_current_staff(request, enterprise, Right.RETRY_TASKS):
-        is_new = queue.retry_now(task, now)
-        if is_new:
-            append_audit_entry(
-                enterprise,
-                Action.TASK_RETRIED,
-                Actor.from_request(request),
-                now,
-                target=task.key,
-                outcome=task.label,
-            )
+        is_new = bool(retry_tasks_as(tasks.filter(pk=task.pk), Actor.from_request(request), now))
     if is_new:
         messages.success(request, _("%(task)s: a worker runs it now.") % {"task": task.label})
     else:
