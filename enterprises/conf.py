@@ -45,6 +45,11 @@ def base_template() -> str:
     return str(getattr(settings, "ENTERPRISES_BASE_TEMPLATE", "base.html"))
 
 
+def staff_header_template() -> str:
+    """The template above the pages that staff share with the IT admins. It is given `enterprise`."""
+    return str(getattr(settings, "ENTERPRISES_STAFF_HEADER_TEMPLATE", "enterprises/staff_header.html"))
+
+
 def home_url() -> str:
     return resolve_url(settings.LOGIN_REDIRECT_URL)
 
@@ -150,15 +155,25 @@ def check_numbers(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[chec
 
 
 @checks.register
-def check_base_template(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+def check_templates(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[checks.CheckMessage]:
+    templates = {
+        "ENTERPRISES_BASE_TEMPLATE": (base_template(), "with the blocks title, scripts and content"),
+        "ENTERPRISES_STAFF_HEADER_TEMPLATE": (staff_header_template(), "to show above staff's pages"),
+    }
+    return [
+        checks.Error(
+            f"{name} names {template}, which does not exist.",
+            hint=f"Name a template {purpose}.",
+            id="enterprises.E003",
+        )
+        for name, (template, purpose) in templates.items()
+        if not _exists(template)
+    ]
+
+
+def _exists(template: str) -> bool:
     try:
-        get_template(base_template())
+        get_template(template)
     except TemplateDoesNotExist:
-        return [
-            checks.Error(
-                f"ENTERPRISES_BASE_TEMPLATE names {base_template()}, which does not exist.",
-                hint="Name a template with the blocks title, scripts and content.",
-                id="enterprises.E003",
-            )
-        ]
-    return []
+        return False
+    return True

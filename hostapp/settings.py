@@ -172,6 +172,7 @@ OUTBOX_PERIODIC_JOBS = "hostapp.tasks.PERIODIC_JOBS"
 ENTERPRISES_BASE_TEMPLATE = "base.html"
 ENTERPRISES_OVERVIEW_URL_NAME = "portal:overview"
 ENTERPRISES_STAFF_PAGE_URL_NAME = "staff:customer"
+ENTERPRISES_STAFF_HEADER_TEMPLATE = "staff/customer_header.html"
 # The tabs of an enterprise's pages: label, URL name, and whether only IT admins see it.
 ENTERPRISES_NAV = [
     (gettext_lazy("Overview"), "portal:overview", False),

@@ -26,6 +26,7 @@ def test_test_settings_pass_every_check() -> None:
         ("enterprises.E002", "SIGN_IN_MAX_AGE", 0),
         ("enterprises.E002", "PORTAL_LIMIT_PERSON", -1),
         ("enterprises.E003", "ENTERPRISES_BASE_TEMPLATE", "nowhere.html"),
+        ("enterprises.E003", "ENTERPRISES_STAFF_HEADER_TEMPLATE", "nowhere.html"),
         ("gateway.E001", "WORKOS_TIMEOUT", -1.0),
         ("gateway.E002", "WORKOS_LINK_ORIGINS", ["setup.workos.com"]),
         ("gateway.W001", "WORKOS_API_KEY", ""),

@@ -166,15 +166,15 @@ class EventBatchAdmin(LargeTableAdmin):
     fields = ["event", "size", "claimed_at", "leased_until", "state", "events"]
     ordering = ["claimed_at", "id"]
 
-    @admin.display(description=gettext_lazy("Events"))
+    @admin.display(description=gettext_lazy("Number of events"))
     def size(self, batch: EventBatch) -> int:
         return len(batch.event_keys)
 
     @admin.display(description=gettext_lazy("State"))
     def state(self, batch: EventBatch) -> str:
         if batch.leased_until > timezone.now():
-            return _("A worker applies it")
-        return _("Suspect: its worker is slow or has died. Another one takes over.")
+            return _("In progress")
+        return _("Suspect: its worker is slow or has died. Another worker takes over.")
 
     @admin.display(description=gettext_lazy("Event IDs"))
     def events(self, batch: EventBatch) -> str:

@@ -10,7 +10,7 @@ from portal.setup_links.sending import available_intents
 class SetupLinkForm(forms.Form):
     email = NormalizedEmailField(
         label=_("Email of the IT contact"),
-        help_text=_("The person who manages your identity provider. WorkOS emails them the link."),
+        help_text=_("The person who manages the identity provider. WorkOS emails them the link."),
         widget=forms.EmailInput(attrs={"autocomplete": "off"}),
     )
     intents = forms.MultipleChoiceField(

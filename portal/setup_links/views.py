@@ -99,7 +99,7 @@ def resend_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
             messages.success(request, _describe_sent(link.email, now))
         else:
             messages.error(
-                request, _("Your plan no longer includes what this link was for. Nothing was sent.")
+                request, _("The plan no longer includes what this link was for. Nothing was sent.")
             )
     return redirect("portal:setup_links", enterprise.slug)
 

@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 LONG = "a.colleague.with.a.long.name@acme.example"
 # URL names whose pages are checked in other tests.
 TESTED_ELSEWHERE = {
-    "portal:overview", "portal:status", "portal:setup_links", "enterprises:activity_export", "robots",
+    "portal:overview", "portal:status", "enterprises:activity_export", "robots",
     "staff:customer_activity_export",
     "enterprises:notification_preferences",
 }  # fmt: skip
@@ -156,6 +156,10 @@ PAGES: dict[str, tuple[str, str, str, str]] = {
         "ada", "enterprises:group", "/enterprises/acme-inc/directory/groups/1/", "People in this group",
     ),
     "group-for-staff": ("sam", "enterprises:group", "/enterprises/acme-inc/directory/groups/2/", "Group 2"),
+    "directory-for-staff": ("sam", "enterprises:people", "/enterprises/acme-inc/directory/", "customer’s"),
+    "setup-links-for-staff": (
+        "sam", "portal:setup_links", "/enterprises/acme-inc/setup-links/", "the customer’s identity provider",
+    ),
     "person": ("ada", "enterprises:person", "/enterprises/acme-inc/directory/people/1/", "Active since"),
     "activity": ("ada", "enterprises:activity", "/enterprises/acme-inc/history/", "An outcome."),
     "activity-with-no-match": (

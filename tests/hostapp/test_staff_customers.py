@@ -27,6 +27,8 @@ from tests.factories import (
     create_certificate,
     create_connection,
     create_directory,
+    create_directory_group,
+    create_directory_user,
     create_domain,
     create_enterprise,
     create_portal_session,
@@ -370,3 +372,42 @@ def test_activity_of_a_customer_is_filtered_and_exported(acme: Enterprise, ada: 
     assert "No activity matches" in client.get(f"{PAGE}activity/", {"action": "renamed"}).text
     export = client.get(f"{PAGE}activity/export/", {"action": "invited"})
     assert "x@x.example" in export.getvalue().decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "tab", "heading"),
+    [
+        ("directory/", "Directory", "Directory"),
+        ("directory/groups/", "Directory", "Directory"),
+        ("directory/people/1/", "Directory", "Ada Byron"),
+        ("directory/groups/1/", "Directory", "Engineers"),
+        ("setup-links/", "Setup links", "Setup links"),
+    ],
+)
+def test_pages_that_staff_share_with_it_admins_have_the_header_of_the_customer(
+    acme: Enterprise, ada: User, sam: User, path: str, tab: str, heading: str
+) -> None:
+    directory = create_directory(acme)
+    create_directory_user(directory, pk=1, name="Ada Byron")
+    create_directory_group(directory, pk=1, name="Engineers")
+
+    page = signed_in(sam).get(f"/enterprises/acme-inc/{path}").text
+
+    assert '<a href="/staff/enterprises/">Customers</a>' in page
+    assert "<h1>Acme Inc.</h1>" in page
+    assert f"<h2>{heading}</h2>" in page
+    assert f'href="{PAGE}">Overview</a>' in page
+    assert re.search(rf'aria-current="(page|true)">{tab}</a>', page)
+    assert "your identity provider" not in page
+    own = signed_in(ada).get(f"/enterprises/acme-inc/{path}").text
+    assert f"<h1>{heading}</h1>" in own
+    assert "/staff/" not in own
+
+
+def test_staff_see_tabs_only_of_what_they_may_view(acme: Enterprise, sam: User) -> None:
+    sam.user_permissions.set(Permission.objects.filter(codename="view_setuplink"))
+
+    page = signed_in(sam).get("/enterprises/acme-inc/setup-links/").text
+
+    assert "<h1>Acme Inc.</h1>" in page
+    assert "/staff/enterprises/" not in page

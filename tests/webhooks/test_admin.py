@@ -131,7 +131,7 @@ def test_batches_in_hand_show_their_events_and_whether_their_worker_died(
 
     assert '<td class="field-size">2</td>' in listed
     assert '<td class="field-size">1</td>' in listed
-    assert listed.count("A worker applies it") == 1
+    assert listed.count("In progress") == 1
     assert listed.count("Suspect: its worker is slow or has died.") == 1
     for event_id in ("event_0", "event_1"):
         key = WebhookEvent.objects.get(event_id=event_id).pk
