@@ -18,6 +18,7 @@ from mirror.people_differences import (
 from mirror.people_reading_models import ReadingStep
 from mirror.prefetching import prefetch
 from mirror.reading_place import (
+    HOW_TO_ACCEPT,
     LIST_READ,
     PAGES_AHEAD,
     PLACE_IS_GONE,
@@ -119,7 +120,7 @@ class MembershipReader(ReadingPlace):
             self._add_problems(
                 [
                     f"WorkOS lists {held - len(unlisted):,} of our {held:,} members of the group {group_id}: "
-                    "suspiciously few, so none was removed."
+                    f"suspiciously few, so none was removed. {HOW_TO_ACCEPT}"
                 ]
             )
         else:

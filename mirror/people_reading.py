@@ -25,6 +25,7 @@ from mirror.people_differences import (
 from mirror.people_reading_models import PeopleReading, ReadingStep
 from mirror.prefetching import prefetch
 from mirror.reading_place import (
+    HOW_TO_ACCEPT,
     LIST_READ,
     PAGES_AHEAD,
     PLACE_IS_GONE,
@@ -102,8 +103,8 @@ class PeopleReader(MembershipReader):
         """Change nothing: a list that is suspiciously short is a fault, and not the truth."""
         self._add_problems(
             [
-                f"{reason}: suspiciously few, so nothing was changed. If it is right, the events say so "
-                "(catch up), or accept the short list (`manage.py reconcile --help`)."
+                f"{reason}: suspiciously few, so nothing was changed. Catch up first: the events may say "
+                f"who left. {HOW_TO_ACCEPT}"
             ]
         )
         forget_listed(self._directory)
@@ -130,12 +131,13 @@ class PeopleReader(MembershipReader):
         self._read_list("directory_group", gateway.list_groups, holds_back=held > 0)
         reading = self._reading
         counted = reading.counted.get("groups")
-        problem = ""
+        problem = hint = ""
         if self._is_suspicious(reading.listed_groups, held):
             problem = f"WorkOS lists {reading.listed_groups:,} groups, and we have {held:,}"
+            hint = HOW_TO_ACCEPT
         elif counted is None or counted != reading.listed_groups:
             problem = f"WorkOS lists {reading.listed_groups:,} groups and counts {_format_count(counted)}"
-        self._finish_list("directory_group", problem)
+        self._finish_list("directory_group", problem, hint)
         self._start_list(ReadingStep.MEMBERSHIPS)
 
     def _start_list(self, step: ReadingStep, **changes: Any) -> None:
@@ -189,13 +191,17 @@ class PeopleReader(MembershipReader):
             self._save(after=fetched.after or LIST_READ, requests=reading.requests + 1)
         self._pause_point()
 
-    def _finish_list(self, kind_name: str, problem: str) -> None:
-        """Write what was held back, and end what is missing unless there is a `problem` with the list."""
+    def _finish_list(self, kind_name: str, problem: str, hint: str = "") -> None:
+        """Write what was held back, and end what is missing unless there is a `problem` with the list.
+
+        `hint` says what to do about it.
+        """
         listing = Listing(self._directory, self._reading.list_started_at or self._clock())
         if self._writes:
             write_held_back(kind_name, listing)
         if problem:
-            self._add_problems([f"{problem}, so nobody and nothing was ended for not being listed."])
+            ended = "so nobody and nothing was ended for not being listed."
+            self._add_problems([f"{problem}, {ended} {hint}".rstrip()])
             return
         self._add_differences(list(end_unlisted(kind_name, listing, writes=self._writes)))
 

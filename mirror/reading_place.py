@@ -23,6 +23,8 @@ MAX_TEXTS = 200
 # A list that is shorter than what we have by more than both of these is a fault, and not the truth.
 _SHORT_SHARE = 0.2
 _SHORT_LEAST = 10
+# What a person does about such a list.
+HOW_TO_ACCEPT = "If it is right, accept the short list (`manage.py reconcile --help`)."
 # In place of a cursor: the list was read to its end.
 LIST_READ = "(read)"
 # What WorkOS answers for a cursor that it does not know.

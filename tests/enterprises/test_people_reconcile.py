@@ -253,6 +253,56 @@ def test_accepted_short_list_that_disagrees_with_the_count_ends_nobody(
     assert set(states().values()) == {"active"}
 
 
+def test_short_list_of_a_group_removes_its_members_only_when_it_is_accepted(
+    workos_sandbox: Sandbox, acme: Enterprise, directory_id: str
+) -> None:
+    workos_sandbox.fill_directory(directory_id, 15, groups=1, groups_per_person=1)
+    reconcile("--apply")
+    group_id = DirectoryGroup.objects.get().group_id
+    for user_id in sorted(states())[:11]:
+        workos_sandbox.change_group(directory_id, group_id, "remove_member", user_id=user_id)
+
+    refused = reconcile("--apply")
+    assert refused["exit"] == 1
+    assert f"WorkOS lists 4 of our 15 members of the group {group_id}" in refused["problems"][0]
+    assert "accept the short list" in refused["problems"][0]
+    preview = reconcile(acme.slug, "--accept-short-list", acme.slug)
+    assert sum("not listed" in one for one in preview["differences"]) == 11
+    assert len(current_members()) == 15
+
+    accepted = reconcile(acme.slug, "--accept-short-list", acme.slug, "--apply", "--yes")
+
+    assert (accepted["exit"], accepted["problems"], accepted["difference_count"]) == (0, [], 11)
+    assert len(current_members()) == 4
+    assert set(states().values()) == {"active"}
+    assert reconcile("--check")["exit"] == 0
+
+
+def test_short_list_of_groups_ends_them_only_when_it_is_accepted_and_agrees_with_the_count(
+    workos_sandbox: Sandbox, acme: Enterprise, directory_id: str
+) -> None:
+    workos_sandbox.fill_directory(directory_id, 3, groups=15, groups_per_person=1)
+    reconcile("--apply")
+    for group_id in sorted(DirectoryGroup.objects.values_list("group_id", flat=True))[:11]:
+        workos_sandbox.change_group(directory_id, group_id, "remove")
+    active = DirectoryGroup.objects.filter(state="active")
+    arguments = (acme.slug, "--accept-short-list", acme.slug, "--apply", "--yes")
+
+    refused = reconcile("--apply")
+    assert "WorkOS lists 4 groups, and we have 15" in refused["problems"][0]
+    assert "accept the short list" in refused["problems"][0]
+    workos_sandbox.fault("short_list", keep=2, path="/directory_groups", times=1)
+    disagreeing = reconcile(*arguments)
+    assert "WorkOS lists 2 groups and counts 4, so nobody" in disagreeing["problems"][0]
+    assert active.count() == 15
+
+    accepted = reconcile(*arguments)
+
+    assert (accepted["exit"], accepted["problems"]) == (0, [])
+    assert active.count() == 4
+    assert set(states().values()) == {"active"}
+
+
 def test_short_list_is_accepted_only_by_the_slug_of_an_enterprise_that_is_compared(
     acme: Enterprise, shrunk: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

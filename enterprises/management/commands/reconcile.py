@@ -26,8 +26,9 @@ groups and memberships. Shows the differences; --apply writes what is newer at W
 
 Connections, directories and domains end only when WorkOS answers 404 for them, and people only when a
 complete list lacks them. A list with more than 20 % and at least ten people fewer than we have is taken for a
-fault, and changes nothing. If the customer has removed so many, give --accept-short-list, first without
---apply to see who would end. The list must still agree with the directory's own count.
+fault, and changes nothing; so is such a list of groups, or of the members of a group. If the customer has
+removed so many, give --accept-short-list, first without --apply to see who would end. Lists of people and
+groups must still agree with the directory's own count. WorkOS does not count the members of a group.
 
 Reads at most 4 pages of 100 people a second per directory. Safe to repeat and to interrupt: the next run goes
 on where this one ended.
