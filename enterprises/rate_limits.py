@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from enterprises import conf
 from enterprises.models import Enterprise, RateLimitCount
@@ -103,13 +104,18 @@ def count_action(key: str, *, limit: int, window: timedelta, now: datetime) -> i
     return minutes_until(started_at + window, now)
 
 
+def was_counted(key: str, *, window: timedelta, now: datetime) -> bool:
+    """Whether an action was counted under `key` in a window that has not ended."""
+    return RateLimitCount.objects.filter(key=key, started_at__gt=now - window).exists()
+
+
 def minutes_until(at: datetime, now: datetime) -> int:
     """Whole minutes, at least one."""
     return max(1, -((now - at) // timedelta(minutes=1)))
 
 
 def describe_minutes(minutes: int) -> str:
-    return f"{minutes} {'minute' if minutes == 1 else 'minutes'}"
+    return ngettext("%(count)d minute", "%(count)d minutes", minutes) % {"count": minutes}
 
 
 def hash_for_key(text: str) -> str:

@@ -7,6 +7,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +19,7 @@ from enterprises.locks import limited_lock_waits
 from enterprises.memberships import deactivate_user
 from enterprises.reauthentication import require_reauthentication, require_reauthentication_first
 from hostapp.models import SignInAttempt, User
+from hostapp.password_notices import enqueue_password_notice
 from hostapp.staff.admin import TaskAdmin
 
 __all__ = ["GroupAdmin", "SignInAttemptAdmin", "TaskAdmin", "UserAdmin"]
@@ -81,7 +83,8 @@ class UserAdmin(DjangoUserAdmin):
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002 - Django's name
         if not _is_superuser(request):
             raise PermissionDenied
-        if person := self.get_object(request, unquote(id)):
+        person = self.get_object(request, unquote(id))
+        if person:
             page = require_reauthentication_first(
                 request,
                 purpose=_("set a password of %(person)s") % {"person": person},
@@ -90,7 +93,10 @@ class UserAdmin(DjangoUserAdmin):
             )
             if page:
                 return page
-        response: HttpResponse = super().user_change_password(request, id, form_url)
+        with transaction.atomic():
+            response: HttpResponse = super().user_change_password(request, id, form_url)
+            if person and _has_new_password(person):
+                enqueue_password_notice(person, Actor.from_request(request), timezone.now())
         return response
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
@@ -151,6 +157,13 @@ class SignInAttemptAdmin(admin.ModelAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
+
+
+def _has_new_password(person: User) -> bool:
+    """Whether one was set since `person` was read."""
+    before = person.password
+    person.refresh_from_db(fields=["password"])
+    return person.password != before and person.has_usable_password()
 
 
 def _is_superuser(request: HttpRequest) -> bool:

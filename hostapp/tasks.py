@@ -23,7 +23,7 @@ from enterprises import (
 )
 from enterprises import conf as enterprises_conf
 from enterprises.tasks import TaskKind, enterprise_task, enterprise_tasks
-from hostapp import password_reset, sessions, sign_in
+from hostapp import password_notices, password_reset, sessions, sign_in
 from mirror import people_counts
 from outbox.handlers import NotifiedStep, PeriodicJob, Step, TaskHandler
 from portal import launches, link_revocation
@@ -53,7 +53,7 @@ TASKS: dict[str, TaskHandler] = {
         around=mail.share_connection,
     ),
     TaskKind.SEND_TO_ADDRESS: TaskHandler(
-        "Mail a person about their access",
+        gettext_noop("Mail a person about their access"),
         enterprise_task(notifications.send_to_address),
         around=mail.share_connection,
     ),
@@ -89,6 +89,11 @@ TASKS: dict[str, TaskHandler] = {
     password_reset.SEND_PASSWORD_RESET: TaskHandler(
         gettext_noop("Send the link to reset a password"),
         password_reset.send_password_reset,
+        around=mail.share_connection,
+    ),
+    password_notices.SEND_PASSWORD_NOTICE: TaskHandler(
+        gettext_noop("Mail a person that a new password was set"),
+        password_notices.send_password_notice,
         around=mail.share_connection,
     ),
     portal_tasks.REVOKE_PORTAL_LINKS: TaskHandler(

@@ -10,14 +10,18 @@ from django.contrib.auth.views import (
     PasswordResetConfirmView,
     redirect_to_login,
 )
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
 
+from audit.actor import Actor, get_client_ip
 from enterprises import access
 from hostapp.ended_sessions import continue_after_sign_in, find_page_of_form
+from hostapp.password_notices import enqueue_password_notice
 from hostapp.passwords import ChangePasswordForm, SetPasswordForm
 from hostapp.sign_in import SignInForm, know_browser
 from telemetry.redaction import TOKEN_PLACEHOLDER
@@ -92,6 +96,11 @@ class SignInView(LoginView):
 class ChangePasswordView(PasswordChangeView):
     form_class = ChangePasswordForm
 
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        enqueue_password_notice(form.user, Actor.from_request(self.request), timezone.now())
+        return super().form_valid(form)
+
 
 class SetPasswordView(PasswordResetConfirmView):
     """Moves the token from the URL to the session, and removes an invalid token from the URL, too."""
@@ -99,7 +108,10 @@ class SetPasswordView(PasswordResetConfirmView):
     reset_url_token = TOKEN_PLACEHOLDER
     form_class = SetPasswordForm
 
+    @transaction.atomic
     def form_valid(self, form: Any) -> HttpResponse:
+        actor = Actor.from_user(form.user, client_ip=get_client_ip(self.request))
+        enqueue_password_notice(form.user, actor, timezone.now())
         # The mail proves who they are: strangers' attempts cannot keep them from signing in now.
         know_browser(self.request, form.user)
         return super().form_valid(form)

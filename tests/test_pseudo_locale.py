@@ -21,6 +21,7 @@ from enterprises.models import Enterprise, ITContact, ITContactPurpose, Membersh
 from enterprises.tasks import TaskKind
 from hostapp.context_processors import product
 from hostapp.models import User
+from hostapp.password_notices import enqueue_password_notice
 from mirror.models import Directory
 from mirror.people_models import DirectoryCount, DirectoryMembership
 from outbox import queue
@@ -194,7 +195,9 @@ def test_mails_show_no_unmarked_word(
     invitations.invite(
         acme, "new@acme.example", Membership.Role.IT_ADMIN, Actor.from_user(ada), timezone.now()
     )
-    client.post("/account/password_reset/", {"email": ada.email})
+    for email in (ada.email, "nobody@acme.example"):
+        client.post("/account/password_reset/", {"email": email})
+    enqueue_password_notice(ada, Actor.from_user(ada, client_ip="192.0.2.7"), timezone.now())
     memberships.add_it_admin(acme, "fay@acme.example", Actor.from_user(ada), timezone.now())
     member = Membership.objects.get(enterprise=acme, user__email="ben@acme.example")
     for role in (Membership.Role.IT_ADMIN, Membership.Role.MEMBER):

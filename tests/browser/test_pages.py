@@ -137,7 +137,7 @@ PAGES: dict[str, tuple[str, str, str, str]] = {
     "password-changed": ("ada", "password_change_done", "/account/password_change/done/", "Password changed"),
     "password-reset": ("", "password_reset", "/account/password_reset/", "Reset your password"),
     "password-reset-sent": ("", "password_reset_done", "/account/password_reset/done/", "Check your email"),
-    "password-reset-too-late": ("", "password_reset_confirm", "/account/reset/MQ/no-token/", "has expired"),
+    "password-reset-too-late": ("", "password_reset_confirm", "/account/reset/MQ/no-token/", "already used"),
     "password-set": ("", "password_reset_complete", "/account/reset/done/", "Password set"),
     "account": ("ada", "account", "/account/", "Sign out everywhere"),
     "account-sign-out": ("ada", "sign_out_everywhere", "/account/sign_out_everywhere/", "everywhere"),

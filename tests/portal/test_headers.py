@@ -153,7 +153,7 @@ def test_password_can_be_set_after_the_token_is_removed_from_the_url(
 def test_expired_password_link_says_that_it_no_longer_works(tokens: dict[str, str]) -> None:
     page = Client().get(tokens["an expired password link"], follow=True)
 
-    assert "This link has expired" in page.text
+    assert "This link no longer works" in page.text
 
 
 def test_secret_url_parameters_have_names_that_the_middleware_knows() -> None:
