@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 import gateway
 from audit.actor import Actor
@@ -85,7 +85,7 @@ class EnterpriseAdmin(admin.ModelAdmin):
     def failing_tasks(self, enterprise: Any) -> str:
         return str(enterprise.failing or "")
 
-    @admin.display(description=gettext_lazy("change it"))
+    @admin.display(description=gettext_lazy("staff page"))
     def staff_page(self, enterprise: Enterprise) -> str:
         name = conf.staff_page_url_name()
         if not name:
@@ -93,7 +93,7 @@ class EnterpriseAdmin(admin.ModelAdmin):
         return format_html(
             '<a href="{}">{}</a>',
             reverse(name, args=[enterprise.slug]),
-            _("Name, domains, plan and deprovisioning"),
+            _("Change name, domains and plan, or deprovision"),
         )
 
     @admin.display(description=gettext_lazy("people"))
@@ -120,7 +120,7 @@ class EnterpriseAdmin(admin.ModelAdmin):
                     messages.SUCCESS,
                 )
 
-    @admin.action(description=gettext_lazy("Reconcile with WorkOS (in the worker)"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Reconcile with WorkOS"), permissions=["change"])
     def reconcile(self, request: HttpRequest, queryset: QuerySet[Enterprise]) -> None:
         provisioned = queryset.filter(organization__isnull=False, organization__deleted_at=None)
         for enterprise in provisioned:
@@ -137,12 +137,17 @@ class EnterpriseAdmin(admin.ModelAdmin):
             )
         if not provisioned:
             self.message_user(
-                request, _("None of them has an organization at WorkOS. Nothing was done."), messages.ERROR
+                request, _("None of them has an organization in WorkOS. Nothing was changed."), messages.ERROR
             )
             return
         self.message_user(
             request,
-            _("%(count)d will be compared with WorkOS shortly.") % {"count": len(provisioned)},
+            ngettext(
+                "%(count)d enterprise will be compared with WorkOS shortly.",
+                "%(count)d enterprises will be compared with WorkOS shortly.",
+                len(provisioned),
+            )
+            % {"count": len(provisioned)},
             messages.SUCCESS,
         )
 

@@ -7,9 +7,9 @@ from enterprises.models import Enterprise
 def require_organization_id(enterprise: Enterprise) -> str:
     """The organization_id. Raises gateway.Refused, before any call, if our key would not find it."""
     if enterprise.deprovisioned_at or enterprise.organization_deleted_at:
-        raise gateway.Refused(f"{enterprise.name} was removed at WorkOS.")
+        raise gateway.Refused(f"{enterprise.name} was removed in WorkOS.")
     if not enterprise.organization_id:
-        raise gateway.Refused(f"{enterprise.name} is not set up at WorkOS yet.")
+        raise gateway.Refused(f"{enterprise.name} is not set up in WorkOS yet.")
     require_same_environment(enterprise)
     return enterprise.organization_id
 

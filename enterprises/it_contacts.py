@@ -90,7 +90,7 @@ def _list_contacts(organization_id: str) -> dict[str, str]:
         if refusal.status != 403:
             raise
         raise gateway.Refused(
-            "Our API key may not manage IT contacts at WorkOS. Allow it in the WorkOS Dashboard, or set "
+            "Our API key may not manage IT contacts in WorkOS. Allow it in the WorkOS Dashboard, or set "
             "WORKOS_SYNC_IT_CONTACTS=off.",
             status=refusal.status,
             code=refusal.code,

@@ -177,9 +177,9 @@ def _translate_errors(operation: str, expected_status: int | None) -> Iterator[N
 
 _ERRORS_BY_STATUS: dict[int, tuple[type[GatewayError], str]] = {
     401: (Refused, "WorkOS does not accept our API key."),
-    403: (Refused, "Our API key may not do this at WorkOS."),
+    403: (Refused, "Our API key may not do this in WorkOS."),
     404: (Refused, "WorkOS does not know this organization."),
-    409: (Refused, "One of the domains belongs to another organization at WorkOS."),
+    409: (Refused, "One of the domains belongs to another organization in WorkOS."),
     429: (Busy, "WorkOS asks us to slow down."),
 }
 

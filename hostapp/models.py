@@ -55,10 +55,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(
         _("active"),
         default=True,
-        help_text=_("Clear this instead of deleting the person: they cannot sign in."),
+        help_text=_("Clear this instead of deleting the person: they can no longer sign in."),
     )
     is_staff = models.BooleanField(
-        _("staff"), default=False, help_text=_("Runs this SaaS: provisions enterprises.")
+        _("staff"),
+        default=False,
+        help_text=_("Can open the staff pages and the admin, within their rights."),
     )
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
 

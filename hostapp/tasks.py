@@ -71,7 +71,7 @@ TASKS: dict[str, TaskHandler] = {
         gettext_noop("Add or remove a domain in WorkOS"), enterprise_task(lifecycle.push_domain)
     ),
     TaskKind.SYNC_IT_CONTACTS: TaskHandler(
-        gettext_noop("Synchronize IT contacts"), enterprise_task(it_contacts.run_it_contact_sync)
+        gettext_noop("Sync IT contacts"), enterprise_task(it_contacts.run_it_contact_sync)
     ),
     TaskKind.DELETE_ORGANIZATION: TaskHandler(
         gettext_noop("Delete the organization"), enterprise_task(lifecycle.delete_organization)
@@ -97,13 +97,13 @@ TASKS: dict[str, TaskHandler] = {
         around=mail.share_connection,
     ),
     portal_tasks.REVOKE_PORTAL_LINKS: TaskHandler(
-        gettext_noop("Revoke Portal Links"), enterprise_task(link_revocation.run_portal_link_revocation)
+        gettext_noop("Revoke portal links"), enterprise_task(link_revocation.run_portal_link_revocation)
     ),
     portal_tasks.REVOKE_SETUP_LINK: TaskHandler(
         gettext_noop("Revoke a setup link"), enterprise_task(revoking.run_setup_link_revocation)
     ),
     people_reconcile.RECONCILE_PEOPLE: TaskHandler(
-        gettext_noop("Reconcile the people of directories"), people_reconcile.run_people_reconcile, threads=1
+        gettext_noop("Reconcile directory people"), people_reconcile.run_people_reconcile, threads=1
     ),
     catch_up.CATCH_UP: TaskHandler(
         gettext_noop("Catch up with WorkOS's events"), catch_up.run_catch_up, threads=1

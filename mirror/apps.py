@@ -3,4 +3,4 @@ from django.apps import AppConfig
 
 class MirrorConfig(AppConfig):
     name = "mirror"
-    verbose_name = "Mirror of WorkOS"
+    verbose_name = "WorkOS data"

@@ -107,7 +107,7 @@ class WebhookEventAdmin(LargeTableAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return super().changelist_view(
-            request, {"title": _("Webhook events (search for a complete event id)"), **(extra_context or {})}
+            request, {"title": _("Webhook events (search for a complete event ID)"), **(extra_context or {})}
         )
 
     @admin.display(description=gettext_lazy("Customer"))
@@ -121,13 +121,13 @@ class WebhookEventAdmin(LargeTableAdmin):
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("webhooks.change_webhookevent")
 
-    @admin.action(description=gettext_lazy("Replay (shows first what would change)"), permissions=["replay"])
+    @admin.action(description=gettext_lazy("Replay…"), permissions=["replay"])
     def replay(self, request: HttpRequest, queryset: models.QuerySet[WebhookEvent]) -> HttpResponse | None:
         events = queryset.order_by()
         if events.count() > _MAX_REPLAYED:
             self.message_user(
                 request,
-                _("More than %(number)d at once: use `manage.py replay_events`. Nothing was changed.")
+                _("Select at most %(number)d events, or use `manage.py replay_events`. Nothing was changed.")
                 % {"number": _MAX_REPLAYED},
                 messages.ERROR,
             )
@@ -136,7 +136,7 @@ class WebhookEventAdmin(LargeTableAdmin):
             self.message_user(
                 request,
                 _(
-                    "A quarantined event may end this process. Retry it on the Webhooks page. "
+                    "A quarantined event may crash this process. Retry it on the Webhooks page. "
                     "Nothing was changed."
                 ),
                 messages.ERROR,

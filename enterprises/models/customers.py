@@ -23,7 +23,7 @@ class ProvisioningState(models.TextChoices):
     PROVISIONING = "provisioning", gettext_lazy("Provisioning")
     READY = "ready", gettext_lazy("Ready")
     NEEDS_ATTENTION = "needs_attention", gettext_lazy("Needs attention")
-    REMOVED = "removed", gettext_lazy("Removed at WorkOS")
+    REMOVED = "removed", gettext_lazy("Removed in WorkOS")
     DEPROVISIONED = "deprovisioned", gettext_lazy("Deprovisioned")
 
 
@@ -157,17 +157,17 @@ _STATES: dict[ProvisioningState, Callable[[Enterprise], bool]] = {
 
 _NEXT_STEPS = {
     ProvisioningState.NOT_PROVISIONED: gettext_noop(
-        "Provision it. If it is not to be linked, the worker does so."
+        "Provision it, or link it to an organization. Otherwise the worker provisions it."
     ),
-    ProvisioningState.PROVISIONING: gettext_noop("None: the worker retries until WorkOS has answered."),
+    ProvisioningState.PROVISIONING: gettext_noop("None. The worker retries until WorkOS answers."),
     ProvisioningState.READY: gettext_noop("None."),
     ProvisioningState.NEEDS_ATTENTION: gettext_noop(
-        "Fix the reason and provision it again; the worker retries, too."
+        "Fix the cause, then provision it again. The worker retries, too."
     ),
     ProvisioningState.REMOVED: gettext_noop(
-        "Its organization was deleted at WorkOS. Deprovision it and enroll it again."
+        "Its organization was deleted in WorkOS. Deprovision it, then provision it again."
     ),
-    ProvisioningState.DEPROVISIONED: gettext_noop("None. Its audit log is kept."),
+    ProvisioningState.DEPROVISIONED: gettext_noop("None. The audit log is kept."),
 }
 
 

@@ -103,7 +103,7 @@ def _find_missing_intents() -> Iterator[Finding]:
                 "customers.plan",
                 f"{_name(one)}: has a {model._meta.verbose_name}, but its plan does not include "
                 f"{intent.label.lower()}. Its IT admins cannot open it.",
-                "Add it to the plan on the customer's staff page (Settings), or have it removed at WorkOS.",
+                "Add it to the plan on the customer's staff page (Settings), or have it removed in WorkOS.",
             )
 
 

@@ -54,8 +54,8 @@ class TaskAdmin(ReadOnlyAdmin):
             self.message_user(
                 request,
                 ngettext(
-                    "Select up to %(number)d task. Nothing was changed.",
-                    "Select up to %(number)d tasks. Nothing was changed.",
+                    "Select at most %(number)d task. Nothing was changed.",
+                    "Select at most %(number)d tasks. Nothing was changed.",
                     _MAX_RETRIED,
                 )
                 % {"number": _MAX_RETRIED},
@@ -71,8 +71,8 @@ class TaskAdmin(ReadOnlyAdmin):
             self.message_user(request, text % {"count": count}, messages.SUCCESS)
         if count < kinds.total():
             text = ngettext(
-                "%(count)d task was about to run already.",
-                "%(count)d tasks were about to run already.",
+                "%(count)d task was already about to run.",
+                "%(count)d tasks were already about to run.",
                 kinds.total() - count,
             )
             self.message_user(request, text % {"count": kinds.total() - count}, messages.INFO)

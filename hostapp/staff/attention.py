@@ -35,14 +35,14 @@ class Reason:
 
 REASONS = (
     Reason("provisioning", _("Provisioning refused"), "provisioning"),
-    Reason("removal", _("Removed at WorkOS"), "provisioning"),
+    Reason("removal", _("Removed in WorkOS"), "provisioning"),
     Reason("sso", _("Single sign-on is off"), "sso"),
     Reason("certificate", _("Certificate must be renewed"), "sso"),
     Reason("directory", _("Directory sync has stopped"), "dsync"),
     Reason("domain", _("Domain verification failed"), "domain_verification"),
     Reason("launch", _("Admin Portal didn’t open"), "failures"),
-    Reason("events", _("Events fail"), "events"),
-    Reason("tasks", _("Outbox tasks fail"), "tasks"),
+    Reason("events", _("Events are failing"), "events"),
+    Reason("tasks", _("Outbox tasks are failing"), "tasks"),
 )
 
 

@@ -77,13 +77,13 @@ class ProvisionForm(forms.Form):
         max_length=60,
         required=False,
         label=gettext_lazy("Slug"),
-        help_text=gettext_lazy("Its part of the address. Made from the name if empty."),
+        help_text=gettext_lazy("Used in the customer’s URLs. Leave empty to make it from the name."),
     )
     domains = DomainsField(
         required=False,
         label=gettext_lazy("Domains"),
         help_text=gettext_lazy(
-            "One per line, such as acme.example. Ownership is proved later, in the Admin Portal."
+            "One per line, such as acme.example. IT admins prove ownership later, in the Admin Portal."
         ),
     )
     it_admin = NormalizedEmailField(
@@ -111,7 +111,7 @@ class EnterpriseForm(forms.Form):
         required=False,
         label=gettext_lazy("Domains"),
         help_text=gettext_lazy(
-            "One per line. Added and removed at WorkOS; what its IT admins added there is left alone."
+            "One per line. Also added and removed in WorkOS. Domains that IT admins added there stay."
         ),
     )
     intents = _PlanField()
@@ -139,6 +139,6 @@ class DeprovisionForm(forms.Form):
         typed: str = self.cleaned_data["typed"]
         if typed != self.enterprise.slug:
             raise forms.ValidationError(
-                _("That is not %(slug)s. Nothing was done.") % {"slug": self.enterprise.slug}
+                _("That doesn’t match %(slug)s. Nothing was changed.") % {"slug": self.enterprise.slug}
             )
         return typed

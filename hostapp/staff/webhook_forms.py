@@ -53,7 +53,7 @@ class EventFilterForm(forms.Form):
         if customer is None:
             raise forms.ValidationError(_("No customer has this name or slug."))
         if not customer.organization_id:
-            raise forms.ValidationError(_("This customer has no organization in WorkOS, so no events."))
+            raise forms.ValidationError(_("This customer has no organization in WorkOS, and so no events."))
         return customer.organization_id
 
     @property

@@ -92,7 +92,7 @@ def replay_event(request: HttpRequest, event_id: str) -> HttpResponse:
     row = _get_row(event_id)
     if row.event.state == State.QUARANTINED:
         # It would run in this process, which serves everyone.
-        messages.error(request, _("This event killed its workers. Retry it in a worker instead."))
+        messages.error(request, _("This event crashed workers. Retry it in a worker instead."))
         return redirect("staff:event", event_id)
     events, now = WebhookEvent.objects.filter(pk=row.event.pk), timezone.now()
     if request.method != "POST":
@@ -102,7 +102,10 @@ def replay_event(request: HttpRequest, event_id: str) -> HttpResponse:
     with limited_lock_waits():
         report = replay_as(events, Actor.from_request(request), now)
     if report.failures:
-        messages.error(request, _("The event was replayed and failed: %s") % report.failures[0].reason)
+        messages.error(
+            request,
+            _("The event was replayed and failed: %(reason)s") % {"reason": report.failures[0].reason},
+        )
     elif report.changes:
         messages.success(request, _("The event was replayed. The data has changed."))
     else:
@@ -122,7 +125,7 @@ def retry_event(request: HttpRequest, event_id: str) -> HttpResponse:
             WebhookEvent.objects.filter(pk=row.event.pk), Actor.from_request(request), timezone.now()
         )
     if retried:
-        messages.success(request, _("A worker applies the event now. Reload to see the outcome."))
+        messages.success(request, _("A worker will apply the event now. Reload to see the outcome."))
     else:
         messages.error(request, _("Only failed events can be retried. Nothing was changed."))
     return redirect("staff:event", event_id)

@@ -18,7 +18,7 @@ def build_people_facts(counts: Counts, arrival: Arrival | None, *, url: str) -> 
     facts = [Fact(_("People and groups"), _describe_counts(counts), url=url)]
     if arrival:
         return [*facts, Fact(_("First sync"), _describe_arrival(arrival))]
-    return [*facts, Fact(_("Last news of people"), at=counts.changed_at)]
+    return [*facts, Fact(_("Last people update"), at=counts.changed_at)]
 
 
 def _describe_counts(counts: Counts) -> str:
@@ -32,8 +32,8 @@ def _describe_counts(counts: Counts) -> str:
 
 def _describe_arrival(arrival: Arrival) -> str:
     if arrival.expected is None:
-        return _("arriving now")
-    return _("arriving now: %(people)s of %(expected)s people") % {
+        return _("In progress")
+    return _("In progress: %(people)s of %(expected)s people") % {
         "people": _format(arrival.people),
         "expected": _format(arrival.expected),
     }

@@ -401,7 +401,7 @@ def test_staff_pages_of_an_enterprise_that_is_not_ready_are_accessible(
     elif state == "removed":
         Organization.objects.update(deleted_at=timezone.now())
     else:
-        attention = "One of the domains belongs to another organization at WorkOS."
+        attention = "One of the domains belongs to another organization in WorkOS."
         Enterprise.objects.update(organization_id=None, attention=attention if state == "attention" else "")
     sign_in(page, url, sam)
     page.goto(f"{url}/staff/enterprises/acme-inc/")

@@ -57,7 +57,7 @@ def test_setup_link_is_mailed_by_workos_and_opens_the_portal(
         [
             re.compile(r"ada@acme.example\s+IT admin$"),
             re.compile(r"ines@provider.example\s+IT admin and setup link$"),
-            re.compile(r"monitoring-and-on-call@\S+\s+Added at WorkOS, and not managed here$"),
+            re.compile(r"monitoring-and-on-call@\S+\s+Added in WorkOS, not managed here$"),
         ]
     )
     check_page(ready, "setup-links-sent")

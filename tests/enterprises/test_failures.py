@@ -189,7 +189,7 @@ def test_failed_task_names_its_cause(workos_api: responses.RequestsMock, acme: E
 
     error = Task.objects.get().error
     assert error.startswith(
-        "Our API key may not do this at WorkOS. (HTTP 403, code forbidden, request req_1, reference "
+        "Our API key may not do this in WorkOS. (HTTP 403, code forbidden, request req_1, reference "
     )
 
 

@@ -320,7 +320,7 @@ def test_failed_link_revocation_is_shown_to_staff_with_its_error(
     run_due_tasks(now=timezone.now())
 
     page = signed_in(sam).get("/staff/enterprises/acme-inc/")
-    assert "Revoke Portal Links" in page.text
+    assert "Revoke portal links" in page.text
     assert "WorkOS has a problem of its own" in page.text
 
 

@@ -104,7 +104,7 @@ def test_retry_of_many_tasks_asks_first_and_is_audited_under_the_person(
 
     assert acme.name in listed
     assert "3 tasks will run now." in answer
-    assert "1 task was about to run already." in answer
+    assert "1 task was already about to run." in answer
     assert Task.objects.get(due_at=later).key == "b.example"
     entries = AuditEntry.objects.filter(action="task_retried")
     assert {entry.actor for entry in entries} == {"Sam Staff <sam@saas.example>"}
@@ -122,7 +122,7 @@ def test_more_tasks_than_one_request_retries_are_left_alone(
 
     answer = retry_tasks(superuser, list(Task.objects.all()), confirmed="yes")
 
-    assert "Select up to 1 task" in answer
+    assert "Select at most 1 task" in answer
     assert not AuditEntry.objects.exists()
 
 

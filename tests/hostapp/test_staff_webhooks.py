@@ -391,7 +391,7 @@ def test_question_about_quarantined_events_warns_of_them(editor: Client) -> None
     page = editor.get(f"{LIST}retry-failed/?state=quarantined").text
 
     assert "Retry 1 event?" in page
-    assert "These events killed workers and may do so again." in page
+    assert "These events crashed workers and may do so again." in page
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def test_quarantined_event_is_not_replayed_in_the_web_process(acme: Enterprise, 
     deliver("connection.activated")
     event = fail(f"{QUARANTINED_PREFIX} 3 workers died while they applied it.")
 
-    assert "may end this process" in replay(client, event)
+    assert "may crash this process" in replay(client, event)
     assert not Connection.objects.exists()
 
 

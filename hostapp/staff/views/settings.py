@@ -100,7 +100,7 @@ def deprovision_enterprise(request: HttpRequest, slug: str) -> HttpResponse:
     if enterprise.deprovisioned_at:
         messages.error(
             request,
-            _("%(enterprise)s was deprovisioned before. Nothing was changed.")
+            _("%(enterprise)s was already deprovisioned. Nothing was changed.")
             % {"enterprise": enterprise.name},
         )
         return redirect("staff:customer_settings", slug)

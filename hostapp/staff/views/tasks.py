@@ -23,11 +23,11 @@ def retry_task(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     enterprise, now = get_customer(slug), timezone.now()
     tasks = Task.objects.filter(subject=enterprise.external_id)
     if request.method != "POST":
-        context = {"enterprise": enterprise, "task": get_object_or_404(tasks, pk=number)}
+        context = {"enterprise": enterprise, "task": get_object_or_404(tasks, pk=number), "now": now}
         return render(request, "staff/retry_task.html", context)
     task = tasks.filter(pk=number).first()
     if task is None:
-        messages.info(request, _("This task is done already. Nothing was changed."))
+        messages.info(request, _("This task is already done. Nothing was changed."))
         return redirect("staff:customer", slug)
     with as_current_staff(request, enterprise, Right.RETRY_TASKS):
         is_new = bool(retry_tasks_as(tasks.filter(pk=task.pk), Actor.from_request(request), now))

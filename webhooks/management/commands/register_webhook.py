@@ -127,7 +127,7 @@ how to go on.
 
     def _confirm_changes(self, changes: Sequence[EndpointChange], url: str, *, yes: bool) -> None:
         self.stderr.write(_describe_changes(changes, url), lambda text: text)
-        self.confirm("Change this at WorkOS? [y/N]", yes=yes)
+        self.confirm("Change this in WorkOS? [y/N]", yes=yes)
 
 
 def _require_one(endpoints: Sequence[gateway.WebhookEndpoint], url: str) -> None:
