@@ -332,7 +332,7 @@ def test_list_and_show_commands_report_state_and_next_step(
     assert "ada@acme.example · it_admin" in run_command("show_enterprise", "acme-inc")
     shown = run_command_as_json("show_enterprise", "birch-ltd")
     assert shown["outbox_tasks"][0]["error"] == "Why not."
-    assert "Fix the reason" in shown["next_step"]
+    assert "Fix the cause" in shown["next_step"]
     assert command_error("show_enterprise", "nobody").returncode == 1
 
 

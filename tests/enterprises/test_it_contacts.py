@@ -194,7 +194,7 @@ def test_contact_that_others_created_is_left_alone_and_shown(cedar: Enterprise, 
     assert emails_at_workos(cedar) == [ADA, BEN, dan.email, INES]
     assert purposes(cedar)[2:] == [(dan.email, "other"), (INES, "other")]
     page = signed_in(User.objects.get(email=ADA)).get("/enterprises/cedar/setup-links/").text
-    assert page.index(INES) < page.index("Added at WorkOS", page.index(INES))
+    assert page.index(INES) < page.index("Added in WorkOS", page.index(INES))
     # They are forgotten once they are gone.
     for contact in gateway.list_it_contacts(str(cedar.organization_id)):
         gateway.delete_it_contact(str(cedar.organization_id), contact.contact_id)

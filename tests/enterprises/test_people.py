@@ -378,7 +378,7 @@ def test_first_sync_shows_its_progress_until_all_have_arrived(
 
     assert "2 of 3 people so far" in client.get(PEOPLE).text
     overview = client.get(acme.get_absolute_url()).text
-    assert "arriving now: 2 of 3 people" in overview
+    assert "In progress: 2 of 3 people" in overview
     assert "load delay:5s" in overview
 
     add_people(directory, "Cleo Rao", minutes_ago=0)

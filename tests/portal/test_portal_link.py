@@ -111,7 +111,7 @@ def test_deprovisioned_enterprise_gets_no_link(cedar: Enterprise, terminal: Term
 
     lifecycle.deprovision(cedar, COMMAND_LINE, timezone.now())
 
-    assert "was removed at WorkOS" in str(error_of("--intent", "sso", out=terminal))
+    assert "was removed in WorkOS" in str(error_of("--intent", "sso", out=terminal))
 
 
 @pytest.mark.django_db(transaction=True)

@@ -260,4 +260,4 @@ def test_setup_links_of_a_deleted_organization_are_shown_as_removed(acme: Enterp
     shown = page_text(ada, f"{PATH}setup-links/")
 
     assert "good until" not in shown
-    assert "was removed at WorkOS, and its setup links with it" in shown
+    assert "was removed in WorkOS, and its setup links with it" in shown

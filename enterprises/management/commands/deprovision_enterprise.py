@@ -11,7 +11,7 @@ from outbox.management.base import count_of
 
 
 class Command(BaseCommand):
-    help = """End an enterprise: everyone loses access now, and the worker deletes its organization at WorkOS.
+    help = """End an enterprise: everyone loses access now, and the worker deletes its organization in WorkOS.
 
 This cannot be undone. The audit log is kept. It asks for the slug again.
 Safe to repeat. The worker retries until WorkOS has deleted the organization.
@@ -32,7 +32,7 @@ Safe to repeat. The worker retries until WorkOS has deleted the organization.
         if dry_run:
             self.write_report(
                 build_enterprise_report(enterprise) | {"dry_run": True, "people": people},
-                f"Would delete {enterprise.organization_id or 'its organization'} at WorkOS "
+                f"Would delete {enterprise.organization_id or 'its organization'} in WorkOS "
                 f"and end the access of {count_of(people, 'person', 'people')} to {enterprise.name}.",
                 as_json=json,
             )

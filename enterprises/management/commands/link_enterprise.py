@@ -17,7 +17,7 @@ from outbox.management.base import Command as BaseCommand
 class Command(BaseCommand):
     help = """Link an organization that was created in the WorkOS Dashboard to an enterprise.
 
-It must exist at WorkOS and be linked to no other enterprise. Its name is shown for you to confirm; then our
+It must exist in WorkOS and be linked to no other enterprise. Its name is shown for you to confirm; then our
 external id is set on it. An enterprise that does not exist yet is created with the organization's name.
 Safe to repeat.
 

@@ -16,7 +16,7 @@ from outbox.management.base import Command as BaseCommand
 
 
 class Command(BaseCommand):
-    help = """Enroll a customer company and create its Organization at WorkOS; or many, from a CSV file.
+    help = """Enroll a customer company and create its Organization in WorkOS; or many, from a CSV file.
 
 Safe to repeat: the slug is the key, and an interrupted attempt is completed. It asks before it enrolls a
 second enterprise of the same name. Exits with 1 when WorkOS refuses or cannot be reached, or when the slug

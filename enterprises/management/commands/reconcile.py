@@ -22,7 +22,7 @@ from outbox.management.progress import Progress
 
 class Command(BaseCommand):
     help = """Compare enterprises with WorkOS's API: organization, domains, connections, directories, people,
-groups and memberships. Shows the differences; --apply writes what is newer at WorkOS.
+groups and memberships. Shows the differences; --apply writes what is newer in WorkOS.
 
 Connections, directories and domains end only when WorkOS answers 404 for them, and people only when a
 complete list lacks them. A list with more than 20 % and at least ten people fewer than we have is taken for a
@@ -45,7 +45,7 @@ Exits with 1 when something differs (with --apply: when something was not writte
         parser.add_argument("slugs", nargs="*", metavar="SLUG", help="enterprises (default: all)")
         mode = parser.add_mutually_exclusive_group()
         mode.add_argument("--check", action="store_true", help="only show the differences (default)")
-        mode.add_argument("--apply", action="store_true", help="write what is newer at WorkOS")
+        mode.add_argument("--apply", action="store_true", help="write what is newer in WorkOS")
         parser.add_argument(
             "--accept-short-list",
             action="append",

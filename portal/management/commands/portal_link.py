@@ -18,7 +18,7 @@ from portal.support_links import LIFETIME, create_support_link, require_intent
 class Command(BaseCommand):
     help = """Create a Portal Link for support staff, and show it once, on a terminal.
 
-Anyone with the link can change the enterprise's settings at WorkOS until it expires, after five minutes. The
+Anyone with the link can change the enterprise's settings in WorkOS until it expires, after five minutes. The
 audit log of the enterprise says that it was created, and by whom with --staff. It is stored nowhere.
 
   manage.py portal_link acme-inc --intent sso

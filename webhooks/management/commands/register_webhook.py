@@ -38,7 +38,7 @@ Meanwhile each event arrives twice, and is recorded once."""
 
 
 class Command(BaseCommand):
-    help = """Create our webhook endpoint at WorkOS, or update it, for exactly the events that have a handler.
+    help = """Create our webhook endpoint in WorkOS, or update it, for exactly the events that have a handler.
 
 Shows what changes and asks. WorkOS makes the secret of a new endpoint. It goes into a file that only you can
 read (--secret-file), or once onto your terminal: put it into WORKOS_WEBHOOK_SECRET and restart. The secret of
