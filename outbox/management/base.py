@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError
 
 from outbox.failures import describe_error
 
-EXIT_CODES = "Exit codes: 0 done, 1 something failed or needs a person, 2 called wrongly."
+EXIT_CODES = "Exit codes: 0 done, 1 something failed or needs attention, 2 invalid arguments."
 
 
 def count_of(count: int, noun: str, plural: str = "") -> str:

@@ -329,6 +329,7 @@ def test_list_and_show_commands_report_state_and_next_step(
     assert [one["slug"] for one in run_command_as_json("list_enterprises", "--state", "needs_attention")] == [
         "birch-ltd"
     ]
+    assert run_command("list_enterprises", "--state", "removed") == "No enterprise is in this state.\n"
     assert "ada@acme.example · it_admin" in run_command("show_enterprise", "acme-inc")
     shown = run_command_as_json("show_enterprise", "birch-ltd")
     assert shown["outbox_tasks"][0]["error"] == "Why not."

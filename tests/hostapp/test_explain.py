@@ -122,7 +122,9 @@ def test_person_shows_memberships_contacts_links_and_refusals(acme: Enterprise, 
     assert related["refused_mails"][0]["reason"] == "550 no"
     assert [one["action"] for one in related["audit_log"]] == ["invited"]
     assert explain(str(ada.pk))["user"]["facts"]["email"] == ada.email
-    assert "enterprise acme-inc · role it_admin" in explain_text(ada.email)
+    text = explain_text(ada.email)
+    assert "enterprise acme-inc · role it_admin" in text
+    assert "  IT contacts:\n" in text
 
 
 def test_invited_address_without_an_account_is_found(acme: Enterprise, ada: User) -> None:

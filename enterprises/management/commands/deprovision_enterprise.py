@@ -21,7 +21,7 @@ Safe to repeat. The worker retries until WorkOS has deleted the organization.
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug")
+        parser.add_argument("slug", help="the enterprise's slug, as in its URL")
         self.add_yes_argument(parser)
         self.add_dry_run_argument(parser)
         self.add_json_argument(parser)
@@ -32,8 +32,8 @@ Safe to repeat. The worker retries until WorkOS has deleted the organization.
         if dry_run:
             self.write_report(
                 build_enterprise_report(enterprise) | {"dry_run": True, "people": people},
-                f"Would delete {enterprise.organization_id or 'its organization'} in WorkOS "
-                f"and end the access of {count_of(people, 'person', 'people')} to {enterprise.name}.",
+                f"{enterprise.name}: would delete {enterprise.organization_id or 'its organization'} in "
+                f"WorkOS and end the access of {count_of(people, 'person', 'people')}.",
                 as_json=json,
             )
             return

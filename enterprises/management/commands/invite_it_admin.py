@@ -22,8 +22,8 @@ Safe to repeat: it sends a new link, and the previous link stops working.
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug")
-        parser.add_argument("email")
+        parser.add_argument("slug", help="the enterprise's slug, as in its URL")
+        parser.add_argument("email", help="the address to invite")
         self.add_dry_run_argument(parser)
         self.add_json_argument(parser)
 

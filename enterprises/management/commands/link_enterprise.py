@@ -26,7 +26,7 @@ Safe to repeat.
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug")
+        parser.add_argument("slug", help="the enterprise's slug, as in its URL")
         parser.add_argument("--organization-id", required=True, metavar="ORG")
         self.add_yes_argument(parser)
         self.add_dry_run_argument(parser)

@@ -28,6 +28,6 @@ class Command(BaseCommand):
         ]
         self.write_report(
             [build_enterprise_report(enterprise) for enterprise in enterprises],
-            "\n".join(lines) or "There are no enterprises.",
+            "\n".join(lines) or ("No enterprise is in this state." if state else "There are no enterprises."),
             as_json=json,
         )

@@ -30,12 +30,12 @@ The CSV file has a header: name, and optionally slug, domains (separated by spac
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", nargs="?", help="the company's name")
-        parser.add_argument("--slug", default="", help="its part of the URL (default: made from the name)")
+        parser.add_argument("--slug", default="", help="its part of URLs (default: made from the name)")
         parser.add_argument(
             "--domain", action="append", default=[], help="a domain of theirs; may be repeated"
         )
         parser.add_argument(
-            "--it-admin", metavar="EMAIL", help="who sets up SSO; they get a mail to set a password"
+            "--it-admin", metavar="EMAIL", help="who sets up SSO; they get an email to set a password"
         )
         parser.add_argument("--csv", metavar="FILE", type=Path, help="many at once; - reads standard input")
         parser.add_argument(

@@ -30,8 +30,8 @@ fault, and changes nothing; so is such a list of groups, or of the members of a 
 removed so many, give --accept-short-list, first without --apply to see who would end. Lists of people and
 groups must still agree with the directory's own count. WorkOS does not count the members of a group.
 
-Reads at most 4 pages of 100 people a second per directory. Safe to repeat and to interrupt: the next run goes
-on where this one ended.
+Reads at most 4 pages of 100 people a second per directory. Safe to repeat and to interrupt: the next run
+continues where this one ended.
 
 Exits with 1 when something differs (with --apply: when something was not written or could not be read).
 

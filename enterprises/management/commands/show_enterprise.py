@@ -20,7 +20,7 @@ outbox tasks, and the newest audit entries.
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug")
+        parser.add_argument("slug", help="the enterprise's slug, as in its URL")
         self.add_json_argument(parser)
 
     def handle(self, *, slug: str, json: bool, **options: Any) -> None:

@@ -37,10 +37,12 @@ only what failed.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--offline", action="store_true", help="ask nothing of WorkOS, and post nothing")
-        parser.add_argument("--done", choices=sorted(STEPS), help="remember that you have seen to this step")
-        parser.add_argument("--not-done", choices=sorted(STEPS), help="forget that it was confirmed")
-        parser.add_argument("--by", metavar="NAME", default="", help="with --done: who has seen to it")
+        parser.add_argument(
+            "--offline", action="store_true", help="make no calls to WorkOS, and post nothing"
+        )
+        parser.add_argument("--done", choices=sorted(STEPS), help="record that this step is done")
+        parser.add_argument("--not-done", choices=sorted(STEPS), help="record that this step is not done")
+        parser.add_argument("--by", metavar="NAME", default="", help="with --done: who did it")
         self.add_json_argument(parser)
 
     def handle(self, *, offline: bool, done: str, not_done: str, by: str, json: bool, **options: Any) -> None:

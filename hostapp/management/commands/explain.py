@@ -12,6 +12,9 @@ from hostapp.explain.objects import find_enterprises, find_objects
 from hostapp.explain.people import find_person, find_user
 from outbox.management.base import Command as BaseCommand
 
+# Of related rows, where the name in the JSON report is not the title.
+_TITLES = {"it_contacts": "IT contacts"}
+
 
 class Command(BaseCommand):
     help = """Explain what is known of a person, an enterprise, or an object or event of WorkOS.
@@ -26,7 +29,7 @@ group, event), a domain name, or an enterprise's slug. Exits with 1 when nothing
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("query", metavar="EMAIL|ID")
+        parser.add_argument("query", metavar="EMAIL|ID", help="or a domain, or a slug")
         self.add_json_argument(parser)
 
     def handle(self, *, query: str, json: bool, **options: Any) -> None:
@@ -69,7 +72,7 @@ def _format_finding(finding: Finding) -> Iterator[str]:
             yield f"  {name}: {_format(value)}{f' (set by {setter})' if setter else ''}"
     for title, rows in finding.related.items():
         if rows:
-            yield f"  {title.replace('_', ' ').capitalize()}:"
+            yield f"  {_TITLES.get(title) or title.replace('_', ' ').capitalize()}:"
         for row in rows:
             yield "    " + " · ".join(
                 f"{key} {_format(value)}" for key, value in row.items() if value not in (None, "")

@@ -26,7 +26,7 @@ audit log of the enterprise says that it was created, and by whom with --staff. 
 """
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug")
+        parser.add_argument("slug", help="the enterprise's slug, as in its URL")
         parser.add_argument("--intent", required=True, choices=[intent.value for intent in Intent])
         parser.add_argument("--staff", metavar="EMAIL", help="who you are, for the audit log")
         self.add_dry_run_argument(parser)

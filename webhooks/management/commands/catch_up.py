@@ -21,7 +21,7 @@ _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1)}
 class Command(BaseCommand):
     help = """Read WorkOS's Events API and record what no webhook has delivered. The worker applies it.
 
-Goes on where the last run ended; the first one reads 30 days. --since reads that time again and shows that
+Continues where the last run ended; the first one reads 30 days. --since reads that time again and shows that
 nothing is missing. The worker catches up at intervals (CATCH_UP_INTERVAL). Safe to repeat, to run twice at
 once and to interrupt: what was read is kept.
 
@@ -37,7 +37,7 @@ ends with Ctrl-C, and with 0 when the last read was complete.
         parser.add_argument(
             "--since", type=_parse_span, metavar="30d", help="read so many days (30d) or hours (12h) again"
         )
-        parser.add_argument("--follow", action="store_true", help="go on reading until Ctrl-C")
+        parser.add_argument("--follow", action="store_true", help="keep reading until Ctrl-C")
         parser.add_argument(
             "--interval", type=_parse_seconds, default=10.0, help="with --follow: seconds (default: 10)"
         )

@@ -14,7 +14,7 @@ from webhooks.inspection import Inspection, describe_sample, inspect_webhooks
 class Command(BaseCommand):
     help = """Show which events wait or failed and why, and which deliveries were refused and what to do.
 
-Exits with 1 when something needs a person. For cron: --verbosity 0 prints only that.
+Exits with 1 when something needs attention. For cron: --verbosity 0 prints only that.
 
   manage.py inspect_webhooks
   manage.py inspect_webhooks --verbosity 0

@@ -40,9 +40,10 @@ Meanwhile each event arrives twice, and is recorded once."""
 class Command(BaseCommand):
     help = """Create our webhook endpoint in WorkOS, or update it, for exactly the events that have a handler.
 
-Shows what changes and asks. WorkOS makes the secret of a new endpoint. It goes into a file that only you can
-read (--secret-file), or once onto your terminal: put it into WORKOS_WEBHOOK_SECRET and restart. The secret of
-an endpoint that exists is written by --secret-file. Safe to repeat; prints nothing when nothing is to do.
+Shows what would change, then asks. WorkOS creates the secret of a new endpoint. It goes into a file that only
+you can read (--secret-file), or once onto your terminal: put it into WORKOS_WEBHOOK_SECRET and restart. The
+secret of an endpoint that exists is written by --secret-file. Safe to repeat; prints nothing when there is
+nothing to do.
 
 WorkOS cannot change a secret. --new-secret creates a second endpoint, which has a secret of its own, and says
 how to go on.

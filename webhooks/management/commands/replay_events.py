@@ -26,9 +26,16 @@ Shows what would change, and asks before it changes anything. Prints nothing whe
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--failed", action="store_true", help="events that failed")
-        parser.add_argument("--id", action="append", default=[], dest="ids", help="this event (repeatable)")
         parser.add_argument(
-            "--event", action="append", default=[], dest="names", help="events of this name (repeatable)"
+            "--id", action="append", default=[], dest="ids", metavar="ID", help="this event (repeatable)"
+        )
+        parser.add_argument(
+            "--event",
+            action="append",
+            default=[],
+            dest="names",
+            metavar="EVENT",
+            help="events of this name (repeatable)",
         )
         parser.add_argument(
             "--since", type=_parse_since, help="received since this date or time (UTC if it has no offset)"

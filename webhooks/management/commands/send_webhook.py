@@ -46,7 +46,9 @@ is not as expected: 200, or a refusal with --bad-signature or an --age beyond th
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("events", nargs="+", metavar="EVENT", help=f"one of {', '.join(sorted(SAMPLES))}")
-        parser.add_argument("--enterprise", required=True, metavar="SLUG", help="whom they are about")
+        parser.add_argument(
+            "--enterprise", required=True, metavar="SLUG", help="the enterprise they are about"
+        )
         parser.add_argument("--id", default="", help="the object's id, instead of one of the enterprise's")
         parser.add_argument(
             "--data", default="{}", metavar="JSON", help="fields that replace those of data, as a JSON object"
@@ -72,7 +74,10 @@ is not as expected: 200, or a refusal with --bad-signature or an --age beyond th
         **options: Any,
     ) -> None:
         if not settings.DEBUG:
-            raise CommandError("This is production: sample events would change real data.", returncode=2)
+            raise CommandError(
+                "DEBUG is off, so this counts as production: sample events would change real data.",
+                returncode=2,
+            )
         url = url or build_endpoint_url(enterprises_conf.site_url())
         if not is_own_url(url, enterprises_conf.site_url()):
             raise CommandError(f"{url} is neither on loopback nor at SITE_URL.", returncode=2)
