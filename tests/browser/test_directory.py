@@ -37,7 +37,7 @@ def test_person_arrives_in_a_group_and_leaves_it_when_deactivated(
     wait_until(lambda: not DirectoryMembership.objects.current().exists())
 
     page.reload()
-    expect(page.get_by_role("main")).to_contain_text("No active person is in this group.")
+    expect(page.get_by_role("main")).to_contain_text("No active people in this group.")
     page.get_by_role("link", name="All groups in the directory").click()
     page.get_by_role("link", name="1 deactivated").click()
     page.get_by_role("link", name="Zoe Lind").click()

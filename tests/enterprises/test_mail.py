@@ -70,7 +70,7 @@ def test_refused_address_ends_its_own_mail_and_no_other(
 
     assert sorted(smtp_server.accepted) == ["ada@acme.example", "cem@acme.example"]
     assert not Task.objects.exists()
-    words = "Mail to this address is refused. The mail server said: 550 5.1.1 No such user"
+    words = "Email to this address is rejected. The mail server said: 550 5.1.1 No such user"
     assert words in signed_in(ada).get("/enterprises/acme-inc/members/").text
     assert words in signed_in(sam).get("/staff/enterprises/acme-inc/people/").text
 

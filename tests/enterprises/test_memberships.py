@@ -415,7 +415,7 @@ def test_revoked_invitation_is_offered_once_to_be_sent_again(acme: Enterprise, a
     number = Invitation.objects.get().pk
     page = client.post(f"/enterprises/acme-inc/invitations/{number}/revoke/", follow=True)
 
-    assert "The invitation of eve@acme.example was revoked" in page.text
+    assert "The invitation for eve@acme.example was revoked" in page.text
     assert '<input type="hidden" name="email" value="eve@acme.example">' in page.text
     assert "was revoked" not in client.get(MEMBERS).text
     client.post(f"{MEMBERS}invite/", {"email": "eve@acme.example", "role": "it_admin"})

@@ -250,7 +250,7 @@ def test_session_for_an_active_connection_is_not_shown_as_unfinished(acme: Enter
 def test_enterprise_that_failed_provisioning_refers_to_staff(acme: Enterprise, ada: User) -> None:
     Enterprise.objects.update(organization=None, attention="One of the domains belongs to another.")
 
-    assert "We couldn’t connect Acme Inc. to WorkOS. Our staff can see why." in page_text(ada)
+    assert "We couldn’t connect Acme Inc. to WorkOS. Our support team can see why." in page_text(ada)
 
 
 def test_setup_links_of_a_deleted_organization_are_shown_as_removed(acme: Enterprise, ada: User) -> None:
