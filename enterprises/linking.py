@@ -25,7 +25,7 @@ def find_linkable_organization(organization_id: str, slug: str) -> gateway.Organ
     if enterprise and enterprise.deprovisioned_at:
         raise NotLinkable(f"{enterprise.name} was deprovisioned. Choose another slug.")
     if enterprise and enterprise.organization_id not in (None, organization_id):
-        raise NotLinkable(f"{enterprise.name} has an organization: {enterprise.organization_id}.")
+        raise NotLinkable(f"{enterprise.name} already has an organization: {enterprise.organization_id}.")
     organization = gateway.get_organization(organization_id)
     ours = str(enterprise.external_id) if enterprise else ""
     if organization.external_id not in ("", ours):
