@@ -18,6 +18,7 @@ from django.views.decorators.http import require_safe
 from enterprises.access import SetupAccess, get_access_for_setup
 from enterprises.forms import GroupsSearch, PeopleSearch
 from enterprises.models import Enterprise
+from enterprises.row_urls import row_urls
 from mirror import people_lists
 from mirror.models import DELETED, Directory
 from mirror.people_counts import Counts, find_arrival, read_counts
@@ -53,7 +54,9 @@ def list_people(request: HttpRequest, access: SetupAccess) -> HttpResponse:
         page = people_lists.list_people(directory.pk, state, context["wanted"])
         # An active person is the latest entry already.
         latest = people_lists.find_latest_rows(page.rows) if is_inactive else {}
-        context |= {"page": page, "people": [(person, latest.get(person.pk)) for person in page.rows]}
+        url = row_urls("enterprises:person", access.enterprise.slug)
+        people = [(person, url(person.pk), latest.get(person.pk)) for person in page.rows]
+        context |= {"page": page, "people": people}
     return render(request, "enterprises/people.html", context | {"state": state})
 
 
@@ -61,7 +64,9 @@ def list_people(request: HttpRequest, access: SetupAccess) -> HttpResponse:
 def list_groups(request: HttpRequest, access: SetupAccess) -> HttpResponse:
     context = _build_context(request, access, GroupsSearch)
     if directory := context["directory"]:
-        context["page"] = people_lists.list_groups(directory.pk, context["wanted"])
+        page = people_lists.list_groups(directory.pk, context["wanted"])
+        url = row_urls("enterprises:group", access.enterprise.slug)
+        context |= {"page": page, "groups": [(group, url(group.pk)) for group in page.rows]}
     return render(request, "enterprises/groups.html", context)
 
 
@@ -84,9 +89,12 @@ def show_group(request: HttpRequest, access: SetupAccess, number: int) -> HttpRe
     """A group, and the active people who are in it."""
     group = _get_row(DirectoryGroup.objects.all(), access.enterprise, number)
     search = _build_search(request, PeopleSearch(request.GET))
+    page = people_lists.list_members(group, search["wanted"])
+    url = row_urls("enterprises:person", access.enterprise.slug)
     context = {
         "group": group,
-        "page": people_lists.list_members(group, search["wanted"]),
+        "page": page,
+        "people": [(person, url(person.pk)) for person in page.rows],
         "is_removed": group.directory.state == DELETED,
     }
     return render(request, "enterprises/group.html", _describe_access(access) | search | context)
