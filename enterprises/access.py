@@ -1,6 +1,7 @@
 """Who may do what. Strangers get 404: we do not admit that the enterprise exists."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -42,14 +43,23 @@ def memberships_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Membershi
 
 def get_membership(user: AbstractBaseUser | AnonymousUser, slug: str) -> Membership:
     """The membership of `user` in the enterprise. Former members get 403 and the reason, others 404."""
-    own = memberships_of(user).select_related(None).select_related("enterprise__organization")
-    membership = own.filter(enterprise__slug=slug).first()
+    membership = _find_membership(user, enterprise__slug=slug)
     if membership is None:
         _raise_if_former_member(user, slug)
         raise Http404
-    # Known already: the query need not load it again. An anonymous user has no membership.
-    membership.user = user  # type: ignore[assignment]
     add_field("enterprise", slug)
+    return membership
+
+
+def _find_membership(user: AbstractBaseUser | AnonymousUser, **enterprise: Any) -> Membership | None:
+    """The membership in one enterprise, which `enterprise` filters by."""
+    if user.pk is None:
+        return None
+    own = Membership.objects.filter(user_id=user.pk, enterprise__deprovisioned_at=None, **enterprise)
+    membership = next(iter(own.select_related("enterprise__organization")), None)
+    if membership is not None:
+        # Known already: the query need not load it again.
+        membership.user = user  # type: ignore[assignment]
     return membership
 
 
@@ -176,13 +186,27 @@ def can_use_intent(enterprise: Enterprise, intent: Intent) -> bool:
     return INCLUDED_WITH.get(intent, intent) in enterprise.intents
 
 
-def get_enterprise_for_setup(
+@dataclass(frozen=True)
+class SetupAccess:
+    """An enterprise that a person may see for setup. `membership` is None for staff who are not members."""
+
+    enterprise: Enterprise
+    membership: Membership | None
+
+    @property
+    def is_it_admin(self) -> bool:
+        return self.membership is not None and self.membership.is_it_admin
+
+
+def get_access_for_setup(
     user: AbstractBaseUser | AnonymousUser, slug: str, *, permission: str
-) -> Enterprise:
+) -> SetupAccess:
     """For those who may send a setup link or see the directory: IT admins, and staff with this permission."""
     if getattr(user, "is_staff", False):
         if isinstance(user, PermissionsMixin) and user.has_perm(permission):
-            return get_object_or_404(Enterprise.objects.select_related("organization"), slug=slug)
+            enterprise = get_object_or_404(Enterprise.objects.select_related("organization"), slug=slug)
+            return SetupAccess(enterprise, _find_membership(user, enterprise=enterprise))
         if not memberships_of(user).filter(enterprise__slug=slug).exists():
             raise PermissionDenied(explain_missing_permission(permission))
-    return get_membership_for_it_admin(user, slug).enterprise
+    membership = get_membership_for_it_admin(user, slug)
+    return SetupAccess(membership.enterprise, membership)

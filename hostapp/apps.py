@@ -9,7 +9,7 @@ class HostappConfig(AppConfig):
     verbose_name = "People"
 
     def ready(self) -> None:
-        from hostapp import checks  # noqa: F401, PLC0415 - registers them
+        from hostapp import checks, timestamps  # noqa: F401, PLC0415 - registers them
 
         if settings.SENTRY_DSN:
             start_error_reports(settings.SENTRY_DSN, is_production=not settings.DEBUG)

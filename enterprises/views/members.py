@@ -17,7 +17,13 @@ from audit.actor import Actor
 from enterprises import access, conf, invitations, memberships
 from enterprises.forms import InviteForm, MembersForm
 from enterprises.locks import limited_lock_waits
-from enterprises.member_lists import find_invitations, find_members, paginate
+from enterprises.member_lists import (
+    build_member_rows,
+    find_invitations,
+    find_members,
+    is_only_it_admin,
+    paginate,
+)
 from enterprises.models import Enterprise, Invitation, Membership, Role
 from enterprises.reauthentication import require_reauthentication
 from enterprises.views.inviting import InvitePage, answer_invite, answer_resend
@@ -196,6 +202,8 @@ def _render_members(request: HttpRequest, membership: Membership, form: InviteFo
     filters = request.GET.copy()
     for name in ("page", "invited"):
         filters.pop(name, None)
+    page = paginate(request, "page", find_members(enterprise, **found))
+    rows = build_member_rows(page, membership)
     return render(
         request,
         "enterprises/members.html",
@@ -203,9 +211,10 @@ def _render_members(request: HttpRequest, membership: Membership, form: InviteFo
             "enterprise": enterprise,
             "membership": membership,
             "is_it_admin": membership.is_it_admin,
-            "page": paginate(request, "page", find_members(enterprise, **found)),
+            "page": page,
+            "rows": rows,
             "invited": paginate(request, "invited", find_invitations(enterprise, **found)),
-            "is_last_it_admin": memberships.is_last_it_admin(membership),
+            "is_last_it_admin": is_only_it_admin(membership, rows),
             "revoked": _take_revoked(request),
             "roles": Role,
             "filter_form": filter_form,

@@ -15,9 +15,10 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from enterprises.access import get_enterprise_for_setup, memberships_of
+from enterprises.access import SetupAccess, get_access_for_setup
 from enterprises.forms import GroupsSearch, PeopleSearch
 from enterprises.models import Enterprise
+from enterprises.row_urls import row_urls
 from mirror import people_lists
 from mirror.models import DELETED, Directory
 from mirror.people_counts import Counts, find_arrival, read_counts
@@ -31,43 +32,47 @@ _Row = TypeVar("_Row", bound=Model)
 
 
 def _of_enterprise(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A page for IT admins and staff. Its view takes the enterprise and not the slug."""
+    """A page for IT admins and staff. Its view takes their access to the enterprise, and not the slug."""
 
     @login_required
     @require_safe
     @never_cache
     @wraps(view)
     def guarded(request: HttpRequest, slug: str, **arguments: Any) -> HttpResponse:
-        enterprise = get_enterprise_for_setup(request.user, slug, permission=_VIEW_PERMISSION)
-        return view(request, enterprise, **arguments)
+        access = get_access_for_setup(request.user, slug, permission=_VIEW_PERMISSION)
+        return view(request, access, **arguments)
 
     return guarded
 
 
 @_of_enterprise
-def list_people(request: HttpRequest, enterprise: Enterprise) -> HttpResponse:
-    context = _build_context(request, enterprise, PeopleSearch)
+def list_people(request: HttpRequest, access: SetupAccess) -> HttpResponse:
+    context = _build_context(request, access, PeopleSearch)
     is_inactive = request.GET.get("state") == DirectoryUserState.INACTIVE
     state = DirectoryUserState.INACTIVE if is_inactive else DirectoryUserState.ACTIVE
     if directory := context["directory"]:
         page = people_lists.list_people(directory.pk, state, context["wanted"])
         # An active person is the latest entry already.
         latest = people_lists.find_latest_rows(page.rows) if is_inactive else {}
-        context |= {"page": page, "people": [(person, latest.get(person.pk)) for person in page.rows]}
+        url = row_urls("enterprises:person", access.enterprise.slug)
+        people = [(person, url(person.pk), latest.get(person.pk)) for person in page.rows]
+        context |= {"page": page, "people": people}
     return render(request, "enterprises/people.html", context | {"state": state})
 
 
 @_of_enterprise
-def list_groups(request: HttpRequest, enterprise: Enterprise) -> HttpResponse:
-    context = _build_context(request, enterprise, GroupsSearch)
+def list_groups(request: HttpRequest, access: SetupAccess) -> HttpResponse:
+    context = _build_context(request, access, GroupsSearch)
     if directory := context["directory"]:
-        context["page"] = people_lists.list_groups(directory.pk, context["wanted"])
+        page = people_lists.list_groups(directory.pk, context["wanted"])
+        url = row_urls("enterprises:group", access.enterprise.slug)
+        context |= {"page": page, "groups": [(group, url(group.pk)) for group in page.rows]}
     return render(request, "enterprises/groups.html", context)
 
 
 @_of_enterprise
-def show_person(request: HttpRequest, enterprise: Enterprise, number: int) -> HttpResponse:
-    person = _get_row(DirectoryUser.objects.all(), enterprise, number)
+def show_person(request: HttpRequest, access: SetupAccess, number: int) -> HttpResponse:
+    person = _get_row(DirectoryUser.objects.all(), access.enterprise, number)
     memberships = people_lists.list_memberships(person)
     context = {
         "person": person,
@@ -76,20 +81,23 @@ def show_person(request: HttpRequest, enterprise: Enterprise, number: int) -> Ht
         "former": people_lists.list_former_rows(person),
         "is_removed": person.directory.state == DELETED,
     }
-    return render(request, "enterprises/person.html", _build_access(request, enterprise) | context)
+    return render(request, "enterprises/person.html", _describe_access(access) | context)
 
 
 @_of_enterprise
-def show_group(request: HttpRequest, enterprise: Enterprise, number: int) -> HttpResponse:
+def show_group(request: HttpRequest, access: SetupAccess, number: int) -> HttpResponse:
     """A group, and the active people who are in it."""
-    group = _get_row(DirectoryGroup.objects.all(), enterprise, number)
+    group = _get_row(DirectoryGroup.objects.all(), access.enterprise, number)
     search = _build_search(request, PeopleSearch(request.GET))
+    page = people_lists.list_members(group, search["wanted"])
+    url = row_urls("enterprises:person", access.enterprise.slug)
     context = {
         "group": group,
-        "page": people_lists.list_members(group, search["wanted"]),
+        "page": page,
+        "people": [(person, url(person.pk)) for person in page.rows],
         "is_removed": group.directory.state == DELETED,
     }
-    return render(request, "enterprises/group.html", _build_access(request, enterprise) | search | context)
+    return render(request, "enterprises/group.html", _describe_access(access) | search | context)
 
 
 def _get_row(rows: QuerySet[_Row], enterprise: Enterprise, number: int) -> _Row:
@@ -109,12 +117,11 @@ def _find_directories(enterprise: Enterprise) -> list[Directory]:
     return list(directories.exclude(state=DELETED).order_by("pk"))
 
 
-def _build_access(request: HttpRequest, enterprise: Enterprise) -> dict[str, Any]:
-    membership = memberships_of(request.user).filter(enterprise=enterprise).first()
+def _describe_access(access: SetupAccess) -> dict[str, Any]:
     return {
-        "enterprise": enterprise,
-        "is_it_admin": bool(membership and membership.is_it_admin),
-        "is_outsider": membership is None,
+        "enterprise": access.enterprise,
+        "is_it_admin": access.is_it_admin,
+        "is_outsider": access.membership is None,
     }
 
 
@@ -139,15 +146,15 @@ def _build_search(request: HttpRequest, form: PeopleSearch) -> dict[str, Any]:
 
 
 def _build_context(
-    request: HttpRequest, enterprise: Enterprise, form_type: type[PeopleSearch]
+    request: HttpRequest, access: SetupAccess, form_type: type[PeopleSearch]
 ) -> dict[str, Any]:
     """What both lists show: the directory that was chosen, or the first, and how much is in it."""
-    directories = _find_directories(enterprise)
+    directories = _find_directories(access.enterprise)
     form = form_type(request.GET, directories=directories)
     directory = _choose(directories, form.get_choice("directory"))
     counts = read_counts([directory.pk]).get(directory.pk, Counts()) if directory else Counts()
     return (
-        _build_access(request, enterprise)
+        _describe_access(access)
         | _build_search(request, form)
         | {
             "directory": directory,

@@ -28,7 +28,7 @@ def setup_links_sent_by(user_id: int, now: datetime) -> SetupLinkQuerySet:
 def setup_links_without_right(now: datetime) -> SetupLinkQuerySet:
     """The active setup links whose senders could not send them today.
 
-    The same rule as enterprises.access.get_enterprise_for_setup: an active person who is staff, or an IT
+    The same rule as enterprises.access.get_access_for_setup: an active person who is staff, or an IT
     admin of the enterprise.
     """
     as_it_admin = Membership.objects.filter(

@@ -13,7 +13,7 @@ from audit.actions import Action
 from audit.actor import Actor
 from audit.log import append_audit_entry
 from enterprises import conf, it_contacts
-from enterprises.access import can_use_intent, get_enterprise_for_setup, lock_user
+from enterprises.access import can_use_intent, get_access_for_setup, lock_user
 from enterprises.environment import require_organization_id
 from enterprises.intents import Intent
 from enterprises.locks import limited_lock_waits, lock_enterprise
@@ -130,7 +130,7 @@ def _save_request(
         # right between our check and our commit.
         lock_enterprise(enterprise.pk)
         sender = lock_user(actor.user_id)
-        get_enterprise_for_setup(sender, enterprise.slug, permission=SEND_PERMISSION)
+        get_access_for_setup(sender, enterprise.slug, permission=SEND_PERMISSION)
         if active := active_setup_links(enterprise, now).first():
             raise ActiveLinkExists(_explain_active_link(active.email))
         contact, is_known = it_contacts.request_setup_link_contact(enterprise, email)

@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 import gateway
 from audit.actor import Actor
 from enterprises import conf
-from enterprises.access import get_enterprise_for_setup, memberships_of
+from enterprises.access import SetupAccess, get_access_for_setup
 from enterprises.it_contacts import ContactBeingRemoved, list_known_contacts
 from enterprises.models import Enterprise
 from enterprises.rate_limits import RateLimited
@@ -51,11 +51,11 @@ _VIEW_PERMISSION = "portal.view_setuplink"
 @never_cache
 def manage_setup_links(request: HttpRequest, slug: str) -> HttpResponse:
     permission = SEND_PERMISSION if request.method == "POST" else _VIEW_PERMISSION
-    enterprise = get_enterprise_for_setup(request.user, slug, permission=permission)
-    now = timezone.now()
+    access = get_access_for_setup(request.user, slug, permission=permission)
+    enterprise, now = access.enterprise, timezone.now()
     form = SetupLinkForm(request.POST or None, enterprise=enterprise)
     if request.method != "POST" or not form.is_valid():
-        return render(request, "portal/setup_links.html", _build_context(request, enterprise, form, now))
+        return render(request, "portal/setup_links.html", _build_context(request, access, form, now))
 
     email = form.cleaned_data["email"]
     if page := require_reauthentication(
@@ -83,7 +83,7 @@ def manage_setup_links(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 def resend_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Send a new link and revoke the old one, because WorkOS allows one active setup link."""
-    enterprise = get_enterprise_for_setup(request.user, slug, permission=SEND_PERMISSION)
+    enterprise = get_access_for_setup(request.user, slug, permission=SEND_PERMISSION).enterprise
     link = get_object_or_404(SetupLink, enterprise=enterprise, pk=pk)
     now = timezone.now()
     if page := require_reauthentication(
@@ -109,7 +109,7 @@ def resend_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @never_cache
 def revoke_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     """Revoke a link. No reauthentication is needed, because a revocation only takes access away."""
-    enterprise = get_enterprise_for_setup(request.user, slug, permission=SEND_PERMISSION)
+    enterprise = get_access_for_setup(request.user, slug, permission=SEND_PERMISSION).enterprise
     link = get_object_or_404(SetupLink, enterprise=enterprise, pk=pk)
     with _show_failure(request, enterprise):
         revoke_setup_link(link, Actor.from_request(request), timezone.now())
@@ -122,18 +122,18 @@ def revoke_link(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 
 
 def _build_context(
-    request: HttpRequest, enterprise: Enterprise, form: SetupLinkForm, now: datetime
+    request: HttpRequest, access: SetupAccess, form: SetupLinkForm, now: datetime
 ) -> dict[str, Any]:
+    enterprise = access.enterprise
     # WorkOS deletes the setup links of an organization together with it.
     can_be_active = enterprise.organization_deleted_at is None
     page = Paginator(newest_setup_links(enterprise), _PAGE_SIZE).get_page(request.GET.get("page"))
     links = [(link, can_be_active and link.is_active(now=now)) for link in page]
-    membership = memberships_of(request.user).filter(enterprise=enterprise).first()
     return {
         "enterprise": enterprise,
-        "is_it_admin": bool(membership and membership.is_it_admin),
-        "is_outsider": membership is None,
-        "can_send": bool(membership and membership.is_it_admin) or request.user.has_perm(SEND_PERMISSION),
+        "is_it_admin": access.is_it_admin,
+        "is_outsider": access.membership is None,
+        "can_send": access.is_it_admin or request.user.has_perm(SEND_PERMISSION),
         "page": page,
         "form": form,
         "links": links,
