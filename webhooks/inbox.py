@@ -1,6 +1,7 @@
 """Apply recorded events: in batches, by any number of workers, each outcome in the commit of its work."""
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,7 +31,12 @@ from webhooks.models import QUARANTINED_PREFIX, EventBatch, WebhookEvent
 
 logger = logging.getLogger(__name__)
 
-BATCH_SIZE = 500
+# How long a claim should take: urgent events wait for its end, and others for its locks.
+_TURN_SECONDS = 0.25
+FIRST_SIZE = 500
+SMALLEST_SIZE = 100
+# More save little.
+LARGEST_SIZE = 2000
 MAX_ATTEMPTS = 8
 # With others, alone, and alone once more: then it is quarantined.
 MAX_UNFINISHED_ATTEMPTS = 3
@@ -43,14 +49,35 @@ _MAX_REASON_LENGTH = 2000
 
 _rotation = Rotation()
 
+
+class Pace:
+    """How many events a claim takes: as many as the last ones could have had in _TURN_SECONDS.
+
+    Large claims cost less for each event. But they make urgent events wait, on a slow machine for longer.
+    Every process has its own.
+    """
+
+    def __init__(self) -> None:
+        self.size = FIRST_SIZE
+
+    def record(self, count: int, seconds: float) -> None:
+        """A claim of `count` events took `seconds`. A small one says nothing of a large one."""
+        if count >= self.size / 2:
+            fitting = int(count / max(seconds, 1e-6) * _TURN_SECONDS)
+            self.size = max(SMALLEST_SIZE, min(LARGEST_SIZE, (self.size + fitting) // 2))
+
+
+_pace = Pace()
+
 Status = WebhookEvent.Status
 AppliedEvent = tuple[EventRow, Outcome]
 
 
-def apply_waiting(*, now: datetime, size: int = BATCH_SIZE) -> Counter[str]:
-    """Apply about one batch of the events that are due. Returns how many ended how; empty when none was due.
+def apply_waiting(*, now: datetime, size: int | None = None) -> Counter[str]:
+    """Apply some of the events that are due, up to `size`, or as many as take about a quarter of a second.
 
-    A kill at any moment leaves the events waiting: their work and their outcome are one commit.
+    Returns how many ended how; empty when none was due. A kill at any moment leaves the events waiting: their
+    work and their outcome are one commit.
     """
     work = find_work(now)
     if work.has_held:
@@ -64,7 +91,10 @@ def apply_waiting(*, now: datetime, size: int = BATCH_SIZE) -> Counter[str]:
     # What was released just now may be of either kind.
     has_work = {True: work.has_urgent or work.has_held, False: work.has_others or work.has_held}
     if kinds := [is_urgent for is_urgent, found in has_work.items() if found]:
-        outcomes += _apply_batches(claim_batches(now, size, _rotation, of=kinds), now)
+        began = time.perf_counter()
+        batches = claim_batches(now, size or _pace.size, _rotation, of=kinds)
+        outcomes += _apply_batches(batches, now)
+        _pace.record(sum(outcomes.values()), time.perf_counter() - began)
     return outcomes
 
 
