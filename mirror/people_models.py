@@ -44,7 +44,11 @@ class DirectoryUserState(models.TextChoices):
 
 
 class DirectoryUser(DirectoryRow):
-    """A person in a directory. The id is unique in the directory only: it may be the customer's own."""
+    """A person in a directory. The id is unique in the directory only: it may be the customer's own.
+
+    A tenth of each page of the table is kept free, so that an update that changes no indexed column, such as
+    one of a title, writes no index (migration 0005).
+    """
 
     State = DirectoryUserState
 

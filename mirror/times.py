@@ -19,8 +19,11 @@ def parse_time(value: object) -> datetime | None:
         return None
     try:
         parsed = datetime.fromisoformat(value)
-        # An offset may hold fractions of a second, which PostgreSQL does not read.
-        in_utc = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        if parsed.tzinfo is UTC:
+            in_utc = parsed
+        else:
+            # An offset may hold fractions of a second, which PostgreSQL does not read.
+            in_utc = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
     return in_utc if _EARLIEST <= in_utc <= _LATEST else None

@@ -1,6 +1,7 @@
 """The transactional outbox: a task is enqueued with the change that needs it, and runs until it succeeds."""
 
 import json
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,9 @@ from outbox.models import Task
 
 # The subject of tasks without an enterprise.
 NO_SUBJECT = UUID(int=0)
+
+# Set with each commit of this process that has enqueued tasks. In a worker, its tasks are looked for at once.
+committed = threading.Event()
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ def enqueue_all(tasks: Iterable[NewTask]) -> None:
                 ),
             ],
         )
+    transaction.on_commit(committed.set)
 
 
 def ensure(kind: str, subject: UUID, *, key: str = "", due_at: datetime) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone
 
-from outbox import conf
+from outbox import conf, queue
 from outbox.failures import name_error
 from outbox.handlers import NotifiedStep, Step
 from outbox.heartbeat import INTERVAL, Heartbeat
@@ -44,7 +44,8 @@ def run_worker(stop: threading.Event, *, poll_interval: float, stop_seconds: flo
         "Tasks": tasks.run_due_tasks,
         "Periodic jobs": PeriodicJobs(conf.periodic_jobs()).run_due_jobs,
     }
-    woken = {name: threading.Event() for name in steps}
+    # What an event has enqueued does not wait for the next look.
+    woken = {name: threading.Event() for name in steps} | {"Tasks": queue.committed}
     notified = {step.channel: woken[name] for name, step in steps.items() if isinstance(step, NotifiedStep)}
     listener = Listener(notified, stop)
 

@@ -4,16 +4,19 @@ A claim writes one row for each name of event (`EventBatch`), and no event. It i
 so an event that kills its process is found: its batch is left behind. Decision 27 has the figures.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from audit.arrays import build_array, build_numbers
+from webhooks.event_rows import EventRow, lock_due_events
 from webhooks.models import EventBatch, WebhookEvent
 
 # For this long, doubled with each worker that died with it, a batch belongs to its worker without being
@@ -27,8 +30,7 @@ _SHARE_OF_OTHERS = 0.2
 _CLAIM_LOCK = 2_027_112_500
 
 
-@dataclass(frozen=True)
-class _Claimed:
+class _Claimed(NamedTuple):
     key: int
     event: str
     queue: str
@@ -113,7 +115,7 @@ def release_dead_batches(now: datetime) -> None:
 
 def lock_batch(
     batch: EventBatch, keys: Collection[int], *, following: Sequence[EventBatch] = ()
-) -> list[WebhookEvent]:
+) -> list[EventRow]:
     """Lock a batch and events of it until the transaction ends. Returns those events that are still due.
 
     `following`: the batches that we apply next, which stay ours meanwhile (see `lock_batch_alone`).
@@ -121,10 +123,7 @@ def lock_batch(
     One that another transaction has locked, such as a replay's, is left out. So are all of them if we were
     so slow that another worker took us for dead.
     """
-    if not lock_batch_alone(batch, following=following):
-        return []
-    due = WebhookEvent.objects.filter(pk__in=keys, due_at__isnull=False)
-    return list(due.select_for_update(skip_locked=True).order_by("pk"))
+    return lock_due_events(keys) if lock_batch_alone(batch, following=following) else []
 
 
 def lock_batch_alone(batch: EventBatch, *, following: Sequence[EventBatch] = ()) -> bool:
@@ -205,8 +204,8 @@ def _take_shares(
         found = _take_from(queues, is_urgent, share, taken, now)[: size - len(claimed)]
         claimed += found
         taken += [one.key for one in found]
-        names = [one.queue for one in found]
-        queues = [queue for queue in queues if names.count(queue) == share]
+        sizes = Counter(one.queue for one in found)
+        queues = [queue for queue in queues if sizes[queue] == share]
     return claimed
 
 
@@ -260,14 +259,20 @@ SELECT min(due_at) FROM queues
 def _find_queues(
     is_urgent: bool, size: int, after: str | None, taken: Sequence[int], now: datetime
 ) -> list[str]:
-    values = {"is_urgent": is_urgent, "size": size, "after": after, "taken": taken, "now": now}
+    values = {"is_urgent": is_urgent, "size": size, "after": after, "taken": build_numbers(taken), "now": now}
     return [str(queue) for (queue,) in _fetch(_QUEUES, values)]
 
 
 def _take_from(
     queues: Sequence[str], is_urgent: bool, share: int, taken: Sequence[int], now: datetime
 ) -> list[_Claimed]:
-    values = {"queues": queues, "is_urgent": is_urgent, "share": share, "taken": taken, "now": now}
+    values = {
+        "queues": build_array(queues),
+        "is_urgent": is_urgent,
+        "share": share,
+        "taken": build_numbers(taken),
+        "now": now,
+    }
     return [_Claimed(*row) for row in _fetch(_SHARES, values)]
 
 

@@ -1,9 +1,8 @@
 """An event as handlers get it: the same from a webhook, a replay or the Events API."""
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from mirror.times import parse_time
 from telemetry.context import more_fields
@@ -13,8 +12,7 @@ class MissingField(ValueError):
     """The payload lacks a field that the handler needs. The message names it."""
 
 
-@dataclass(frozen=True)
-class Event:
+class Event(NamedTuple):
     event_id: str
     event: str
     data: dict[str, Any]

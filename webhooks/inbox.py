@@ -1,6 +1,7 @@
 """Apply recorded events: in batches, by any number of workers, each outcome in the commit of its work."""
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,14 +24,19 @@ from webhooks.claims import (
     renew_leases,
 )
 from webhooks.event_names import NO_HANDLER
+from webhooks.event_rows import EventRow, StoredOutcome, write_outcomes
 from webhooks.events import Event, name_object
 from webhooks.handlers import HANDLERS, Handler, Outcome
 from webhooks.models import QUARANTINED_PREFIX, EventBatch, WebhookEvent
-from webhooks.receive.record import build_secret_uses
 
 logger = logging.getLogger(__name__)
 
-BATCH_SIZE = 500
+# How long a claim should take: urgent events wait for its end, and others for its locks.
+_TURN_SECONDS = 0.25
+FIRST_SIZE = 500
+SMALLEST_SIZE = 100
+# More save little.
+LARGEST_SIZE = 2000
 MAX_ATTEMPTS = 8
 # With others, alone, and alone once more: then it is quarantined.
 MAX_UNFINISHED_ATTEMPTS = 3
@@ -43,14 +49,35 @@ _MAX_REASON_LENGTH = 2000
 
 _rotation = Rotation()
 
+
+class Pace:
+    """How many events a claim takes: as many as the last ones could have had in _TURN_SECONDS.
+
+    Large claims cost less for each event. But they make urgent events wait, on a slow machine for longer.
+    Every process has its own.
+    """
+
+    def __init__(self) -> None:
+        self.size = FIRST_SIZE
+
+    def record(self, count: int, seconds: float) -> None:
+        """A claim of `count` events took `seconds`. A small one says nothing of a large one."""
+        if count >= self.size / 2:
+            fitting = int(count / max(seconds, 1e-6) * _TURN_SECONDS)
+            self.size = max(SMALLEST_SIZE, min(LARGEST_SIZE, (self.size + fitting) // 2))
+
+
+_pace = Pace()
+
 Status = WebhookEvent.Status
-AppliedEvent = tuple[WebhookEvent, Outcome]
+AppliedEvent = tuple[EventRow, Outcome]
 
 
-def apply_waiting(*, now: datetime, size: int = BATCH_SIZE) -> Counter[str]:
-    """Apply about one batch of the events that are due. Returns how many ended how; empty when none was due.
+def apply_waiting(*, now: datetime, size: int | None = None) -> Counter[str]:
+    """Apply some of the events that are due, up to `size`, or as many as take about a quarter of a second.
 
-    A kill at any moment leaves the events waiting: their work and their outcome are one commit.
+    Returns how many ended how; empty when none was due. A kill at any moment leaves the events waiting: their
+    work and their outcome are one commit.
     """
     work = find_work(now)
     if work.has_held:
@@ -64,7 +91,10 @@ def apply_waiting(*, now: datetime, size: int = BATCH_SIZE) -> Counter[str]:
     # What was released just now may be of either kind.
     has_work = {True: work.has_urgent or work.has_held, False: work.has_others or work.has_held}
     if kinds := [is_urgent for is_urgent, found in has_work.items() if found]:
-        outcomes += _apply_batches(claim_batches(now, size, _rotation, of=kinds), now)
+        began = time.perf_counter()
+        batches = claim_batches(now, size or _pace.size, _rotation, of=kinds)
+        outcomes += _apply_batches(batches, now)
+        _pace.record(sum(outcomes.values()), time.perf_counter() - began)
     return outcomes
 
 
@@ -120,20 +150,16 @@ def _apply_batch(
     try:
         with transaction.atomic():
             events = lock_batch(batch, keys, following=following)
-            deadly = [event for event in events if event.unfinished_attempts >= MAX_UNFINISHED_ATTEMPTS]
-            applied = [(event, _quarantine_event(event)) for event in deadly]
-            others = [event for event in events if event not in deadly]
-            applied += apply_events(HANDLERS.get(batch.event), others, now)
-            for event, outcome in applied:
-                event.attempts += 1
-                set_outcome(event, outcome, now)
-                if event in deadly:
-                    event.due_at = None
-            write_outcomes(events)
+            deadly = [one for one in events if one.unfinished_attempts >= MAX_UNFINISHED_ATTEMPTS]
+            others = [one for one in events if one not in deadly] if deadly else events
+            applied = apply_events(HANDLERS.get(batch.event), others, now)
+            outcomes = [(row, build_outcome(outcome, row.attempts + 1, now)) for row, outcome in applied]
+            outcomes += [(row, _quarantine_event(row)) for row in deadly]
+            write_outcomes(outcomes)
             remaining = finish_events(batch, keys)
             renew_leases([batch, *following] if remaining else following)
         batch.event_keys = remaining
-        return Counter(event.status for event in events)
+        return Counter(outcome.status for _, outcome in outcomes)
     except BaseException as error:
         if not _is_about_an_event(error):
             raise
@@ -172,21 +198,19 @@ def _fail_unread(batch: EventBatch, key: int, error: BaseException, now: datetim
     return Counter({Status.FAILED.value: failed}) if failed else Counter()
 
 
-def _quarantine_event(event: WebhookEvent) -> Outcome:
+def _quarantine_event(event: EventRow) -> StoredOutcome:
     logger.error("Event %s (%s) quarantined: its workers died", event.event_id, event.event)
-    return Outcome(
-        Status.FAILED,
+    reason = (
         f"{QUARANTINED_PREFIX} {MAX_UNFINISHED_ATTEMPTS} workers died while they applied it, the last ones "
-        "with no other event. Check the worker's log and memory, fix the handler, then retry the event.",
+        "with no other event. Check the worker's log and memory, fix the handler, then retry the event."
     )
+    return StoredOutcome(Status.FAILED.value, reason, "", "", event.attempts + 1, 0, None, None)
 
 
-def apply_events(
-    handler: Handler | None, events: Sequence[WebhookEvent], now: datetime
-) -> list[AppliedEvent]:
+def apply_events(handler: Handler | None, events: Sequence[EventRow], now: datetime) -> list[AppliedEvent]:
     """Apply events of one name together; if that fails, one by one, so that only the faulty ones fail.
 
-    Runs in the caller's transaction. The events themselves do not change yet: see `set_outcome` and
+    Runs in the caller's transaction. The events themselves do not change yet: see `build_outcome` and
     `write_outcomes`.
     """
     if not events:
@@ -219,7 +243,7 @@ def apply_events(
         return [(events[0], Outcome(Status.FAILED, _describe_error(error)))]
 
 
-def build_event(row: WebhookEvent) -> Event:
+def build_event(row: EventRow) -> Event:
     """The event as handlers get it."""
     time = resolve_time(
         row.payload.get("created_at"), field="created_at", fallback=row.issued_at, latest=row.issued_at
@@ -242,17 +266,18 @@ def _add_problems(outcome: Outcome, problems: Sequence[str]) -> Outcome:
     return replace(outcome, data_problems="\n".join(filter(None, [*problems, outcome.data_problems])))
 
 
-def set_outcome(event: WebhookEvent, outcome: Outcome, now: datetime) -> None:
-    """Set the outcome on the event, and when it is due again if it failed. `write_outcomes` saves it."""
-    event.status = outcome.status
-    event.reason = _clean_text(outcome.reason)
-    event.data_problems = _clean_text(outcome.data_problems)
-    event.awaited_organization_id = outcome.waits_for
-    event.unfinished_attempts = 0
-    event.due_at = None
-    event.applied_at = None if outcome.status in (Status.WAITING, Status.FAILED) else now
-    if outcome.status == Status.FAILED:
-        event.due_at = _retry_at(event.attempts, now)
+def build_outcome(outcome: Outcome, attempts: int, now: datetime) -> StoredOutcome:
+    """The outcome as it is stored, and when the event is due again if it failed."""
+    return StoredOutcome(
+        str(outcome.status),
+        _clean_text(outcome.reason),
+        _clean_text(outcome.data_problems),
+        outcome.waits_for,
+        attempts,
+        unfinished_attempts=0,
+        due_at=_retry_at(attempts, now) if outcome.status == Status.FAILED else None,
+        applied_at=None if outcome.status in (Status.WAITING, Status.FAILED) else now,
+    )
 
 
 def _retry_at(attempts: int, now: datetime) -> datetime | None:
@@ -260,39 +285,6 @@ def _retry_at(attempts: int, now: datetime) -> datetime | None:
     if attempts >= MAX_ATTEMPTS:
         return None
     return now + retry_delay(attempts, first=FIRST_RETRY, longest=LONGEST_RETRY)
-
-
-def write_outcomes(events: Sequence[WebhookEvent]) -> None:
-    """Save the outcomes, one statement for all that are the same, and when each secret was last used."""
-    same: dict[tuple[object, ...], list[int]] = {}
-    for event in events:
-        same.setdefault(tuple(getattr(event, name) for name in _OUTCOME_FIELDS), []).append(event.pk)
-    for values, keys in same.items():
-        WebhookEvent.objects.filter(pk__in=keys).update(**dict(zip(_OUTCOME_FIELDS, values, strict=True)))
-    _write_secret_uses(events)
-
-
-_OUTCOME_FIELDS = (
-    "status",
-    "reason",
-    "data_problems",
-    "awaited_organization_id",
-    "attempts",
-    "unfinished_attempts",
-    "due_at",
-    "applied_at",
-)
-
-
-def _write_secret_uses(events: Sequence[WebhookEvent]) -> None:
-    last_used: dict[str, datetime] = {}
-    for event in events:
-        if event.secret_name:
-            earlier = last_used.get(event.secret_name, event.received_at)
-            last_used[event.secret_name] = max(event.received_at, earlier)
-    with connection.cursor() as cursor:
-        for statement in build_secret_uses(last_used):
-            cursor.execute(statement.sql, statement.parameters)
 
 
 def _describe_error(error: BaseException) -> str:

@@ -18,8 +18,9 @@ from enterprises.description import describe_enterprises
 from enterprises.models import Failure
 from mirror.description import describe_objects, find_people
 from mirror.people_models import DirectoryCount, DirectoryGroup, DirectoryMembership, DirectoryUser
+from webhooks.event_rows import EventRow, lock_events, write_outcomes
 from webhooks.handlers import HANDLERS
-from webhooks.inbox import apply_events, set_outcome, write_outcomes
+from webhooks.inbox import apply_events, build_outcome
 from webhooks.models import Secret, WebhookEvent
 from webhooks.shadow_tables import Only, shadow_tables
 from webhooks.wake_up import wake_workers_after_commit
@@ -184,25 +185,24 @@ def _replay(ordered: Sequence[int], now: datetime, report_progress: ReportProgre
     return report
 
 
-def _replay_batch(name: str, events: Sequence[WebhookEvent], now: datetime) -> list[ReplayedEvent]:
-    replayed = []
+def _replay_batch(name: str, events: Sequence[EventRow], now: datetime) -> list[ReplayedEvent]:
+    replayed, outcomes = [], []
     for event, outcome in apply_events(HANDLERS.get(name), events, now):
-        before = event.status
+        after, reason = event.status, event.reason
         # An applied event that is stale now has been applied: by itself, or by a newer one.
-        if not (before == Status.APPLIED and outcome.status == Status.STALE):
-            set_outcome(event, outcome, now)
-        if event.status == Status.FAILED:
-            # A person is working on it: no worker retries it.
-            event.due_at = None
-        replayed.append(ReplayedEvent(event.event_id, name, before, event.status, event.reason))
-    write_outcomes(events)
+        if not (event.status == Status.APPLIED and outcome.status == Status.STALE):
+            # A person is working on one that fails: no worker retries it.
+            stored = build_outcome(outcome, event.attempts, now)._replace(due_at=None)
+            outcomes.append((event, stored))
+            after, reason = stored.status, stored.reason
+        replayed.append(ReplayedEvent(event.event_id, name, event.status, after, reason))
+    write_outcomes(outcomes)
     return replayed
 
 
-def _lock_batch(primary_keys: Sequence[int]) -> list[WebhookEvent]:
-    # A worker that is applying one of them finishes first.
-    rows = WebhookEvent.objects.select_for_update().in_bulk(primary_keys)
-    return [rows[pk] for pk in primary_keys if pk in rows]
+def _lock_batch(primary_keys: Sequence[int]) -> list[EventRow]:
+    rows = {event.key: event for event in lock_events(primary_keys)}
+    return [rows[key] for key in primary_keys if key in rows]
 
 
 def _find_ids(data: Any) -> Iterator[str]:

@@ -254,3 +254,37 @@ def test_worker_locks_in_order_also_what_another_has_changed_since_it_compared(d
     threads[1].join(60)
 
     assert outcomes == [Outcome.STALE, Outcome.APPLIED, Outcome.APPLIED]
+
+
+@pytest.mark.django_db
+def test_update_of_a_few_people_writes_no_index(directory: Directory) -> None:
+    def observe(number: int, minute: int) -> ObservedRow:
+        at = START + timedelta(minutes=minute)
+        data = {
+            "id": f"user_{number}",
+            "directory_id": "directory_1",
+            "updated_at": at.isoformat(),
+            "created_at": START.isoformat(),
+            "state": "active",
+            "name": "Ada Adeyemi",
+            "email": "ada@acme.example",
+            "idp_id": f"idp_{number}",
+        }
+        return parse_user(data, Said(at, at, f"event_{minute}"))
+
+    def count_updates() -> tuple[int, int]:
+        """All of the session's and those of them that wrote no index, since its counts were reported."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables"
+                " WHERE relname = 'mirror_directoryuser'"
+            )
+            return cursor.fetchone() or (0, 0)
+
+    upsert_people("directory_user", [observe(number, 0) for number in range(300)])
+    before = count_updates()
+
+    upsert_people("directory_user", [observe(number, 5) for number in range(0, 300, 20)])
+
+    after = count_updates()
+    assert (after[0] - before[0], after[1] - before[1]) == (15, 15)

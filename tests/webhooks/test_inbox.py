@@ -19,7 +19,7 @@ from mirror.upsert import upsert
 from tests.deliveries import deliver
 from webhooks.events import Event
 from webhooks.handlers import APPLIED, HANDLERS, Outcome
-from webhooks.inbox import MAX_ATTEMPTS, apply_waiting, set_outcome
+from webhooks.inbox import MAX_ATTEMPTS, apply_waiting, build_outcome
 from webhooks.models import WebhookEvent
 
 
@@ -140,13 +140,12 @@ def test_failed_event_is_applied_on_retry_after_the_handler_is_fixed(
 def test_retry_delay_starts_at_15_seconds_and_doubles(
     attempts: int, shortest: timedelta, longest: timedelta
 ) -> None:
-    event = WebhookEvent(attempts=attempts)
     now = timezone.now()
 
-    set_outcome(event, Outcome("failed"), now)
+    outcome = build_outcome(Outcome("failed"), attempts, now)
 
-    assert event.due_at is not None
-    assert shortest <= event.due_at - now <= longest
+    assert outcome.due_at is not None
+    assert shortest <= outcome.due_at - now <= longest
 
 
 @pytest.mark.django_db(transaction=True)

@@ -14,7 +14,7 @@ from mirror.models import Connection
 from tests.deliveries import deliver, payload
 from tests.processes import someone_waits_for_a_lock, wait_until
 from webhooks.claims import Rotation, claim_batches
-from webhooks.inbox import apply_waiting
+from webhooks.inbox import FIRST_SIZE, LARGEST_SIZE, SMALLEST_SIZE, Pace, apply_waiting
 from webhooks.models import EventBatch, WebhookEvent
 from webhooks.receive.queues import Queue, find_queue
 
@@ -179,3 +179,25 @@ def test_delivery_is_recorded_in_its_queue(acme: Enterprise) -> None:
 
     rows = WebhookEvent.objects.order_by("event_id").values_list("is_urgent", "queue")
     assert list(rows) == [(True, "org_1"), (False, "org_1")]
+
+
+@pytest.mark.parametrize(
+    ("seconds_per_event", "size"), [(0.000_05, LARGEST_SIZE), (0.000_25, 1000), (0.1, SMALLEST_SIZE)]
+)
+def test_claims_grow_or_shrink_until_one_takes_a_quarter_of_a_second(
+    seconds_per_event: float, size: int
+) -> None:
+    pace = Pace()
+
+    for _ in range(20):
+        pace.record(pace.size, pace.size * seconds_per_event)
+
+    assert pace.size == pytest.approx(size, abs=1)
+
+
+def test_small_claim_does_not_change_the_size_of_large_ones() -> None:
+    pace = Pace()
+
+    pace.record(1, 0.05)
+
+    assert pace.size == FIRST_SIZE

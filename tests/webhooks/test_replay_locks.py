@@ -18,6 +18,7 @@ from tests.conftest import BIRCH_ORGANIZATION
 from tests.deliveries import deliver
 from tests.processes import wait_until
 from webhooks import replay
+from webhooks.event_rows import EventRow
 from webhooks.inbox import apply_waiting
 from webhooks.models import WebhookEvent
 from webhooks.replay import FieldChange, Report, preview_replay, replay_events
@@ -88,7 +89,7 @@ def run_paused(
     original, reports = replay._replay_batch, []
     is_paused, goes_on, calls = threading.Event(), threading.Event(), []
 
-    def replay_batch(name: str, events: Sequence[WebhookEvent], now: Any) -> Any:
+    def replay_batch(name: str, events: Sequence[EventRow], now: Any) -> Any:
         calls.append(name)
         replayed = original(name, events, now)
         if len(calls) == 2:

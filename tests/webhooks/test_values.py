@@ -163,20 +163,24 @@ def test_outcome_that_cannot_be_written_fails_its_event_only(
     assert bad.reason
 
 
-def test_row_that_cannot_be_read_fails_alone(acme: Enterprise) -> None:
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        # A time and a number that PostgreSQL has and Python has not.
+        ("issued_at = '0044-03-15 12:00:00+00 BC'", "DataError"),
+        ("payload = jsonb_set(payload, '{data,number}', repeat('9', 5000)::jsonb)", "ValueError"),
+    ],
+)
+def test_row_that_cannot_be_read_fails_alone(acme: Enterprise, change: str, error: str) -> None:
     for number in range(3):
         deliver("connection.activated", event_id=f"event_{number}", id=f"conn_{number}")
     with connection.cursor() as cursor:
-        # A time that PostgreSQL has and Python has not.
-        cursor.execute(
-            "UPDATE webhooks_webhookevent SET created_at = '0044-03-15 12:00:00+00 BC'"
-            " WHERE event_id = 'event_1'"
-        )
+        cursor.execute(f"UPDATE webhooks_webhookevent SET {change} WHERE event_id = 'event_1'")  # noqa: S608 - ours
 
     assert apply_waiting(now=timezone.now()) == {"applied": 2, "failed": 1}
     failed = WebhookEvent.objects.filter(status="failed").values_list("event_id", "reason").get()
     assert failed[0] == "event_1"
-    assert "DataError" in failed[1]
+    assert error in failed[1]
 
 
 @pytest.mark.django_db(transaction=True)

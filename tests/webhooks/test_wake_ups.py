@@ -13,10 +13,15 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
+from audit.actor import WORKOS
 from enterprises.models import Enterprise
+from enterprises.provisioning import adopt_organization
+from enterprises.tasks import TaskKind
 from hostapp.asgi import get_connection_parameters
 from outbox import listener as listening
+from outbox.models import Task
 from tests.deliveries import deliver
+from tests.factories import create_enterprise
 from tests.processes import Manage, wait_until
 from tests.webhooks.receive.test_batches import NOW, build_delivery, with_recorder
 from webhooks.models import WebhookEvent
@@ -82,6 +87,34 @@ def test_worker_is_woken_and_finds_after_a_lost_connection_what_it_missed(
     wait_until(listeners)
     deliver("connection.activated", event_id="event_4", id="conn_4")
     wait_until(lambda: is_applied("event_4"))
+
+
+def test_worker_applies_held_events_as_soon_as_a_request_makes_their_organization_known(
+    acme: Enterprise, manage: Manage
+) -> None:
+    new = create_enterprise("Cedar Ltd", "cedar-ltd", None)
+    manage("worker", "--interval", RARELY)
+    wait_until(listeners)
+    deliver("connection.activated", event_id="event_1", organization_id="org_cedar")
+    wait_until(lambda: WebhookEvent.objects.filter(awaited_organization_id="org_cedar").exists())
+
+    now = timezone.now()
+    adopt_organization(
+        organization_id="org_cedar", external_id=str(new.external_id), as_of=now, actor=WORKOS, now=now
+    )
+
+    wait_until(lambda: is_applied("event_1"))
+
+
+def test_task_that_an_event_has_enqueued_runs_at_once(acme: Enterprise, manage: Manage) -> None:
+    new = create_enterprise("Cedar Ltd", "cedar-ltd", None)
+    manage("worker", "--interval", RARELY)
+    wait_until(listeners)
+
+    deliver("organization.created", event_id="event_1", id="org_cedar", external_id=str(new.external_id))
+    wait_until(lambda: is_applied("event_1"))
+
+    wait_until(lambda: not Task.objects.filter(kind=TaskKind.RUN_PROVISIONED_HOOK).exists())
 
 
 def test_worker_without_notifications_says_so_once_and_looks(
