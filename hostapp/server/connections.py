@@ -14,7 +14,6 @@ The application finds its connection in `scope["state"]["connection"]`.
 
 import asyncio
 import re
-import resource
 import socket
 import struct
 from collections.abc import Iterable
@@ -31,7 +30,7 @@ RESPONSE_BYTES = 32 * 1024
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 # Request line and headers.
 MAX_HEAD_BYTES = 64 * 1024
-# Of one process. Fewer if it may not open as many files: see `find_max_connections`.
+# Of one process. Fewer if it may not open as many files: see `file_limits.py`.
 MAX_CONNECTIONS = 2000
 # Of all requests of a process that are not answered yet, and of all responses that are not sent yet.
 MAX_HELD_BYTES = 64 * 1024 * 1024
@@ -40,28 +39,11 @@ BACKLOG = 256
 _NO_LINGER = struct.pack("ii", 1, 0)
 # How long the body is, if the head says so.
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,10})[ \t]*\r\n", re.IGNORECASE)
-# What follows another body is not told from it. So many bytes may be parsed too many: a request has 18 or more.
+# What follows another body is not told from it. So many bytes may be parsed too many: a request has 18.
 _BODY_SLICE_BYTES = 256
 _HEAD_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
-
-
-def raise_file_limit() -> None:
-    """Raise this process's soft limit of open files to the hard one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def find_max_connections(threads: int) -> int:
-    """How many connections a process keeps, so that it never runs out of file descriptors.
-
-    Each thread may need one for the database, one for a file and one for a call to WorkOS.
-    """
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return MAX_CONNECTIONS
-    return max(16, min(MAX_CONNECTIONS, soft - BACKLOG - 3 * threads - 64))
 
 
 class Connections:
@@ -300,7 +282,7 @@ class BoundedProtocol(asyncio.Protocol):
         self._count_held()
 
     def _find_end(self) -> int:
-        """Where to cut what is unparsed: after a head and its body. uvicorn would parse ahead all there is."""
+        """Where to cut what is unparsed: after a head and its body. uvicorn would parse all there is."""
         end = self._unparsed.find(b"\r\n\r\n", _BODY_SLICE_BYTES if self._is_head_complete else 0)
         if end < 0:
             return len(self._unparsed)

@@ -89,11 +89,12 @@ def build_row(delivery: Delivery, received_at: datetime) -> str:
         if delivery.event in _HANDLED
         else f'"status":"ignored","reason":"{NO_HANDLER}","applied_at":"{at}"'
     )
+    is_urgent = "true" if delivery.queue.is_urgent else "false"
     return (
         f'{{"event_id":{_encode_text(delivery.event_id)},"event":{_encode_text(delivery.event)},'
         f'"issued_at":"{delivery.issued_at.isoformat()}","created_at":{created_at},"received_at":"{at}",'
         f'"secret_name":{_encode_text(delivery.secret_name)},{outcome},'
-        f'"is_urgent":{"true" if delivery.queue.is_urgent else "false"},"queue":{_encode_text(delivery.queue.name)},'
+        f'"is_urgent":{is_urgent},"queue":{_encode_text(delivery.queue.name)},'
         f'"payload":{delivery.text}}}'
     )
 
