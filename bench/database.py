@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
@@ -129,6 +130,18 @@ def require_durable(connection: psycopg.Connection[Any]) -> None:
         row = connection.execute(sql.SQL("SHOW {}").format(sql.Identifier(setting))).fetchone()
         if row != ("on",):
             raise SystemExit(f"{setting} must be on: a commit that may be lost says nothing")
+
+
+def count_server_cpu(connection: psycopg.Connection[Any]) -> float:
+    """Seconds of CPU of all PostgreSQL's processes, also of those that have ended."""
+    server = psutil.Process(connection.info.backend_pid).parent()
+    if server is None:
+        raise SystemExit("PostgreSQL has ended")
+    total = sum(server.cpu_times()[2:4])
+    for process in [server, *server.children()]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += sum(process.cpu_times()[:2])
+    return total
 
 
 def stop_postgresql_immediately(database: Database) -> None:

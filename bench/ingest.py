@@ -168,7 +168,7 @@ def _build_table(references: References, results: Results, names: Sequence[str])
         title="Receiving",
         columns=[
             *("", "senders", "per second", f"× {PLAIN}", f"× {OURS}", *(f"× {name}" for name in peers)),
-            *("p50 ms", "p99 ms", "server's CPU µs", "memory MB", "failed", "lost"),
+            *("p50 ms", "p99 ms", "server's CPU µs", "PostgreSQL's", "memory MB", "failed", "lost"),
         ],
         note="Medians of the rounds, and the range of the rates. Ratios are of the same round.",
     )
@@ -190,6 +190,7 @@ def _build_table(references: References, results: Results, names: Sequence[str])
                 median(one.p50_ms for one in rounds),
                 median(one.p99_ms for one in rounds),
                 f"{median(one.server_us for one in rounds):.0f}",
+                f"{median(one.postgresql_us for one in rounds):.0f}",
                 f"{median(one.memory_mb for one in rounds):.0f}",
                 max(one.failed for one in rounds),
                 max(one.lost for one in rounds),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 
+from bench.database import count_server_cpu
 from bench.load import Measured, send
 from bench.processes import RunningProcess
 from bench.report import ROOT
@@ -61,6 +62,7 @@ class Received:
     # Sent again because all that were prepared had been sent: they cost less, and the rate counts them.
     repeated: int
     server_us: float
+    postgresql_us: float
     memory_mb: float
 
 
@@ -75,9 +77,13 @@ def measure_receiver(
     seconds: float,
 ) -> Received:
     """Post the requests of the file, of which there are `prepared`, to a server whose table is empty."""
-    before = server.count_cpu()
+    before = server.count_cpu(), count_server_cpu(connection)
     measured = send(server.port, requests, senders=senders, seconds=seconds)
-    cpu = server.count_cpu() - before
+    after = server.count_cpu(), count_server_cpu(connection)
+    server_us, postgresql_us = (
+        (then - first) * 1e6 / max(1, measured.acknowledged)
+        for first, then in zip(before, after, strict=True)
+    )
     acknowledged = min(measured.acknowledged, prepared)
     rows = _count_rows(connection, table, acknowledged)
     return Received(
@@ -87,7 +93,8 @@ def measure_receiver(
         failed=measured.not_200 + measured.broken,
         lost=max(0, acknowledged - rows),
         repeated=max(0, measured.answered - prepared),
-        server_us=cpu * 1e6 / max(1, measured.acknowledged),
+        server_us=server_us,
+        postgresql_us=postgresql_us,
         memory_mb=server.count_memory(),
     )
 

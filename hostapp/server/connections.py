@@ -13,7 +13,7 @@ The application finds its connection in `scope["state"]["connection"]`.
 """
 
 import asyncio
-import resource
+import re
 import socket
 import struct
 from collections.abc import Iterable
@@ -30,35 +30,20 @@ RESPONSE_BYTES = 32 * 1024
 MAX_REQUEST_BYTES = 4 * 1024 * 1024
 # Request line and headers.
 MAX_HEAD_BYTES = 64 * 1024
-# Of one process. Fewer if it may not open as many files: see `find_max_connections`.
+# Of one process. Fewer if it may not open as many files: see `file_limits.py`.
 MAX_CONNECTIONS = 2000
 # Of all requests of a process that are not answered yet, and of all responses that are not sent yet.
 MAX_HELD_BYTES = 64 * 1024 * 1024
 # Connections that the kernel accepts for us before we do. Each needs a file descriptor at once.
 BACKLOG = 256
 _NO_LINGER = struct.pack("ii", 1, 0)
-# What follows a body is not told from it. So many bytes may be parsed too many: a request has 18 or more.
+# How long the body is, if the head says so.
+_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,10})[ \t]*\r\n", re.IGNORECASE)
+# What follows another body is not told from it. So many bytes may be parsed too many: a request has 18.
 _BODY_SLICE_BYTES = 256
 _HEAD_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
-
-
-def raise_file_limit() -> None:
-    """Raise this process's soft limit of open files to the hard one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def find_max_connections(threads: int) -> int:
-    """How many connections a process keeps, so that it never runs out of file descriptors.
-
-    Each thread may need one for the database, one for a file and one for a call to WorkOS.
-    """
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return MAX_CONNECTIONS
-    return max(16, min(MAX_CONNECTIONS, soft - BACKLOG - 3 * threads - 64))
 
 
 class Connections:
@@ -187,10 +172,10 @@ class BoundedProtocol(asyncio.Protocol):
         self._waiting_since = asyncio.get_running_loop().time() if self._unparsed else None
         self.connections.wait_for(self)
         # uvicorn may begin with the next request first, if it has parsed it already.
-        loop = asyncio.get_running_loop()
-        loop.call_soon(self._parse)
+        if self._unparsed:
+            asyncio.get_running_loop().call_soon(self._parse)
         if self._is_eof:
-            loop.call_soon(self._close_unless_answering)
+            asyncio.get_running_loop().call_soon(self._close_unless_answering)
 
     async def wait_until_writable(self) -> None:
         """Wait until the client has taken the responses before, save the last bytes."""
@@ -281,9 +266,7 @@ class BoundedProtocol(asyncio.Protocol):
     def _parse(self) -> None:
         """Give uvicorn what belongs to the request that is arriving; keep the rest until it is answered."""
         if self._unparsed and not self._is_parsing_paused and not self._is_answering:
-            # To the end of a head. uvicorn would parse ahead all that there is.
-            end = self._unparsed.find(b"\r\n\r\n", _BODY_SLICE_BYTES if self._is_head_complete else 0)
-            end = len(self._unparsed) if end < 0 else end + 4
+            end = self._find_end()
             piece = bytes(self._unparsed[:end])
             del self._unparsed[:end]
             self._http.data_received(piece)
@@ -298,12 +281,24 @@ class BoundedProtocol(asyncio.Protocol):
             self._transport.resume_reading()
         self._count_held()
 
+    def _find_end(self) -> int:
+        """Where to cut what is unparsed: after a head and its body. uvicorn would parse all there is."""
+        end = self._unparsed.find(b"\r\n\r\n", _BODY_SLICE_BYTES if self._is_head_complete else 0)
+        if end < 0:
+            return len(self._unparsed)
+        end += 4
+        if self._is_head_complete:
+            return end
+        length = _CONTENT_LENGTH.search(self._unparsed, 0, end)
+        return end + int(length[1]) if length else end
+
     @property
     def _is_answering(self) -> bool:
         return self._is_head_complete and self._waiting_since is None
 
     def _count_held(self) -> None:
-        self.connections.hold(self, self._body_bytes + len(self._unparsed) - self.held_bytes)
+        if count := self._body_bytes + len(self._unparsed) - self.held_bytes:
+            self.connections.hold(self, count)
 
     def _close_unless_answering(self) -> None:
         if not self._is_answering and not self._unparsed:

@@ -6,7 +6,8 @@ import signal
 import threading
 
 from hostapp.receiver_settings import MetricsConfig
-from hostapp.server.connections import BoundedProtocol, Connections, find_max_connections, raise_file_limit
+from hostapp.server.connections import BoundedProtocol, Connections
+from hostapp.server.file_limits import find_max_connections, raise_file_limit
 from hostapp.server.metrics import METRICS_PATH
 from hostapp.server.probes import HEALTH_PATH, READINESS_PATH, answer_probe, answer_scrape
 from hostapp.server.site import ThreadedSite

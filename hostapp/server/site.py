@@ -49,16 +49,16 @@ class ThreadedSite:
             await connection.wait_until_writable()
         environ = build_environ(scope, body)
         response = _Response()
-        thread = asyncio.get_running_loop().run_in_executor(
-            self._executor, response.run, self._wsgi_application, environ
-        )
+        # Not `run_in_executor`: the response itself says when it has ended. The loop is woken once less.
+        self._executor.submit(response.run, self._wsgi_application, environ)
         try:
             while (message := await response.get_message()) is not None:
                 if message["type"] == "http.response.start" and not is_whole:
                     # The rest of the request is still to come, and nobody will read it.
                     message["headers"].append((b"connection", b"close"))
                 await send(message)
-            await thread
+            if response.error is not None:
+                raise response.error
         finally:
             response.close()
             if connection:
@@ -176,6 +176,8 @@ class _Response:
         self._is_closed = False
         self._is_started = False
         self._is_ended = False
+        # What the application has raised.
+        self.error: BaseException | None = None
 
     # --- In the event loop
 
@@ -224,6 +226,8 @@ class _Response:
                 self._is_complete = True
         except _ClientGone:
             pass
+        except BaseException as error:
+            self.error = error
         finally:
             with self._changed:
                 self._is_closed = self._is_closed or not self._is_complete or self._start is None

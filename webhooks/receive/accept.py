@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from audit.client_ip import Network, Proxy, find_client_ip, is_in_networks
 from mirror.text import REPLACEMENT, replace_unstorable_in
@@ -75,6 +75,26 @@ class NotAnEvent(Refused):
         self.body = body
         self.signed_at = signed_at
         self.secret_name = secret_name
+
+
+class _NotFinite(ValueError):
+    """A number that is not one in JSON, or too large for Python."""
+
+
+def _parse_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise _NotFinite
+    return number
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    """NaN, Infinity and -Infinity are Python's JSON, and not PostgreSQL's."""
+    raise _NotFinite
+
+
+# `json.loads` would build it anew for each body.
+_DECODER = json.JSONDecoder(parse_float=_parse_float, parse_constant=_refuse_constant)
 
 
 class _Unreadable(Exception):
@@ -189,13 +209,15 @@ def _parse_event(body: bytes) -> tuple[dict[str, Any], str]:
         text = body.decode(json.detect_encoding(body), "surrogatepass")
         if _count_elements(text) > MAX_ELEMENTS:
             raise not_an_event("it has too many elements")
-        payload: Any = json.loads(text)
+        payload: Any = _DECODER.decode(text)
+    except _NotFinite:
+        raise not_an_event("it contains NaN or Infinity") from None
     except (ValueError, RecursionError) as error:
         raise not_an_event(f"it is not JSON ({type(error).__name__})") from None
     if not isinstance(payload, dict):
         raise not_an_event("it is not a JSON object")
-    if problem := _find_unstorable(payload):
-        raise not_an_event(problem)
+    if _is_too_deep(text, payload):
+        raise not_an_event("it is nested too deeply")
     if ("\\u" in text or not text.isascii()) and _MAY_NEED_REPLACING.search(text):
         payload = replace_unstorable_in(payload)
         text = json.dumps(payload)
@@ -210,10 +232,15 @@ def _parse_event(body: bytes) -> tuple[dict[str, Any], str]:
 
 def _count_elements(text: str) -> int:
     """At least as many as JSON's values, without parsing it: that takes long if there are many."""
-    count = sum(text.count(mark) for mark in ",[{")
+    count = text.count(",") + _count_openings(text)
     if count > MAX_ELEMENTS:
-        count = sum(_STRING.sub("", text).count(mark) for mark in ",[{")
+        text = _STRING.sub("", text)
+        count = text.count(",") + _count_openings(text)
     return count
+
+
+def _count_openings(text: str) -> int:
+    return text.count("[") + text.count("{")
 
 
 def _is_name(value: object) -> bool:
@@ -226,8 +253,10 @@ def _is_name(value: object) -> bool:
     )
 
 
-def _find_unstorable(payload: dict[str, Any]) -> str:
-    """Why PostgreSQL's jsonb cannot hold it; a blank if it can."""
+def _is_too_deep(text: str, payload: dict[str, Any]) -> bool:
+    # Most bodies have too few objects and arrays for that.
+    if _count_openings(text) <= _MAX_DEPTH:
+        return False
     level: list[Any] = [payload]
     for _ in range(_MAX_DEPTH):
         below: list[Any] = []
@@ -236,9 +265,7 @@ def _find_unstorable(payload: dict[str, Any]) -> str:
                 below += value.values()
             elif isinstance(value, list):
                 below += value
-            elif isinstance(value, float) and not math.isfinite(value):
-                return "it contains NaN or Infinity"
         if not below:
-            return ""
+            return False
         level = below
-    return "it is nested too deeply"
+    return True

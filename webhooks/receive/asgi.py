@@ -18,13 +18,14 @@ import psycopg
 
 from telemetry.context import LIMITED
 from webhooks.receive.accept import MAX_BODY_BYTES, NotAnEvent, accept, check_source
-from webhooks.receive.batches import BatchRecorder, Connection, QueueFull, Unavailable, Unstorable
+from webhooks.receive.batches import BatchRecorder, Connection
 from webhooks.receive.config import ReceiverConfig
 from webhooks.receive.metrics import DELIVERIES
 from webhooks.receive.reasons import Reason, Refused
 from webhooks.receive.record import Cursor, describe_unstorable
 from webhooks.receive.refusals import NotWritten, RefusalTally, build_sample, log_signed_refusal
 from webhooks.receive.url import PATH
+from webhooks.receive.waiting import QueueFull, Unavailable, Unstorable
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ _OK = _Answer(200)
 _UNAVAILABLE = _Answer(503)
 _NOT_FOUND = _Answer(404)
 _CLOSE = (b"connection", b"close")
+_RECORDED = DELIVERIES.labels("recorded")
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ class Receiver:
         except Unavailable as error:
             # What is not recorded is not received: WorkOS must send it again.
             return _answer_unavailable(f"Webhook {delivery.event_id}", error)
-        DELIVERIES.labels("recorded").inc()
+        _RECORDED.inc()
         return _OK
 
     async def _refuse(self, request: _Request, refused: Refused, now: datetime) -> _Answer:

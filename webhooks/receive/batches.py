@@ -1,8 +1,8 @@
 """Record deliveries in batches: a batch is what has arrived while the one before was being committed.
 
-There is no timer. A delivery that finds an idle connection is sent at once; while both connections are busy,
-deliveries wait, and the next free connection takes all of them in one statement and one commit. So a batch
-grows with the load, and a delivery waits for one commit, or two. Knows psycopg, and no framework.
+A delivery that finds no commit under way is sent at once. Others wait, and the next free connection takes all
+of them in one statement and one commit; a second connection commits beside the first if enough wait for it.
+So a batch grows with the load, and a delivery waits for one commit, or two. Knows psycopg, and no framework.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +27,7 @@ from webhooks.receive.record import (
     is_handled,
     normalize,
 )
+from webhooks.receive.waiting import QueueFull, Unavailable, Unstorable, Waiting
 from webhooks.receive.wake_ups import NOTIFY, WakeUps
 
 logger = logging.getLogger(__name__)
@@ -37,6 +37,10 @@ Connection = psycopg.AsyncConnection[tuple[object, ...]]
 Connect = Callable[[], Awaitable[Connection]]
 
 _FLUSHERS = 2
+# Deliveries that are worth a second commit beside one that is under way. Fewer wait for its end, so that few
+# senders do not cause a commit each; but no longer than this, because it may hang.
+_WORTH_A_COMMIT = 8
+_PATIENCE_SECONDS = 0.05
 _MAX_BATCH = 100
 _MAX_BATCH_CHARACTERS = 4 * 1024 * 1024
 # Of all that wait. A queue this long means that the database takes seconds for what arrives in one.
@@ -52,18 +56,6 @@ _TRANSIENT = {"40001", "40P01"}
 _UNSTORABLE = (psycopg.DataError, psycopg.IntegrityError, ValueError)
 
 
-class Unavailable(Exception):
-    """The database records nothing now. The message is the name of its error."""
-
-
-class QueueFull(Unavailable):
-    """More has arrived than can be held."""
-
-
-class Unstorable(Exception):
-    """The database refuses this event. The message is the name of its kind of error."""
-
-
 class _Link:
     """A connection with its prepared statements."""
 
@@ -76,35 +68,12 @@ class _Link:
             await self.connection.close()
 
 
-@dataclass
-class _Waiting:
-    """A delivery that is not recorded yet, and the future that ends when it is."""
-
-    delivery: Delivery | NotAnEvent
-    received_at: datetime
-    recorded: "asyncio.Future[None]"
-    # In characters.
-    size: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.size = len(self.delivery.body if isinstance(self.delivery, NotAnEvent) else self.delivery.text)
-
-    def succeed(self) -> None:
-        # The sender may have gone.
-        if not self.recorded.done():
-            self.recorded.set_result(None)
-
-    def fail(self, error: Exception) -> None:
-        if not self.recorded.done():
-            self.recorded.set_exception(error)
-
-
 class BatchRecorder:
     """Records deliveries over a few connections. Used in one event loop."""
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[Waiting] = deque()
         self._waiting_size = 0
         # Of flushers that have nothing to do.
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -114,6 +83,7 @@ class BatchRecorder:
         self._secret_uses = IgnoredSecretUses()
         self._wake_ups = WakeUps()
         self._late_wake_up: asyncio.TimerHandle | None = None
+        self._impatience: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
         """Connect. Returns when that has succeeded or failed."""
@@ -144,22 +114,35 @@ class BatchRecorder:
         QUEUE_SHARE.observe(
             max(len(self._waiting) / MAX_WAITING, self._waiting_size / _MAX_WAITING_CHARACTERS)
         )
-        waiting = _Waiting(delivery, received_at, asyncio.get_running_loop().create_future())
+        waiting = Waiting(delivery, received_at, asyncio.get_running_loop().create_future())
         if len(self._waiting) >= MAX_WAITING or self._waiting_size + waiting.size > _MAX_WAITING_CHARACTERS:
             raise QueueFull("the queue is full")
         self._waiting.append(waiting)
         self._waiting_size += waiting.size
         if self._idle:
-            self._wake_one()
+            self._begin_commit()
         await waiting.recorded
+
+    def _begin_commit(self) -> None:
+        """Have an idle flusher commit what waits, if that is worth it, or else soon."""
+        if len(self._idle) == _FLUSHERS or len(self._waiting) >= _WORTH_A_COMMIT:
+            self._wake_one()
+        elif self._impatience is None:
+            loop = asyncio.get_running_loop()
+            self._impatience = loop.call_later(_PATIENCE_SECONDS, self._end_patience)
+
+    def _end_patience(self) -> None:
+        self._impatience = None
+        if self._waiting and self._idle:
+            self._wake_one()
 
     def _wake_one(self) -> None:
         idle = self._idle.popleft()
         if not idle.done():
             idle.set_result(None)
 
-    def _take_batch(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
+    def _take_batch(self) -> list[Waiting]:
+        batch: list[Waiting] = []
         size = 0
         while self._waiting and len(batch) < _MAX_BATCH:
             size += self._waiting[0].size
@@ -252,7 +235,7 @@ class BatchRecorder:
                     attempt.set_result(None)
                 return _Link(connection)
 
-    async def _commit(self, link: _Link, batch: list[_Waiting]) -> _Link:
+    async def _commit(self, link: _Link, batch: list[Waiting]) -> _Link:
         """Commit a batch and end its futures. Returns the connection that is to be used next.
 
         Raises Unavailable. Each statement may be sent twice: a connection that has died since its last use is
@@ -276,7 +259,7 @@ class BatchRecorder:
             raise Unavailable(type(error).__name__) from error
         return link
 
-    async def _commit_all(self, link: _Link, batch: list[_Waiting]) -> None:
+    async def _commit_all(self, link: _Link, batch: list[Waiting]) -> None:
         events = [(one, one.delivery) for one in batch if isinstance(one.delivery, Delivery)]
         if events:
             await self._commit_events(link, events)
@@ -286,7 +269,7 @@ class BatchRecorder:
                 await _run_in_time(_execute(link.connection, statements))
                 one.succeed()
 
-    async def _commit_events(self, link: _Link, events: Sequence[tuple[_Waiting, Delivery]]) -> None:
+    async def _commit_events(self, link: _Link, events: Sequence[tuple[Waiting, Delivery]]) -> None:
         deliveries = [(delivery, one.received_at) for one, delivery in events]
         try:
             await link.prepared.run(build_insert(deliveries), seconds=_COMMIT_SECONDS)
@@ -303,7 +286,7 @@ class BatchRecorder:
             await _run_in_time(_execute(link.connection, build_secret_uses(due)))
 
 
-async def _commit_alone(link: _Link, one: _Waiting, delivery: Delivery) -> None:
+async def _commit_alone(link: _Link, one: Waiting, delivery: Delivery) -> None:
     statement = build_insert([(normalize(delivery), one.received_at)])
     try:
         await link.prepared.run(statement, seconds=_COMMIT_SECONDS)

@@ -3,7 +3,7 @@
 A worker takes a share of every queue, so the events of one organization do not hold up those of another.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,13 +46,20 @@ def find_queue(event: str, data: Mapping[str, Any]) -> Queue:
 def _find_name(event: str, data: Mapping[str, Any]) -> str:
     if event.startswith("organization."):
         return _text(data, "id")
-    # The object itself, or one inside it: a connection, a group, a person, a domain.
-    objects = [data, *(value for value in data.values() if isinstance(value, Mapping))]
     for key in ("organization_id", "directory_id"):
-        for one in objects:
+        for one in _find_objects(data):
             if found := _text(one, key):
                 return found
     return ""
+
+
+def _find_objects(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The object itself, and those inside it: a connection, a group, a person, a domain."""
+    yield data
+    for value in data.values():
+        # As JSON is read: to ask whether it is any mapping takes ten times as long.
+        if isinstance(value, dict):
+            yield value
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:

@@ -17,6 +17,8 @@ MAX_UNREADABLE_LENGTH = 16_384
 _SECRET_USE_INTERVAL = timedelta(minutes=1)
 
 _HANDLED = frozenset(HANDLED_EVENTS)
+# For texts: `json.dumps` takes five times as long to look at its options.
+_encode_text = json.JSONEncoder().encode
 
 
 class Cursor(Protocol):
@@ -87,11 +89,12 @@ def build_row(delivery: Delivery, received_at: datetime) -> str:
         if delivery.event in _HANDLED
         else f'"status":"ignored","reason":"{NO_HANDLER}","applied_at":"{at}"'
     )
+    is_urgent = "true" if delivery.queue.is_urgent else "false"
     return (
-        f'{{"event_id":{json.dumps(delivery.event_id)},"event":{json.dumps(delivery.event)},'
+        f'{{"event_id":{_encode_text(delivery.event_id)},"event":{_encode_text(delivery.event)},'
         f'"issued_at":"{delivery.issued_at.isoformat()}","created_at":{created_at},"received_at":"{at}",'
-        f'"secret_name":{json.dumps(delivery.secret_name)},{outcome},'
-        f'"is_urgent":{json.dumps(delivery.queue.is_urgent)},"queue":{json.dumps(delivery.queue.name)},'
+        f'"secret_name":{_encode_text(delivery.secret_name)},{outcome},'
+        f'"is_urgent":{is_urgent},"queue":{_encode_text(delivery.queue.name)},'
         f'"payload":{delivery.text}}}'
     )
 

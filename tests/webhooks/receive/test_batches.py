@@ -7,8 +7,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,8 +26,9 @@ from tests.webhooks.receive.server import Server, answer, request, serving, stat
 from webhooks.models import Secret, UnreadableDelivery, WebhookEvent
 from webhooks.receive import batches
 from webhooks.receive.accept import Delivery
-from webhooks.receive.batches import BatchRecorder, Connection, QueueFull, Unavailable, Unstorable
+from webhooks.receive.batches import BatchRecorder, Connection
 from webhooks.receive.queues import Queue
+from webhooks.receive.waiting import QueueFull, Unavailable, Unstorable
 from webhooks.receive.wake_ups import WakeUps
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,6 +87,53 @@ def test_event_that_cannot_be_stored_fails_alone() -> None:
     assert isinstance(results.pop(7), Unstorable)
     assert results == [None] * 59
     assert WebhookEvent.objects.count() == 59
+
+
+@contextmanager
+def insert_uncommitted(number: int) -> Iterator[None]:
+    """Hold up all that insert the same event."""
+    with psycopg.connect(**get_connection_parameters()) as other:
+        other.execute(
+            "INSERT INTO webhooks_webhookevent (event_id, event, issued_at, received_at, payload,"
+            " secret_name, status, reason, attempts, unfinished_attempts, awaited_organization_id)"
+            " VALUES (%s, '', now(), now(), '{}', '', 'ignored', '', 0, 0, '')",
+            [build_delivery(number).event_id],
+        )
+        yield
+        other.rollback()
+
+
+async def record_beside_a_commit_that_hangs(
+    recorder: BatchRecorder, count: int
+) -> list[BaseException | None]:
+    """Record event 0, which hangs, and so many others. Returns the results of the others."""
+    with insert_uncommitted(0):
+        hanging = asyncio.ensure_future(recorder.record(build_delivery(0), NOW))
+        while len(recorder._idle) > 1:
+            await asyncio.sleep(0)
+        records = (recorder.record(build_delivery(number), NOW) for number in range(1, count + 1))
+        results = await asyncio.wait_for(asyncio.gather(*records, return_exceptions=True), 10)
+        assert not hanging.done()
+    await hanging
+    return results
+
+
+def test_enough_deliveries_are_committed_beside_a_commit_under_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "_PATIENCE_SECONDS", 3600)
+
+    results = with_recorder(lambda recorder: record_beside_a_commit_that_hangs(recorder, 8))
+
+    assert results == [None] * 8
+
+
+def test_few_deliveries_wait_for_a_commit_under_way_but_not_for_long() -> None:
+    results = with_recorder(lambda recorder: record_beside_a_commit_that_hangs(recorder, 7))
+
+    assert results == [None] * 7
+    # The seven in one transaction, and the one that hung.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(DISTINCT xmin::text) FROM webhooks_webhookevent")
+        assert cursor.fetchone() == (2,)
 
 
 def test_same_events_in_opposite_order_do_not_deadlock() -> None:
