@@ -142,9 +142,10 @@ def vic(db: None) -> User:
 
 def find_permissions(*names: str) -> list[Permission]:
     """The permissions with these names, such as `outbox.change_task`."""
+    codenames = [name.split(".")[1] for name in names]
     known = {
         f"{one.content_type.app_label}.{one.codename}": one
-        for one in Permission.objects.select_related("content_type")
+        for one in Permission.objects.select_related("content_type").filter(codename__in=codenames)
     }
     return [known[name] for name in names]
 

@@ -113,18 +113,21 @@ def url_names(resolver: URLResolver, namespace: str = "") -> list[tuple[str, str
     return found
 
 
+class Clients:
+    """A client of each kind of user. They sign in when a test asks for them: most tests ask for one."""
+
+    def __init__(self, users: dict[str, User]) -> None:
+        self._users = users
+
+    def __getitem__(self, user_kind: str) -> Client:
+        return Client() if user_kind == "anonymous" else signed_in(self._users[user_kind])
+
+
 @pytest.fixture
 def clients(
     acme: Enterprise, birch: Enterprise, dan: User, ben: User, ada: User, sam: User, cleo: User
-) -> dict[str, Client]:
-    return {
-        "anonymous": Client(),
-        "stranger": signed_in(dan),
-        "member": signed_in(ben),
-        "it_admin": signed_in(ada),
-        "staff": signed_in(sam),
-        "it_admin_of_birch": signed_in(cleo),
-    }
+) -> Clients:
+    return Clients({"stranger": dan, "member": ben, "it_admin": ada, "staff": sam, "it_admin_of_birch": cleo})
 
 
 def test_access_matrix_covers_every_url() -> None:
@@ -141,7 +144,7 @@ def test_access_matrix_covers_every_url() -> None:
 def test_each_kind_of_user_gets_the_expected_status(
     name: str,
     user_kind: str,
-    clients: dict[str, Client],
+    clients: Clients,
     acme: Enterprise,
     ben: User,
     workos_api: responses.RequestsMock,
@@ -185,10 +188,9 @@ def test_each_kind_of_user_gets_the_expected_status(
 
 
 @pytest.mark.parametrize("user_kind", [kind for kind in USER_KINDS if kind != "staff"])
-def test_django_admin_redirects_everyone_but_staff_to_sign_in(
-    user_kind: str, clients: dict[str, Client]
-) -> None:
+def test_django_admin_redirects_everyone_but_staff_to_sign_in(user_kind: str, clients: Clients) -> None:
     names = [name for namespace, name in url_names(get_resolver()) if namespace == "admin"]
+    client = clients[user_kind]
     checked = 0
     for name in names:
         try:
@@ -199,7 +201,7 @@ def test_django_admin_redirects_everyone_but_staff_to_sign_in(
         checked += 1
         if name in ("login", "logout"):
             continue
-        response = clients[user_kind].get(path)
+        response = client.get(path)
         assert (response.status_code, response["Location"].split("?")[0]) in (
             (302, "/admin/login/"),
             (302, "/account/login/"),
@@ -207,15 +209,13 @@ def test_django_admin_redirects_everyone_but_staff_to_sign_in(
     assert checked > 15
 
 
-def test_refused_member_sees_which_it_admin_to_ask(clients: dict[str, Client]) -> None:
+def test_refused_member_sees_which_it_admin_to_ask(clients: Clients) -> None:
     page = clients["member"].get("/enterprises/acme-inc/history/")
 
     assert "Ada Adeyemi (ada@acme.example)" in page.text
 
 
-def test_deprovisioned_enterprise_returns_404_to_its_it_admins(
-    clients: dict[str, Client], acme: Enterprise
-) -> None:
+def test_deprovisioned_enterprise_returns_404_to_its_it_admins(clients: Clients, acme: Enterprise) -> None:
     acme.deprovisioned_at = timezone.now()
     acme.save()
 
