@@ -30,36 +30,43 @@ ACME_ORGANIZATION = "org_01EHWNCE74X7JSDV0X3SZ3KJNY"
 BIRCH_ORGANIZATION = "org_01BIRCHAAAAAAAAAAAAAAAAAAA"
 
 
-# They start servers or try many values, and take most of the time without the browser. `make test-fast`
-# leaves them out.
+# Their tests start servers or try many values. `make test-fast` leaves them out, with the tests that are
+# marked where they stand.
 _SLOW_FILES = {
     "test_any_values.py",
     "test_arbitrary_requests.py",
     "test_bad_requests.py",
     "test_batches.py",
     "test_catch_up_processes.py",
+    "test_command_line.py",
     "test_concurrent_changes.py",
     "test_database_away.py",
     "test_demo.py",
+    "test_deploy_files.py",
     "test_deployment.py",
     "test_embedded_postgres.py",
     "test_histories.py",
     "test_indexes.py",
     "test_migrate.py",
+    "test_operations.py",
     "test_order.py",
     "test_provisioning_recovery.py",
     "test_server.py",
     "test_server_limits.py",
+    "test_start_and_stop.py",
+    "test_state.py",
     "test_waiting_launches.py",
+    "test_wheel.py",
 }
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that `make test-fast` leaves out."""
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
+        fixtures = getattr(item, "fixturenames", ())
+        if "browser" in fixtures:
             item.add_marker("browser")
-        if item.path.name in _SLOW_FILES:
+        if "manage" in fixtures or item.path.name in _SLOW_FILES:
             item.add_marker("slow")
 
 
