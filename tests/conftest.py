@@ -8,7 +8,9 @@ import pytest
 import responses
 import workos
 from django.conf import settings
+from django.contrib.auth import login
 from django.contrib.auth.models import Permission
+from django.http import HttpRequest
 from django.test import Client
 from playwright.sync_api import Browser, sync_playwright
 from pytest_django import DjangoDbBlocker
@@ -17,6 +19,7 @@ import gateway
 from enterprises.models import Enterprise, Membership
 from gateway import client as gateway_client
 from hostapp.models import User
+from hostapp.sessions import SessionStore
 from hostapp.staff.rights import Right
 from sandbox.client import Sandbox
 from tests import processes
@@ -91,56 +94,38 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         processes.end_other_sessions()
 
 
-@pytest.fixture
-def acme(db: None) -> Enterprise:
+def create_acme() -> Enterprise:
     return create_enterprise("Acme Inc.", "acme-inc", ACME_ORGANIZATION)
 
 
-@pytest.fixture
-def birch(db: None) -> Enterprise:
+def create_birch() -> Enterprise:
     return create_enterprise("Birch Ltd", "birch-ltd", BIRCH_ORGANIZATION)
 
 
-def _create_user(email: str, name: str, **fields: bool) -> User:
-    return User.objects.create_user(email, "correct horse battery", name=name, **fields)
+def create_ada(acme: Enterprise) -> User:
+    return _create_member(acme, Membership.Role.IT_ADMIN, "ada@acme.example", "Ada Adeyemi")
 
 
-@pytest.fixture
-def ada(acme: Enterprise) -> User:
-    user = _create_user("ada@acme.example", "Ada Adeyemi")
-    Membership.objects.create(user=user, enterprise=acme, role=Membership.Role.IT_ADMIN)
-    return user
+def create_ben(acme: Enterprise) -> User:
+    return _create_member(acme, Membership.Role.MEMBER, "ben@acme.example", "Ben Brandt")
 
 
-@pytest.fixture
-def ben(acme: Enterprise) -> User:
-    user = _create_user("ben@acme.example", "Ben Brandt")
-    Membership.objects.create(user=user, enterprise=acme, role=Membership.Role.MEMBER)
-    return user
+def create_cleo(birch: Enterprise) -> User:
+    return _create_member(birch, Membership.Role.IT_ADMIN, "cleo@birch.example", "Cleo Castro")
 
 
-@pytest.fixture
-def cleo(birch: Enterprise) -> User:
-    user = _create_user("cleo@birch.example", "Cleo Castro")
-    Membership.objects.create(user=user, enterprise=birch, role=Membership.Role.IT_ADMIN)
-    return user
-
-
-@pytest.fixture
-def dan(db: None) -> User:
+def create_dan() -> User:
     return _create_user("dan@dune.example", "Dan Diaz")
 
 
-@pytest.fixture
-def sam(db: None) -> User:
+def create_sam() -> User:
     """Staff with every right of the staff pages, and none of the administration's others."""
     user = _create_user("sam@saas.example", "Sam Staff", is_staff=True)
     user.user_permissions.set(find_permissions(*Right, "portal.view_setuplink", "portal.add_setuplink"))
     return user
 
 
-@pytest.fixture
-def vic(db: None) -> User:
+def create_vic() -> User:
     """Staff who may view everything and change nothing."""
     user = _create_user("vic@saas.example", "Vic Viewer", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
@@ -157,9 +142,66 @@ def find_permissions(*names: str) -> list[Permission]:
     return [known[name] for name in names]
 
 
+def _create_member(enterprise: Enterprise, role: Membership.Role, email: str, name: str) -> User:
+    user = _create_user(email, name)
+    Membership.objects.create(user=user, enterprise=enterprise, role=role)
+    return user
+
+
+def _create_user(email: str, name: str, **fields: bool) -> User:
+    return User.objects.create_user(email, "correct horse battery", name=name, **fields)
+
+
+@pytest.fixture
+def acme(db: None) -> Enterprise:
+    return create_acme()
+
+
+@pytest.fixture
+def birch(db: None) -> Enterprise:
+    return create_birch()
+
+
+@pytest.fixture
+def ada(acme: Enterprise) -> User:
+    return create_ada(acme)
+
+
+@pytest.fixture
+def ben(acme: Enterprise) -> User:
+    return create_ben(acme)
+
+
+@pytest.fixture
+def cleo(birch: Enterprise) -> User:
+    return create_cleo(birch)
+
+
+@pytest.fixture
+def dan(db: None) -> User:
+    return create_dan()
+
+
+@pytest.fixture
+def sam(db: None) -> User:
+    return create_sam()
+
+
+@pytest.fixture
+def vic(db: None) -> User:
+    return create_vic()
+
+
 def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
+    """A client with a new session of `user`.
+
+    Not by `force_login`, which first saves a session of nobody: 6 of its 15 SQL statements.
+    """
+    client, request = Client(), HttpRequest()
+    request.session = SessionStore()
+    login(request, user, settings.AUTHENTICATION_BACKENDS[0])
+    request.session.save()
+    client.cookies[settings.SESSION_COOKIE_NAME] = request.session.session_key
     return client
 
 

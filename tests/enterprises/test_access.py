@@ -2,6 +2,8 @@
 
 import ipaddress
 import uuid
+from collections.abc import Iterator
+from copy import copy
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -11,15 +13,26 @@ import responses
 from django.test import Client, RequestFactory
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from audit.actor import get_client_ip
 from enterprises.models import Enterprise, Invitation, Membership
 from hostapp.models import User
 from portal.models import SetupLink
-from tests.conftest import signed_in
+from tests.conftest import (
+    create_acme,
+    create_ada,
+    create_ben,
+    create_birch,
+    create_cleo,
+    create_dan,
+    create_sam,
+    signed_in,
+)
 from tests.deliveries import deliver
 from tests.factories import create_directory, create_directory_group, create_directory_user
 from tests.gateway.test_gateway import API
+from tests.shared_rows import keep_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -120,14 +133,39 @@ class Clients:
         self._users = users
 
     def __getitem__(self, user_kind: str) -> Client:
-        return Client() if user_kind == "anonymous" else signed_in(self._users[user_kind])
+        return Client() if user_kind == "anonymous" else signed_in(copy(self._users[user_kind]))
+
+
+def create_users() -> dict[str, User]:
+    acme, birch = create_acme(), create_birch()
+    return {
+        "stranger": create_dan(),
+        "member": create_ben(acme),
+        "it_admin": create_ada(acme),
+        "staff": create_sam(),
+        "it_admin_of_birch": create_cleo(birch),
+    }
+
+
+@pytest.fixture(scope="module")
+def users(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, User]]:
+    with keep_rows(create_users, django_db_blocker) as rows:
+        yield rows
 
 
 @pytest.fixture
-def clients(
-    acme: Enterprise, birch: Enterprise, dan: User, ben: User, ada: User, sam: User, cleo: User
-) -> Clients:
-    return Clients({"stranger": dan, "member": ben, "it_admin": ada, "staff": sam, "it_admin_of_birch": cleo})
+def clients(users: dict[str, User], db: None) -> Clients:
+    return Clients(users)
+
+
+@pytest.fixture
+def acme(users: dict[str, User], db: None) -> Enterprise:
+    return Enterprise.objects.get(slug="acme-inc")
+
+
+@pytest.fixture
+def ben(users: dict[str, User], db: None) -> User:
+    return copy(users["member"])
 
 
 def test_access_matrix_covers_every_url() -> None:
