@@ -201,7 +201,7 @@ def signed_in(user: User) -> Client:
     request.session = SessionStore()
     login(request, user, settings.AUTHENTICATION_BACKENDS[0])
     request.session.save()
-    client.cookies[settings.SESSION_COOKIE_NAME] = request.session.session_key
+    client.cookies[settings.SESSION_COOKIE_NAME] = str(request.session.session_key)
     return client
 
 
