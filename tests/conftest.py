@@ -10,6 +10,7 @@ import workos
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.http import HttpRequest
 from django.test import Client
 from playwright.sync_api import Browser, sync_playwright
@@ -22,7 +23,7 @@ from hostapp.models import User
 from hostapp.sessions import SessionStore
 from hostapp.staff.rights import Right
 from sandbox.client import Sandbox
-from tests import processes
+from tests import processes, template_database
 from tests.browser import chromium
 from tests.factories import create_enterprise
 from tests.processes import Manage
@@ -84,6 +85,16 @@ def wait_for_other_connections(request: pytest.FixtureRequest) -> Iterator[None]
     request.getfixturevalue("transactional_db")
     yield
     processes.wait_until_database_is_idle()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Copy a migrated database instead of applying all migrations in each process."""
+    with django_db_blocker.unblock():
+        template = template_database.prepare_template()
+    connection.settings_dict["TEST"].update(TEMPLATE=template, MIGRATE=False)
 
 
 @pytest.fixture(scope="session")
