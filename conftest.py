@@ -1,4 +1,10 @@
 import os
+import sys
+
+# The tests start the project some 300 times. Where the machine asks for no bytecode, each process would
+# compile it again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 pytest_plugins = ["sandbox.pytest_plugin"]
 

@@ -70,6 +70,7 @@ def test_rules_are_valid(promtool: str) -> None:
     assert result.returncode == 0, result.stdout + result.stderr
 
 
+@pytest.mark.slow
 def test_each_rule_fires_when_it_should(promtool: str, tmp_path: Path) -> None:
     cases = (ROOT / "tests" / "alerts.yml").read_text()
     assert all(cases.count(f"alertname: {alert}, exp_alerts") == 1 for alert in ALERTS)

@@ -4,6 +4,7 @@ Add a page with one line in PAGES.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from django.core import mail
 from django.template import loader
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from audit.actions import Action
 from audit.actor import Actor
@@ -27,7 +29,16 @@ from mirror.people_models import DirectoryCount, DirectoryMembership
 from outbox import queue
 from outbox.models import Task
 from outbox.runner import run_due_tasks
-from tests.conftest import signed_in
+from tests.conftest import (
+    create_acme,
+    create_ada,
+    create_ben,
+    create_birch,
+    create_cleo,
+    create_dan,
+    create_sam,
+    signed_in,
+)
 from tests.deliveries import deliver, post
 from tests.factories import (
     create_connection,
@@ -37,6 +48,7 @@ from tests.factories import (
     create_domain,
 )
 from tests.pseudo_locale import CLOSE, OPEN, find_unmarked, outside_of_marks, speak_pseudo_language
+from tests.shared_rows import keep_rows
 from webhooks.models import WebhookEvent
 
 pytestmark = pytest.mark.django_db
@@ -147,9 +159,12 @@ def create_people(directory: Directory) -> None:
     )
 
 
-@pytest.fixture
-def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, cleo: User, dan: User, sam: User) -> None:
+def create_cast() -> None:
     """Acme with data on each of its pages. All stored text is a name or an id."""
+    acme, birch = create_acme(), create_birch()
+    ada, ben, sam = create_ada(acme), create_ben(acme), create_sam()
+    create_cleo(birch)
+    create_dan()
     now = timezone.now()
     User.objects.filter(pk=sam.pk).update(is_superuser=True)
     eve = User.objects.create_user("eve@acme.example", "correct horse battery", name="Eve Engel")
@@ -174,6 +189,12 @@ def cast(acme: Enterprise, birch: Enterprise, ada: User, ben: User, cleo: User, 
     post(b"{}", None)
 
 
+@pytest.fixture(scope="module")
+def cast(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with keep_rows(create_cast, django_db_blocker):
+        yield
+
+
 @pytest.mark.parametrize("name", sorted(PAGES))
 def test_page_shows_no_unmarked_word(name: str, cast: None, monkeypatch: pytest.MonkeyPatch) -> None:
     who, path, posted = PAGES[name]
@@ -188,9 +209,8 @@ def test_page_shows_no_unmarked_word(name: str, cast: None, monkeypatch: pytest.
     assert find_unmarked(html, lambda text: _DATA.sub("", text)) == []
 
 
-def test_mails_show_no_unmarked_word(
-    cast: None, acme: Enterprise, ada: User, monkeypatch: pytest.MonkeyPatch, client: Client
-) -> None:
+def test_mails_show_no_unmarked_word(cast: None, monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
+    acme, ada = Enterprise.objects.get(slug="acme-inc"), User.objects.get(email="ada@acme.example")
     speak_pseudo_language(monkeypatch)
     invitations.invite(
         acme, "new@acme.example", Membership.Role.IT_ADMIN, Actor.from_user(ada), timezone.now()

@@ -80,6 +80,7 @@ VIOLATIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("file", "line", "contract"), VIOLATIONS, ids=lambda value: value)
 def test_forbidden_import_breaks_its_contract(
     project_copy: Path, file: str, line: str, contract: str

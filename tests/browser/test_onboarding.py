@@ -87,7 +87,7 @@ def demo() -> Iterator[Demo]:
         assert "Replaced the database of an older version.\n" in output
         yield Demo(f"http://localhost:{port}", f"http://localhost:{sandbox_port}", output, process, folder)
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=30)
+        rest, _ = process.communicate(timeout=90)
         assert process.returncode == 0, rest
         assert "Stopped." in rest
         # The server stops after its last user; until then it writes into the folder.
@@ -184,14 +184,14 @@ def test_demo_names_a_port_that_is_in_use(demo: Demo) -> None:
     port = int(demo.url.rsplit(":", 1)[1])
     with create_open_folder("demo-") as parent:
         folder = str(parent)
-        output, _ = start_demo(folder, port, free_port()).communicate(timeout=30)
+        output, _ = start_demo(folder, port, free_port()).communicate(timeout=90)
 
     assert f"Port {port} is in use" in output
     assert "--port" in output
 
 
 def test_second_demo_in_the_same_folder_stops_and_leaves_the_first_running(demo: Demo) -> None:
-    output, _ = start_demo(demo.folder, free_port(), free_port()).communicate(timeout=30)
+    output, _ = start_demo(demo.folder, free_port(), free_port()).communicate(timeout=90)
 
     assert "A demo is already running in this folder." in output
     assert "Traceback" not in output

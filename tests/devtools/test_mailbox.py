@@ -145,6 +145,7 @@ except Resolver404:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.processes import ROOT
 
 # None in sys.modules makes an import fail, as if the package were not there.
@@ -15,6 +17,7 @@ execute_from_command_line(["manage.py", "check"])
 """
 
 
+@pytest.mark.slow
 def test_production_starts_without_devtools_when_database_url_is_set() -> None:
     check = subprocess.run(
         [sys.executable, "-c", CHECK_WITHOUT_DEVTOOLS],

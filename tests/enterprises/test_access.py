@@ -2,6 +2,8 @@
 
 import ipaddress
 import uuid
+from collections.abc import Iterator
+from copy import copy
 from datetime import timedelta
 from itertools import product
 from typing import Any
@@ -11,15 +13,26 @@ import responses
 from django.test import Client, RequestFactory
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
+from pytest_django import DjangoDbBlocker
 
 from audit.actor import get_client_ip
 from enterprises.models import Enterprise, Invitation, Membership
 from hostapp.models import User
 from portal.models import SetupLink
-from tests.conftest import signed_in
+from tests.conftest import (
+    create_acme,
+    create_ada,
+    create_ben,
+    create_birch,
+    create_cleo,
+    create_dan,
+    create_sam,
+    signed_in,
+)
 from tests.deliveries import deliver
 from tests.factories import create_directory, create_directory_group, create_directory_user
 from tests.gateway.test_gateway import API
+from tests.shared_rows import keep_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -113,18 +126,46 @@ def url_names(resolver: URLResolver, namespace: str = "") -> list[tuple[str, str
     return found
 
 
-@pytest.fixture
-def clients(
-    acme: Enterprise, birch: Enterprise, dan: User, ben: User, ada: User, sam: User, cleo: User
-) -> dict[str, Client]:
+class Clients:
+    """A client of each kind of user. They sign in when a test asks for them: most tests ask for one."""
+
+    def __init__(self, users: dict[str, User]) -> None:
+        self._users = users
+
+    def __getitem__(self, user_kind: str) -> Client:
+        return Client() if user_kind == "anonymous" else signed_in(copy(self._users[user_kind]))
+
+
+def create_users() -> dict[str, User]:
+    acme, birch = create_acme(), create_birch()
     return {
-        "anonymous": Client(),
-        "stranger": signed_in(dan),
-        "member": signed_in(ben),
-        "it_admin": signed_in(ada),
-        "staff": signed_in(sam),
-        "it_admin_of_birch": signed_in(cleo),
+        "stranger": create_dan(),
+        "member": create_ben(acme),
+        "it_admin": create_ada(acme),
+        "staff": create_sam(),
+        "it_admin_of_birch": create_cleo(birch),
     }
+
+
+@pytest.fixture(scope="module")
+def users(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, User]]:
+    with keep_rows(create_users, django_db_blocker) as rows:
+        yield rows
+
+
+@pytest.fixture
+def clients(users: dict[str, User], db: None) -> Clients:
+    return Clients(users)
+
+
+@pytest.fixture
+def acme(users: dict[str, User], db: None) -> Enterprise:
+    return Enterprise.objects.get(slug="acme-inc")
+
+
+@pytest.fixture
+def ben(users: dict[str, User], db: None) -> User:
+    return copy(users["member"])
 
 
 def test_access_matrix_covers_every_url() -> None:
@@ -141,7 +182,7 @@ def test_access_matrix_covers_every_url() -> None:
 def test_each_kind_of_user_gets_the_expected_status(
     name: str,
     user_kind: str,
-    clients: dict[str, Client],
+    clients: Clients,
     acme: Enterprise,
     ben: User,
     workos_api: responses.RequestsMock,
@@ -185,10 +226,9 @@ def test_each_kind_of_user_gets_the_expected_status(
 
 
 @pytest.mark.parametrize("user_kind", [kind for kind in USER_KINDS if kind != "staff"])
-def test_django_admin_redirects_everyone_but_staff_to_sign_in(
-    user_kind: str, clients: dict[str, Client]
-) -> None:
+def test_django_admin_redirects_everyone_but_staff_to_sign_in(user_kind: str, clients: Clients) -> None:
     names = [name for namespace, name in url_names(get_resolver()) if namespace == "admin"]
+    client = clients[user_kind]
     checked = 0
     for name in names:
         try:
@@ -199,7 +239,7 @@ def test_django_admin_redirects_everyone_but_staff_to_sign_in(
         checked += 1
         if name in ("login", "logout"):
             continue
-        response = clients[user_kind].get(path)
+        response = client.get(path)
         assert (response.status_code, response["Location"].split("?")[0]) in (
             (302, "/admin/login/"),
             (302, "/account/login/"),
@@ -207,15 +247,13 @@ def test_django_admin_redirects_everyone_but_staff_to_sign_in(
     assert checked > 15
 
 
-def test_refused_member_sees_which_it_admin_to_ask(clients: dict[str, Client]) -> None:
+def test_refused_member_sees_which_it_admin_to_ask(clients: Clients) -> None:
     page = clients["member"].get("/enterprises/acme-inc/history/")
 
     assert "Ada Adeyemi (ada@acme.example)" in page.text
 
 
-def test_deprovisioned_enterprise_returns_404_to_its_it_admins(
-    clients: dict[str, Client], acme: Enterprise
-) -> None:
+def test_deprovisioned_enterprise_returns_404_to_its_it_admins(clients: Clients, acme: Enterprise) -> None:
     acme.deprovisioned_at = timezone.now()
     acme.save()
 

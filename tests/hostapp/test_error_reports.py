@@ -35,6 +35,7 @@ def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_report_of_a_failed_page_has_its_reference_and_nothing_private() -> None:
     result = run(
         PRELUDE + REPORTING + "from unittest import mock\n"
@@ -58,6 +59,7 @@ def test_report_of_a_failed_page_has_its_reference_and_nothing_private() -> None
     assert [one for one in private if one in report] == []
 
 
+@pytest.mark.slow
 def test_line_that_the_log_leaves_out_is_not_reported() -> None:
     result = run(
         PRELUDE + REPORTING + "from telemetry.context import LIMITED\n"

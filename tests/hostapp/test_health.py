@@ -79,6 +79,7 @@ def test_not_ready_without_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
     assert probe("/healthz").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("program", ["serve", "receiver"])
 def test_server_answers_probes(program: str) -> None:

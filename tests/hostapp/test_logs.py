@@ -65,6 +65,7 @@ PATHS = {
 }
 
 
+@pytest.mark.slow
 def test_no_logger_writes_a_token_and_each_writes_a_line_once() -> None:
     lines = logged(
         f"for logger in {LOGGERS!r}:\n"
@@ -81,6 +82,7 @@ def test_no_logger_writes_a_token_and_each_writes_a_line_once() -> None:
     assert not any(secret in line for line in lines for secret in (TOKEN, RESET, "short", "secret"))
 
 
+@pytest.mark.slow
 def test_token_is_hidden_in_the_traceback_of_a_failed_page() -> None:
     lines = logged(
         "from unittest import mock\n"
@@ -125,6 +127,7 @@ def test_traceback_keeps_its_lines_and_escapes_the_rest() -> None:
     assert len(lines) > 3
 
 
+@pytest.mark.slow
 def test_foreign_host_is_one_line_without_a_traceback() -> None:
     request = "client.get('/account/login/', headers={'host': 'evil.example'})"
 
@@ -133,6 +136,7 @@ def test_foreign_host_is_one_line_without_a_traceback() -> None:
     assert logged(request, LOG_LEVEL="WARNING") == []
 
 
+@pytest.mark.slow
 def test_missing_page_and_unavailable_service_add_no_line_to_the_access_log() -> None:
     assert logged(
         "client.get('/admin/login/nowhere/', headers={'host': 'localhost'})\n"
@@ -152,6 +156,7 @@ FAIL = (
 )
 
 
+@pytest.mark.slow
 def test_json_line_of_a_failed_page_has_the_reference_that_the_page_shows() -> None:
     *lines, shown = logged(FAIL.format(error="RuntimeError('broken')", times=1), LOG_FORMAT="json")
 
@@ -162,6 +167,7 @@ def test_json_line_of_a_failed_page_has_the_reference_that_the_page_shows() -> N
     assert "RuntimeError: broken" in line["exception"]
 
 
+@pytest.mark.slow
 def test_pages_that_the_database_fails_write_one_line_without_a_traceback() -> None:
     *lines, shown = logged(FAIL.format(error="OperationalError('away')", times=5).replace(
         "from unittest", "from django.db import OperationalError\nfrom unittest", 1

@@ -51,6 +51,7 @@ def find_free_port() -> int:
         return port
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["serve", "receiver"])
 def test_no_line_of_a_server_has_a_marked_value(tmp_path: Path, program: str) -> None:
     port = find_free_port()

@@ -265,6 +265,7 @@ def scrape_server(server: Server, *headers: str) -> tuple[int, dict[str, float]]
     return status(answer), read_figures(answer.partition(b"\r\n\r\n")[2].decode())
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("program", ["serve", "receiver"])
 def test_processes_are_summed_and_an_ended_one_stays_counted(tmp_path: Path, program: str) -> None:

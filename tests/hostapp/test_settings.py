@@ -401,6 +401,7 @@ def test_sandbox_is_a_link_origin_in_development_but_not_in_production() -> None
     assert "http://localhost:4100" in development
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     ["provision_enterprise", "invite_it_admin", "inspect_webhooks", "replay_events", "demo", "worker"],
@@ -449,6 +450,7 @@ def test_accent_of_mails_is_the_accent_of_the_stylesheet() -> None:
     assert first[1] == configured.PRODUCT_ACCENT
 
 
+@pytest.mark.slow
 def test_process_that_calls_and_serves_nothing_imports_neither_sdk_nor_server() -> None:
     code = (
         "import django, sys\ndjango.setup()\n"

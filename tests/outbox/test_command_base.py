@@ -52,6 +52,7 @@ def run(*arguments: str, **options: Any) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_closed_pipe_ends_a_command_without_a_traceback(acme: Enterprise) -> None:
     process = subprocess.Popen(
@@ -71,6 +72,7 @@ def test_closed_pipe_ends_a_command_without_a_traceback(acme: Enterprise) -> Non
     process.stderr.close()
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_command_without_standard_input_exits_with_2_and_asks_nobody(acme: Enterprise) -> None:
     done = run("deprovision_enterprise", "acme-inc", stdin=subprocess.DEVNULL)
@@ -80,6 +82,7 @@ def test_command_without_standard_input_exits_with_2_and_asks_nobody(acme: Enter
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_unreachable_database_is_named_without_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "hostapp.settings")
     environment = {
@@ -100,6 +103,7 @@ def test_unreachable_database_is_named_without_a_traceback(monkeypatch: pytest.M
     assert "password" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_interrupted_command_says_so_and_exits_with_1(acme: Enterprise) -> None:
     read_end, write_end = os.pipe()

@@ -61,6 +61,7 @@ def open_page(acme: Enterprise, ada: User) -> Callable[..., str]:
     return open_with
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("connection", "directory"), product(CONNECTION_STATES, DIRECTORY_STATES))
 def test_every_combination_has_at_most_one_primary_button_and_never_a_lock(
     open_page: Callable[..., str], connection: str, directory: str

@@ -114,6 +114,7 @@ def test_deprovisioned_enterprise_gets_no_link(cedar: Enterprise, terminal: Term
     assert "was removed in WorkOS" in str(error_of("--intent", "sso", out=terminal))
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_link_is_shown_on_a_real_terminal(workos_sandbox: Sandbox) -> None:
     provisioning.provision(provisioning.enroll(name="Cedar Co.", slug="cedar"))

@@ -3,6 +3,7 @@
 import json
 import time
 
+import pytest
 from workos import WorkOSClient
 
 from sandbox.client import Sandbox
@@ -25,6 +26,7 @@ def test_burst_delivers_every_event_once(sandbox: Sandbox, workos: WorkOSClient,
     assert burst["done"] is True
 
 
+@pytest.mark.slow
 def test_burst_of_100_000_events_takes_seconds(sandbox: Sandbox, workos: WorkOSClient) -> None:
     acme = workos.organizations.create_organization(name="Acme")
     directory = sandbox.activate_directory(acme.id)

@@ -54,6 +54,7 @@ def test_loopback_names_are_answered(sandbox: Sandbox, host: str) -> None:
     assert request(sandbox, "GET", "/_sandbox/health", {"Host": host}) == 200
 
 
+@pytest.mark.slow
 def test_names_of_the_command_line_are_answered() -> None:
     with run_sandbox("--public-url", "https://workos.internal", "--allow-host", "sandbox") as sandbox:
         for host, status in (("workos.internal", 200), ("sandbox:4100", 200), ("evil.example", 403)):
@@ -91,6 +92,7 @@ def test_request_of_a_hidden_or_foreign_origin_is_refused(sandbox: Sandbox, orig
     assert request(sandbox, "POST", path, {"Origin": origin}) == 403
 
 
+@pytest.mark.slow
 def test_webhook_secret_of_the_environment_signs_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SANDBOX_WEBHOOK_SECRET", "whsec_of-the-environment")
     process = subprocess.Popen(

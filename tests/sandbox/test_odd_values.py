@@ -155,6 +155,7 @@ def build_bodies(body: dict[str, Any], ids: dict[str, str]) -> list[str]:
     return bodies
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "body"), CALLS, ids=lambda value: value if isinstance(value, str) else ""
 )

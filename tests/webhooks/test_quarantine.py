@@ -68,6 +68,7 @@ def restart_worker_until_nothing_is_due(*, max_starts: int) -> int:
     raise AssertionError(f"the worker died {max_starts} times")
 
 
+@pytest.mark.slow
 def test_event_that_kills_its_worker_is_quarantined_and_all_others_are_applied(acme: Enterprise) -> None:
     for number in range(10):
         deliver("connection.activated", event_id=f"event_{number:02d}", id=f"conn_{number}")
