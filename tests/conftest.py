@@ -153,7 +153,7 @@ def find_permissions(*names: str) -> list[Permission]:
     return [known[name] for name in names]
 
 
-def _create_member(enterprise: Enterprise, role: Membership.Role, email: str, name: str) -> User:
+def _create_member(enterprise: Enterprise, role: str, email: str, name: str) -> User:
     user = _create_user(email, name)
     Membership.objects.create(user=user, enterprise=enterprise, role=role)
     return user

@@ -1,6 +1,7 @@
 """What a migration may do while processes of the last release use its tables."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.contrib.postgres.operations import (
     AddConstraintNotValid,
@@ -93,5 +94,5 @@ def _find_in_changed_column(
             yield f"{operation.describe()}: another type may write every row. Add a column instead."
 
 
-def _has_index(field: "models.Field[object, object]") -> bool:
-    return field.unique or field.db_index
+def _has_index(field: Any) -> bool:
+    return bool(field.unique or field.db_index)

@@ -122,10 +122,10 @@ def find_streams(now: datetime) -> list[Stream]:
     )
     streams = [Stream(str(organization_id), name) for organization_id, name in enterprises]
     known = frozenset(stream.organization_id for stream in streams)
-    caught_up = dict(EventCursor.objects.exclude(caught_up_at=None).values_list("pk", "caught_up_at"))
+    caught_up = dict(EventCursor.objects.values_list("pk", "caught_up_at"))
     return sorted(
         [Stream("", "New organizations", known), *streams],
-        key=lambda stream: caught_up.get(stream.organization_id, _NEVER),
+        key=lambda stream: caught_up.get(stream.organization_id) or _NEVER,
     )
 
 

@@ -132,7 +132,7 @@ def test_deprovisioning_requires_the_slug_to_be_typed(
     page = signed_in(sam).post(f"{PAGE}deprovision/", {"typed": "acme"})
 
     acme.refresh_from_db()
-    assert "That is not acme-inc" in page.text
+    assert "That doesn’t match acme-inc" in page.text
     assert acme.deprovisioned_at is None
 
 

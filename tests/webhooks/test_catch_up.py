@@ -113,9 +113,11 @@ def test_run_that_is_stopped_is_continued_with_the_organizations_that_it_did_not
 
     for _ in range(5):
         stop = threading.Event()
-        catch_up_module.catch_up(
-            since=None, now=timezone.now(), stop=stop, report_progress=lambda _, stop=stop: stop.set()
-        )
+
+        def stop_now(_: object, stop: threading.Event = stop) -> None:
+            stop.set()
+
+        catch_up_module.catch_up(since=None, now=timezone.now(), stop=stop, report_progress=stop_now)
 
     read = [one.get("organization_id", "") for one in api.requests]
     assert sorted(read) == sorted(["", ACME_ORGANIZATION, "org_0", "org_1", "org_2"])
