@@ -72,6 +72,7 @@ def list_pages() -> list[Page]:
         Page("person", f"{base}/directory/people/{person.pk}/"),
         Page("setup links", f"{base}/setup-links/"),
         Page("home", "/"),
+        Page("account", "/account/"),
         Page("sign-in", "/account/login/", viewer="visitor"),
         Page("staff: customers", "/staff/enterprises/", viewer="staff"),
         Page("staff: customers, search", "/staff/enterprises/?q=customer99", viewer="staff"),

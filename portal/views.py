@@ -4,6 +4,7 @@ import logging
 import uuid
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from csp.decorators import csp_update
@@ -86,8 +87,11 @@ def _build_context(request: HttpRequest, membership: Membership, now: datetime) 
         "is_it_admin": membership.is_it_admin,
         "overview": overview,
         "can_launch": enterprise.provisioning == Enterprise.Provisioning.READY,
-        "support_link": build_support_link(enterprise, reference=failure.reference if failure else ""),
-        "sales_link": build_sales_link(enterprise),
+        # Templates call them where they show them, which is seldom.
+        "support_link": partial(
+            build_support_link, enterprise, reference=failure.reference if failure else ""
+        ),
+        "sales_link": partial(build_sales_link, enterprise),
         "guides_url": GUIDES_URL,
         "opening": OPENING,
         "still_waiting": STILL_WAITING,
