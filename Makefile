@@ -14,7 +14,7 @@ DOCUMENTED_SETTINGS = ENV_FILE= SECRET_KEY=$$($(BIN)/python -c 'import secrets; 
 	EMAIL_URL=smtp+tls://user:password@mail.acme.example BEHIND_TLS_PROXY=on TRUSTED_PROXIES=10.0.0.0/8
 
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo run test test-fast values histories bench bench-smoke bench-peers rehearse contract \
+.PHONY: help setup browser demo run test test-fast test-other values histories bench bench-smoke bench-peers rehearse contract \
 	screenshots lint check requirements licenses \
 	audit contract-newest
 
@@ -48,6 +48,11 @@ test: setup  ## Run the tests
 
 test-fast: setup  ## Run the tests without a browser, real servers and generated values
 	@$(BIN)/pytest -m "not browser and not slow" $(PYTEST)
+
+test-other:  ## Run the fast tests with another Python, in an environment of its own (OTHER=python3.13)
+	@$(or $(OTHER),python3.13) -m venv --clear build/other-python
+	@build/other-python/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@build/other-python/bin/pytest -m "not browser and not slow" $(PYTEST)
 
 values: setup  ## Put 5,000 arbitrary values into events and API objects (the tests try fewer)
 	@VALUE_CASES=$(or $(CASES),5000) $(BIN)/pytest tests/webhooks/test_any_values.py

@@ -47,7 +47,7 @@ def create_open_folder(prefix: str) -> Iterator[Path]:
         yield folder
 
 
-def wait_until(condition: Callable[[], object], *, seconds: float = 15) -> None:
+def wait_until(condition: Callable[[], object], *, seconds: float = 30) -> None:
     """Wait until `condition()` is true. Fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
