@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from enterprises.people_reconcile import RECONCILE_PEOPLE
 from enterprises.tasks import TaskKind
-from hostapp import password_reset
+from hostapp import password_notices, password_reset
 from hostapp.tasks import TASKS
 from outbox import claims, queue
 from outbox.backoff import retry_delay
@@ -38,8 +38,8 @@ def completed(monkeypatch: pytest.MonkeyPatch) -> list[Task]:
 
 def test_every_task_kind_has_a_handler() -> None:
     portal_kinds = {portal_tasks.REVOKE_PORTAL_LINKS, portal_tasks.REVOKE_SETUP_LINK}
-    others = {password_reset.SEND_PASSWORD_RESET, CATCH_UP, RECONCILE_PEOPLE}
-    assert set(TASKS) == {*TaskKind, *portal_kinds, *others}
+    password_kinds = {password_reset.SEND_PASSWORD_RESET, password_notices.SEND_PASSWORD_NOTICE}
+    assert set(TASKS) == {*TaskKind, *portal_kinds, *password_kinds, CATCH_UP, RECONCILE_PEOPLE}
 
 
 def test_task_runs_once_and_its_row_is_deleted(completed: list[Task]) -> None:
