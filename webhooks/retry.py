@@ -8,8 +8,9 @@ from django.db import models
 from webhooks.models import WebhookEvent
 from webhooks.wake_up import wake_workers_after_commit
 
-# How many one call makes due, so that it stays short.
+# How many one call makes due, so that it stays short. What fails again comes after the others.
 MAX_RETRIED = 1000
+_ORDER = ("attempts", "pk")
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,11 @@ class RetryPreview:
 def preview_retry(events: "models.QuerySet[WebhookEvent]") -> RetryPreview:
     """Count those of `events` that `retry_events` would make due, and change nothing."""
     failed = _select_failed(events)
-    oldest = WebhookEvent.objects.filter(pk__in=failed.order_by("pk").values("pk")[:MAX_RETRIED])
-    counted = oldest.values("event").annotate(count=models.Count("pk")).order_by("-count", "event")
+    first = WebhookEvent.objects.filter(pk__in=failed.order_by(*_ORDER).values("pk")[:MAX_RETRIED])
+    counted = first.values("event").annotate(count=models.Count("pk")).order_by("-count", "event")
     counts = list(counted.values_list("event", "count"))
     is_full = sum(count for _, count in counts) == MAX_RETRIED
-    return RetryPreview(counts, is_full and failed.order_by("pk")[MAX_RETRIED : MAX_RETRIED + 1].exists())
+    return RetryPreview(counts, is_full and failed[MAX_RETRIED : MAX_RETRIED + 1].exists())
 
 
 def retry_events(events: "models.QuerySet[WebhookEvent]", *, now: datetime) -> list[int]:
@@ -41,7 +42,7 @@ def retry_events(events: "models.QuerySet[WebhookEvent]", *, now: datetime) -> l
     Unlike a replay, a worker applies them: an event that kills its process does not take a web server with
     it. One that a worker has in hand is left to it.
     """
-    failed = _select_failed(events).order_by("pk").select_for_update(skip_locked=True)
+    failed = _select_failed(events).order_by(*_ORDER).select_for_update(skip_locked=True)
     keys = list(failed.values_list("pk", flat=True)[:MAX_RETRIED])
     WebhookEvent.objects.filter(pk__in=keys).update(due_at=now)
     wake_workers_after_commit()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -409,21 +410,25 @@ def test_nothing_to_retry_leads_back_to_the_list(editor: Client, query: str, ans
     assert answer in page.text
 
 
-def test_question_names_the_oldest_if_more_failed_than_one_retry_takes(
+def test_question_says_if_more_failed_than_one_retry_takes_and_the_next_takes_the_others(
     editor: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("webhooks.retry.MAX_RETRIED", 2)
     for number in range(2):
         create_event(f"event_{number}", status="failed", reason="KeyError")
-    path, oldest = f"{LIST}retry-failed/", "These are the oldest."
-    assert oldest not in editor.get(path, {"state": "failed"}).text
+    path, more = f"{LIST}retry-failed/", "More events have failed than one retry takes."
+    assert more not in editor.get(path, {"state": "failed"}).text
     create_event("event_2", status="failed", reason="KeyError", event="dsync.deleted")
 
     page = editor.get(path, {"state": "failed"}).text
     assert "Retry 2 events?" in page
     assert "dsync.deleted" not in page
-    assert oldest in page
+    assert more in page
     assert "2 events will be retried now." in editor.post(path, {"state": "failed"}, follow=True).text
+
+    retried = WebhookEvent.objects.filter(due_at__isnull=False)
+    assert retried.update(due_at=None, attempts=F("attempts") + 1) == 2
+    assert "dsync.deleted" in editor.get(path, {"state": "failed"}).text
 
 
 POSTS = (
