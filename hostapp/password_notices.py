@@ -1,4 +1,4 @@
-"""Mail a person that a new password of theirs was set, whoever set it."""
+"""Tell a person by email that their password was changed, by themselves or by an administrator."""
 
 from datetime import datetime
 

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
@@ -94,7 +95,9 @@ def test_new_events_are_applied_while_a_suspect_event_waits(acme: Enterprise) ->
     assert WebhookEvent.objects.get(event_id="event_1").status == "waiting"
 
 
-def test_slow_worker_keeps_its_events(acme: Enterprise, monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def run_slow_worker(monkeypatch: pytest.MonkeyPatch, now: datetime) -> Iterator[None]:
+    """A worker that applies `connection.activated` until the block ends."""
     is_working, goes_on = threading.Event(), threading.Event()
 
     def wait(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
@@ -107,16 +110,22 @@ def test_slow_worker_keeps_its_events(acme: Enterprise, monkeypatch: pytest.Monk
         connection.close()
 
     monkeypatch.setitem(HANDLERS, "connection.activated", wait)
-    deliver("connection.activated")
-    now = timezone.now()
     slow = threading.Thread(target=apply_slowly)
     slow.start()
     try:
         wait_until(is_working.is_set)
-        assert not inbox.apply_waiting(now=now + timedelta(hours=1))
+        yield
     finally:
         goes_on.set()
         slow.join()
+
+
+def test_slow_worker_keeps_its_events(acme: Enterprise, monkeypatch: pytest.MonkeyPatch) -> None:
+    deliver("connection.activated")
+    now = timezone.now()
+
+    with run_slow_worker(monkeypatch, now):
+        assert not inbox.apply_waiting(now=now + timedelta(hours=1))
 
     event = WebhookEvent.objects.get()
     assert (event.status, event.attempts, event.unfinished_attempts) == ("applied", 1, 0)
@@ -127,29 +136,12 @@ def test_slow_worker_keeps_the_events_of_its_other_batches(
     acme: Enterprise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has claimed events of two names, and applies those of the first for longer than the lease."""
-    is_working, goes_on = threading.Event(), threading.Event()
-
-    def wait(events: Sequence[Event], now: datetime) -> Sequence[Outcome]:
-        is_working.set()
-        goes_on.wait(30)
-        return [APPLIED for _ in events]
-
-    def apply_slowly() -> None:
-        inbox.apply_waiting(now=now)
-        connection.close()
-
-    monkeypatch.setitem(HANDLERS, "connection.activated", wait)
     deliver("connection.activated", event_id="event_1")
     deliver("dsync.activated", event_id="event_2")
     now = timezone.now()
-    slow = threading.Thread(target=apply_slowly)
-    slow.start()
-    try:
-        wait_until(is_working.is_set)
+
+    with run_slow_worker(monkeypatch, now):
         assert not inbox.apply_waiting(now=now + timedelta(minutes=1))
-    finally:
-        goes_on.set()
-        slow.join()
 
     assert set(WebhookEvent.objects.values_list("status", "attempts")) == {("applied", 1)}
 
