@@ -200,8 +200,7 @@ class PeopleReader(MembershipReader):
         if self._writes:
             write_held_back(kind_name, listing)
         if problem:
-            ended = "so nobody and nothing was ended for not being listed."
-            self._add_problems([f"{problem}, {ended} {hint}".rstrip()])
+            self._add_problems([f"{problem}, so what it does not list was kept. {hint}".rstrip()])
             return
         self._add_differences(list(end_unlisted(kind_name, listing, writes=self._writes)))
 

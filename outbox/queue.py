@@ -17,8 +17,8 @@ from outbox.models import Task
 # The subject of tasks without an enterprise.
 NO_SUBJECT = UUID(int=0)
 
-# Set with each commit of this process that has enqueued tasks. In a worker, its tasks are looked for at once.
-committed = threading.Event()
+# Set after each commit of this process that has enqueued tasks: a worker then looks for them at once.
+new_tasks = threading.Event()
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def enqueue_all(tasks: Iterable[NewTask]) -> None:
                 ),
             ],
         )
-    transaction.on_commit(committed.set)
+    transaction.on_commit(new_tasks.set)
 
 
 def ensure(kind: str, subject: UUID, *, key: str = "", due_at: datetime) -> None:

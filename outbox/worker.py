@@ -45,7 +45,7 @@ def run_worker(stop: threading.Event, *, poll_interval: float, stop_seconds: flo
         "Periodic jobs": PeriodicJobs(conf.periodic_jobs()).run_due_jobs,
     }
     # What an event has enqueued does not wait for the next look.
-    woken = {name: threading.Event() for name in steps} | {"Tasks": queue.committed}
+    woken = {name: threading.Event() for name in steps} | {"Tasks": queue.new_tasks}
     notified = {step.channel: woken[name] for name, step in steps.items() if isinstance(step, NotifiedStep)}
     listener = Listener(notified, stop)
 
